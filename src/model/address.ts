@@ -1,0 +1,70 @@
+// IP addresses and prefixes as canonical text, and their 16-byte form.
+//
+// Everywhere above the packet path an address is its canonical text (RFC 5952 for IPv6), so equality is string
+// equality. Below, it is 16 bytes in network order, IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). Pure.
+
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+export type Family = 4 | 6;
+
+/** Canonical text of an IPv4 or IPv6 address without zone, or undefined. Octal and short forms are refused. */
+export function parseAddress(text: string): string | undefined {
+  if (isIP(text) === 0 || text.includes('%')) return undefined;
+  const parsed = ipaddr.parse(text);
+  return parsed.kind() === 'ipv6' ? (parsed as ipaddr.IPv6).toRFC5952String() : parsed.toString();
+}
+
+export function familyOf(address: string): Family {
+  return address.includes(':') ? 6 : 4;
+}
+
+/** 16 bytes, network order; IPv4 is mapped. `address` must be valid. */
+export function addressBytes(address: string): Uint8Array {
+  const parsed = ipaddr.parse(address);
+  const bytes = parsed.kind() === 'ipv4' ? (parsed as ipaddr.IPv4).toIPv4MappedAddress().toByteArray() : parsed.toByteArray();
+  return Uint8Array.from(bytes);
+}
+
+/** Text of 16 network-order bytes; a mapped address comes back as IPv4. */
+export function addressText(bytes: Uint8Array): string {
+  const parsed = ipaddr.fromByteArray([...bytes]) as ipaddr.IPv6;
+  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toRFC5952String();
+}
+
+/** Order of addresses as bytes: IPv4 (mapped) before most IPv6, numeric within. Used wherever a set is sorted by identity. */
+export function compareAddresses(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(addressBytes(a), addressBytes(b));
+}
+
+export interface Prefix {
+  readonly address: string;
+  readonly length: number;
+}
+
+/** "203.0.113.0/24", or a bare address as a host prefix. Undefined when malformed or when host bits are set. */
+export function parsePrefix(text: string): Prefix | undefined {
+  const [addressPart = '', lengthPart, extra] = text.split('/');
+  const address = parseAddress(addressPart);
+  if (address === undefined || extra !== undefined) return undefined;
+  const width = familyOf(address) === 4 ? 32 : 128;
+  if (lengthPart === undefined) return { address, length: width };
+  if (!/^\d{1,3}$/.test(lengthPart) || Number(lengthPart) > width) return undefined;
+  const length = Number(lengthPart);
+  return maskAddress(address, length) === address ? { address, length } : undefined;
+}
+
+/** The network address of `address` under a prefix of `length` bits of its own family. */
+export function maskAddress(address: string, length: number): string {
+  const bytes = addressBytes(address);
+  const bits = familyOf(address) === 4 ? 96 + length : length;
+  for (let i = 0; i < 16; i++) {
+    const kept = Math.max(0, Math.min(8, bits - i * 8));
+    bytes[i] = (bytes[i] ?? 0) & (0xff00 >> kept) & 0xff;
+  }
+  return addressText(bytes);
+}
+
+export function isHostPrefix({ address, length }: Prefix): boolean {
+  return length === (familyOf(address) === 4 ? 32 : 128);
+}

@@ -1,0 +1,88 @@
+// Desired state: what resolve() makes of document, operator overrides, health and next hops; what compile() turns
+// into a snapshot. Whole and immutable; everything in it is canonical and validated. Pure.
+
+import type { Prefix } from './address.ts';
+import type { Health, NextHop, OperatorState } from './backend.ts';
+import type { Policy } from './peer.ts';
+import type { Plan } from './plan.ts';
+import type { Encap, HashMode, PortRange, Protocol, Timeouts } from './vip.ts';
+
+export interface DesiredBackend {
+  readonly pool: string;
+  readonly address: string;
+  /** Document weight, or the operator's override. */
+  readonly weight: number;
+  /** Document state, or the operator's override. */
+  readonly state: OperatorState;
+  readonly health: Health;
+  readonly nextHop: NextHop;
+  /** In the refilled table: active, up, next hop resolved (or all are, by failOpen). Weight 0 never is. */
+  readonly takesNewFlows: boolean;
+  /** Existing flows stay: active or draining, not down, next hop resolved. */
+  readonly keepsFlows: boolean;
+  /** Why it takes no new flows, in words; null when it does. */
+  readonly reason: string | null;
+}
+
+export interface DesiredPool {
+  readonly name: string;
+  readonly tableSize: number;
+  /** Sorted by address bytes. */
+  readonly backends: readonly DesiredBackend[];
+  /** At least max(1, minHealthy) backends take new flows (or failOpen applies). */
+  readonly usable: boolean;
+  /** Pool that serves while this one has no usable backend (onAllDown: { pool }). */
+  readonly fallback: string | null;
+}
+
+/** What becomes of a VIP's route. `withheld` says why in words an operator can act on. */
+export type AnnounceState = { readonly kind: 'announce' } | { readonly kind: 'withheld'; readonly reason: string };
+
+export interface DesiredVip {
+  /** vipName(): identity. */
+  readonly name: string;
+  readonly prefix: Prefix;
+  readonly protocol: Protocol;
+  readonly ports: PortRange;
+  readonly tenant: string;
+  /** Pool of the document. */
+  readonly pool: string;
+  /** Pool that gets new flows now: `pool`, or its fallback. */
+  readonly activePool: string;
+  readonly hash: HashMode;
+  readonly encap: Encap;
+  readonly entropy: boolean;
+  readonly timeouts: Timeouts;
+  readonly announce: AnnounceState;
+  readonly policy: Policy;
+}
+
+export interface DesiredTenant {
+  readonly name: string;
+  readonly plan: Plan | null;
+}
+
+export interface AnswerRate {
+  readonly rate: number;
+  readonly burst: number;
+}
+
+export interface DesiredNode {
+  /** Outer source addresses; at least one is set when there are forwarding VIPs. */
+  readonly address: string | null;
+  readonly address6: string | null;
+  readonly devices: readonly string[];
+  readonly answers: { readonly echo: AnswerRate; readonly tooBig: AnswerRate; readonly timeExceeded: AnswerRate };
+}
+
+export interface Desired {
+  /** Revision of the document this came from. */
+  readonly revision: number;
+  readonly node: DesiredNode;
+  /** 32 bytes as 64 hex digits. */
+  readonly clusterSecret: string;
+  /** Each sorted by identity. */
+  readonly tenants: readonly DesiredTenant[];
+  readonly vips: readonly DesiredVip[];
+  readonly pools: readonly DesiredPool[];
+}

@@ -1,0 +1,76 @@
+// BGP peers: what the document says of one, and what the speaker reports. Pure.
+
+export interface Policy {
+  /** "65000:100" (RFC 1997). */
+  readonly communities?: readonly string[];
+  /** "65000:1:2" (RFC 8092). */
+  readonly largeCommunities?: readonly string[];
+  readonly med?: number;
+  /** Sent on iBGP only. */
+  readonly localPref?: number;
+  /** How many times the own AS is prepended beyond the one that eBGP adds. */
+  readonly prepend?: number;
+}
+
+export interface PeerConfig {
+  readonly address: string;
+  readonly port: number;
+  readonly as: number;
+  readonly localAddress?: string;
+  readonly passive: boolean;
+  readonly holdTimeSec: number;
+  readonly connectRetrySec: number;
+  readonly policy: Policy;
+}
+
+export interface SpeakerConfig {
+  readonly localAs: number;
+  /** Dotted quad. */
+  readonly routerId: string;
+  /** NEXT_HOP of IPv4 routes on sessions of the other family; else the session's own local address is sent. */
+  readonly nextHop4?: string;
+  readonly nextHop6?: string;
+  readonly listen?: { readonly address: string; readonly port: number };
+  readonly drainSec: number;
+  readonly peers: readonly PeerConfig[];
+}
+
+/** One route the speaker should announce now. `prefix` is "203.0.113.10/32". */
+export interface Advertisement {
+  readonly prefix: string;
+  readonly policy: Policy;
+}
+
+export type SessionState = 'idle' | 'connect' | 'active' | 'openSent' | 'openConfirm' | 'established';
+
+export interface PeerError {
+  readonly direction: 'sent' | 'received' | 'local';
+  readonly code: number;
+  readonly subcode: number;
+  readonly text: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** One row of `torii peers --json` (BGP.md, settled details). */
+export interface PeerStatus {
+  readonly address: string;
+  readonly as: number;
+  readonly state: SessionState;
+  readonly uptimeSec: number;
+  readonly holdTimeSec: number;
+  readonly families: readonly string[];
+  readonly announced: number;
+  readonly flaps: number;
+  readonly lastError: PeerError | null;
+  readonly bfd: string | null;
+  readonly messages: { readonly sent: Readonly<Record<string, number>>; readonly received: Readonly<Record<string, number>> };
+}
+
+/** Everything the rest of torii needs of BGP: "here is all that should be announced now". */
+export interface Speaker {
+  set(advertisements: readonly Advertisement[]): void;
+  peers(): readonly PeerStatus[];
+  /** Graceful: GRACEFUL_SHUTDOWN, drainSec, withdraw, CEASE (RFC 8326, RFC 9003); else sessions just end with CEASE. */
+  close(graceful: boolean): Promise<void>;
+}

@@ -1,0 +1,161 @@
+// What operators are shown: the JSON of GET /v1/*, which is also what `torii … --json` prints. Pure types.
+//
+// Counters are totals since the daemon started, as JSON numbers (exact to 2^53).
+
+import type { Health, OperatorState } from './backend.ts';
+import type { PeerStatus } from './peer.ts';
+
+export interface TrafficView {
+  readonly packets: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly newFlows: number;
+}
+
+export interface VipView {
+  readonly vip: string;
+  readonly tenant: string;
+  readonly pool: string;
+  /** Differs from `pool` while its fallback serves. */
+  readonly activePool: string;
+  readonly state: 'announced' | 'withheld';
+  /** Why it is withheld, in words; null when announced. */
+  readonly reason: string | null;
+  readonly usableBackends: number;
+  readonly backends: number;
+  readonly traffic: TrafficView;
+  /** Drops by reason; reasons with no drop are left out. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+export interface BackendView {
+  readonly pool: string;
+  readonly address: string;
+  readonly weight: number;
+  readonly state: OperatorState;
+  readonly health: Health;
+  readonly takesNewFlows: boolean;
+  readonly reason: string | null;
+  /** Share of the pool's slots it has now, 0 … 1. */
+  readonly share: number;
+  readonly nextHop: { readonly device: string; readonly mac: string; readonly mtuBytes: number } | null;
+  readonly traffic: TrafficView;
+  readonly resteered: number;
+}
+
+export interface PoolView {
+  readonly pool: string;
+  readonly tableSize: number;
+  readonly usable: boolean;
+  readonly backends: number;
+  /** Checksums of the filled and of the masked table, as 16 hex digits; equal on every node with the same document. */
+  readonly fillChecksum: string;
+  readonly tableChecksum: string;
+}
+
+export interface TenantView {
+  readonly tenant: string;
+  readonly plan: string | null;
+  readonly cps: number | null;
+  readonly burst: number | null;
+  readonly admitted: number;
+  readonly limited: number;
+  readonly vips: number;
+}
+
+/** An operator's run-time word: wins over the document until taken back or expired. */
+export interface OverrideView {
+  readonly kind: 'state' | 'weight' | 'hold' | 'maintenance';
+  /** "pool/address", a VIP name, or "node". */
+  readonly target: string;
+  readonly value: string;
+  readonly by: string;
+  readonly at: string;
+  readonly until: string | null;
+  readonly why: string | null;
+}
+
+export interface WorkerView {
+  readonly worker: number;
+  readonly device: string;
+  readonly engine: string;
+  readonly generation: number;
+  readonly rxPackets: number;
+  readonly flows: number;
+  readonly verdicts: Readonly<Record<string, number>>;
+}
+
+export interface StatusView {
+  readonly node: string | null;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly ready: boolean;
+  readonly revision: number;
+  readonly generation: number;
+  readonly source: string;
+  readonly appliedAt: string | null;
+  readonly applyMs: number | null;
+  readonly lastError: { readonly at: string; readonly message: string } | null;
+  readonly warnings: readonly string[];
+  readonly vips: { readonly total: number; readonly announced: number };
+  readonly backends: { readonly total: number; readonly usable: number };
+  readonly peers: { readonly total: number; readonly established: number };
+  readonly engine: string;
+  readonly workers: readonly WorkerView[];
+  readonly flowTable: { readonly entries: number; readonly capacity: number; readonly untracked: number; readonly evicted: number };
+  readonly overrides: readonly OverrideView[];
+}
+
+export interface ExplainStep {
+  readonly step: string;
+  readonly result: string;
+}
+
+export interface ExplainView {
+  readonly flow: string;
+  readonly verdict: 'forward' | 'answer' | 'pass' | 'drop';
+  readonly reason: string | null;
+  readonly vip: string | null;
+  readonly tenant: string | null;
+  readonly backend: string | null;
+  readonly steps: readonly ExplainStep[];
+}
+
+export type ReadView = {
+  readonly status: StatusView;
+  readonly vips: readonly VipView[];
+  readonly backends: readonly BackendView[];
+  readonly pools: readonly PoolView[];
+  readonly tenants: readonly TenantView[];
+  readonly peers: readonly PeerStatus[];
+};
+
+export type Resource = keyof ReadView;
+
+/** An operator's change, as REST and CLI ask for it. `target` of a backend may leave out the pool if that is unambiguous. */
+export type Change =
+  | { readonly kind: 'state'; readonly target: string; readonly value: OperatorState | null }
+  | { readonly kind: 'weight'; readonly target: string; readonly value: number | null }
+  | { readonly kind: 'hold'; readonly target: string; readonly value: boolean }
+  | { readonly kind: 'maintenance'; readonly value: boolean };
+
+export interface ChangeContext {
+  readonly by: string;
+  readonly why: string | null;
+  /** The change ends by itself after so long; null: stays until taken back. */
+  readonly forSec: number | null;
+  /** Refuse (revision_stale) unless this is still the revision; null: any. */
+  readonly ifRevision: number | null;
+}
+
+/** What the API server needs of the node. Reads come back as JSON bytes, rendered off the main thread. */
+export interface NodeControl {
+  read(resource: Resource): Promise<Uint8Array>;
+  explain(flow: string): Promise<ExplainView>;
+  change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }>;
+  reload(options: { readonly force: boolean }): Promise<{ readonly revision: number; readonly changes: readonly string[] }>;
+  /** True once a document is applied and every worker has adopted it. */
+  ready(): boolean;
+  /** Prometheus text exposition. */
+  metrics(): Promise<Uint8Array>;
+}
