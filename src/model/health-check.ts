@@ -1,6 +1,7 @@
 // A pool's health check, what the monitor is told to probe, and what it reports back. Pure.
 //
-// Identity of an observation is (pool, address, check): a changed weight or state never resets it, a changed check does.
+// Identity of an observation is (pool, address, what is probed): a changed weight, state, interval or threshold never
+// resets it; another kind, port or path does. The monitor compares the timing itself.
 
 import type { Health } from './backend.ts';
 
@@ -34,6 +35,5 @@ export interface HealthReport {
 
 export function healthKey(pool: string, address: string, check: HealthCheck): string {
   const path = check.kind === 'http' ? check.path : '';
-  const timing = `${check.intervalMs}/${check.timeoutMs}/${check.rise}/${check.fall}`;
-  return `${pool}/${address}|${check.kind}:${check.port}${path}|${timing}`;
+  return `${pool}/${address}|${check.kind}:${check.port}${path}`;
 }
