@@ -1,0 +1,54 @@
+// A flow: protocol, source and destination, as operators write it in `torii explain FLOW` and in the API. Pure.
+//
+// Two written forms are read, one is written:
+//   tcp 198.51.100.7:40000 203.0.113.10:80
+//   198.51.100.7:40000 > 203.0.113.10:80/tcp
+
+import { familyOf, parseAddress } from './address.ts';
+import type { Protocol } from './vip.ts';
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Flow {
+  readonly protocol: Protocol;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+}
+
+/** Reads either form; undefined when it is neither, a port is 0 or missing, or the families differ. */
+export function parseFlow(text: string): Flow | undefined {
+  const words = text.trim().split(/\s+/);
+  const [protocol, from, to] = words[1] === '>' ? arrowForm(words) : words;
+  if (words.length !== 3 || (protocol !== 'tcp' && protocol !== 'udp')) return undefined;
+  const source = parseEndpoint(from ?? '');
+  const destination = parseEndpoint(to ?? '');
+  if (source === undefined || destination === undefined) return undefined;
+  if (familyOf(source.address) !== familyOf(destination.address)) return undefined;
+  return { protocol, source, destination };
+}
+
+/** The first form, with canonical addresses; parseFlow reads it back. */
+export function flowText({ protocol, source, destination }: Flow): string {
+  return `${protocol} ${endpointText(source)} ${endpointText(destination)}`;
+}
+
+/** "198.51.100.7:40000" or "[2001:db8::1]:40000". */
+export function endpointText({ address, port }: Endpoint): string {
+  return familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function arrowForm(words: readonly string[]): readonly (string | undefined)[] {
+  const [to, protocol] = (words[2] ?? '').split('/');
+  return [protocol, words[0], to];
+}
+
+function parseEndpoint(text: string): Endpoint | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const address = parseAddress(match?.[1] ?? match?.[2] ?? '');
+  const port = Number(match?.[3]);
+  if (address === undefined || !(port >= 1 && port <= 65535)) return undefined;
+  return (match?.[1] !== undefined) === (familyOf(address) === 6) ? { address, port } : undefined;
+}
