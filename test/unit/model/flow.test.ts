@@ -26,7 +26,11 @@ describe('a written flow', () => {
   });
 
   it('comes back the same after being written', () => {
-    fc.assert(fc.property(flow, (each) => expect(parseFlow(flowText(each))).toEqual(each)));
+    fc.assert(
+      fc.property(flow, (each) => {
+        expect(parseFlow(flowText(each))).toEqual(each);
+      }),
+    );
   });
 
   it.each([
