@@ -1,0 +1,39 @@
+// What every API plugin is given: the node's control, the audit sink, and who asks. Constructed once by server.ts.
+
+import type { FastifyRequest } from 'fastify';
+import type { ErrorCode } from '../errors.ts';
+import type { NodeControl } from '../model/views.ts';
+
+/** One line of the audit log: who changed what, from what, to what, and what came of it. */
+export interface AuditEntry {
+  readonly at: string;
+  readonly by: string;
+  /** "socket", or the client's address. */
+  readonly via: string;
+  readonly action: string;
+  readonly target: string | null;
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly why: string | null;
+  readonly forSec: number | null;
+  readonly outcome: 'applied' | ErrorCode;
+  readonly revision: number | null;
+}
+
+export interface ApiContext {
+  readonly control: NodeControl;
+  readonly audit: (entry: AuditEntry) => void;
+  readonly metricsText: () => Promise<Uint8Array>;
+}
+
+/** Header by which the CLI says which user runs it. A claim, not a proof: the socket's mode decides who may change anything. */
+export const operatorHeader = 'torii-operator';
+
+export function viaOf(request: FastifyRequest): string {
+  return request.socket.remoteAddress ?? 'socket';
+}
+
+export function operatorOf(request: FastifyRequest): string {
+  const claimed = request.headers[operatorHeader];
+  return typeof claimed === 'string' && /^[\w.@+-]{1,64}$/.test(claimed) ? claimed : viaOf(request);
+}

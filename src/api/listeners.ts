@@ -1,0 +1,110 @@
+// Where the API listens: a Unix socket (mode 0660, group torii) and a loopback TCP port. Main thread.
+//
+// A socket file left by a daemon that died is removed; one that still answers is another daemon's and refuses the
+// start. Any address but loopback is refused: there is no TLS here yet, and without it everybody could change anything.
+
+import { chmod, chown, lstat, mkdir, readFile, unlink } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { dirname } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import { messageOf, ToriiError } from '../errors.ts';
+import { familyOf, parseAddress } from '../model/address.ts';
+import { type Endpoint, endpointText } from '../model/flow.ts';
+
+/** Reads "127.0.0.1:8470" or "[::1]:8470"; port 0 lets the kernel choose. */
+export function parseListen(text: string): Endpoint {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const address = parseAddress(match?.[1] ?? match?.[2] ?? '');
+  const port = Number(match?.[3]);
+  if (address === undefined || !(port <= 65535)) {
+    throw new ToriiError('config_invalid', `node.api.listen: expected ADDRESS:PORT like 127.0.0.1:8470, got ${text}`);
+  }
+  if (!isLoopback(address)) {
+    throw new ToriiError(
+      'config_invalid',
+      `node.api.listen: expected a loopback address, since any other needs TLS, got ${text}; reach it through ssh -L or a TLS proxy`,
+    );
+  }
+  return { address, port };
+}
+
+export function isLoopback(address: string): boolean {
+  return familyOf(address) === 4 ? address.startsWith('127.') : address === '::1' || address.startsWith('::ffff:127.');
+}
+
+/** Resolves to the address as text once the server accepts connections. */
+export async function listenTcp(server: Server, { address, port }: Endpoint): Promise<string> {
+  await listening(server, () => server.listen({ host: address, port }), endpointText({ address, port }));
+  return endpointText({ address, port: (server.address() as AddressInfo).port });
+}
+
+export async function listenUnix(server: Server, path: string): Promise<string> {
+  await claimSocket(path);
+  await listening(server, () => withUmask(0o117, () => server.listen({ path })), path);
+  await chmod(path, 0o660);
+  const group = await groupId('torii');
+  if (group !== undefined) await chown(path, -1, group).catch(() => undefined); // only root or a member may; the mode still guards it
+  return path;
+}
+
+/** Clears the way for a socket at `path`; address_in_use when somebody answers there or it is no socket. */
+async function claimSocket(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isSocket())
+    throw new ToriiError('address_in_use', `node.api.socket: expected a socket or nothing at ${path}, found a file`);
+  if (await answers(path)) {
+    throw new ToriiError('address_in_use', `another torii answers at ${path}; stop it, or give this one its own node.api.socket`);
+  }
+  await unlink(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'));
+  });
+}
+
+function listening(server: Server, start: () => void, where: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(listenFailure(error, where)));
+    server.once('listening', resolve);
+    start();
+  });
+}
+
+function listenFailure(error: NodeJS.ErrnoException, where: string): ToriiError {
+  if (error.code === 'EADDRINUSE') {
+    return new ToriiError('address_in_use', `node.api: ${where} is taken by another process (ss -ltnp shows which)`, {
+      cause: error,
+    });
+  }
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new ToriiError('no_privilege', `node.api: no permission to listen on ${where}`, { cause: error });
+  }
+  return new ToriiError('config_invalid', `node.api: cannot listen on ${where}: ${messageOf(error)}`, { cause: error });
+}
+
+/** bind(2) creates the file with the umask's mode: without this it would be open to all until the chmod. */
+function withUmask(mask: number, action: () => void): void {
+  if (!isMainThread) return action();
+  const before = process.umask(mask);
+  try {
+    action();
+  } finally {
+    process.umask(before);
+  }
+}
+
+async function groupId(name: string): Promise<number | undefined> {
+  const groups = await readFile('/etc/group', 'utf8').catch(() => '');
+  const line = groups.split('\n').find((each) => each.startsWith(`${name}:`));
+  return line === undefined ? undefined : Number(line.split(':')[2]);
+}

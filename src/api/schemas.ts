@@ -1,0 +1,161 @@
+// The JSON of /v1 as zod schemas, from which the OpenAPI document is generated.
+//
+// Each view's schema is annotated with its type of model/views.ts, so that the compiler refuses one that forgets a
+// key. Reads are never passed through these at run time: their bytes come rendered from another thread.
+
+import { z } from 'zod';
+import { errorTable } from '../errors.ts';
+import type { PeerStatus } from '../model/peer.ts';
+import type { BackendView, ExplainView, PoolView, StatusView, TenantView, VipView } from '../model/views.ts';
+
+const count = z.number().int().nonnegative();
+const counts = z.record(z.string(), count);
+const text = z.string();
+const words = text.nullable();
+const time = z.iso.datetime();
+
+export const operatorState = z.enum(['active', 'draining', 'disabled']);
+
+const traffic = z.strictObject({ packets: count, bytesIn: count, bytesOut: count, newFlows: count });
+
+export const vipView: z.ZodType<VipView> = z
+  .strictObject({
+    vip: text,
+    tenant: text,
+    pool: text,
+    activePool: text,
+    state: z.enum(['announced', 'withheld']),
+    reason: words,
+    usableBackends: count,
+    backends: count,
+    traffic,
+    drops: counts,
+  })
+  .meta({ id: 'Vip' });
+
+export const backendView: z.ZodType<BackendView> = z
+  .strictObject({
+    pool: text,
+    address: text,
+    weight: count,
+    state: operatorState,
+    health: z.enum(['unknown', 'up', 'down']),
+    takesNewFlows: z.boolean(),
+    reason: words,
+    share: z.number().min(0).max(1),
+    nextHop: z.strictObject({ device: text, mac: text, mtuBytes: count }).nullable(),
+    traffic,
+    resteered: count,
+  })
+  .meta({ id: 'Backend' });
+
+export const poolView: z.ZodType<PoolView> = z
+  .strictObject({
+    pool: text,
+    tableSize: count,
+    usable: z.boolean(),
+    backends: count,
+    fillChecksum: text,
+    tableChecksum: text,
+  })
+  .meta({ id: 'Pool' });
+
+export const tenantView: z.ZodType<TenantView> = z
+  .strictObject({
+    tenant: text,
+    plan: words,
+    cps: z.number().nullable(),
+    burst: z.number().nullable(),
+    admitted: count,
+    limited: count,
+    vips: count,
+  })
+  .meta({ id: 'Tenant' });
+
+export const peerView: z.ZodType<PeerStatus> = z
+  .strictObject({
+    address: text,
+    as: count,
+    state: z.enum(['idle', 'connect', 'active', 'openSent', 'openConfirm', 'established']),
+    uptimeSec: z.number().nonnegative(),
+    holdTimeSec: z.number().nonnegative(),
+    families: z.array(text),
+    announced: count,
+    flaps: count,
+    lastError: z
+      .strictObject({ direction: z.enum(['sent', 'received', 'local']), code: count, subcode: count, text, at: time })
+      .nullable(),
+    bfd: words,
+    messages: z.strictObject({ sent: counts, received: counts }),
+  })
+  .meta({ id: 'Peer' });
+
+const overrideView = z.strictObject({
+  kind: z.enum(['state', 'weight', 'hold', 'maintenance']),
+  target: text,
+  value: text,
+  by: text,
+  at: time,
+  until: time.nullable(),
+  why: words,
+});
+
+const workerView = z.strictObject({
+  worker: count,
+  device: text,
+  engine: text,
+  generation: count,
+  rxPackets: count,
+  flows: count,
+  verdicts: counts,
+});
+
+export const statusView: z.ZodType<StatusView> = z
+  .strictObject({
+    node: words,
+    version: text,
+    startedAt: time,
+    ready: z.boolean(),
+    revision: count,
+    generation: count,
+    source: text,
+    appliedAt: time.nullable(),
+    applyMs: z.number().nullable(),
+    lastError: z.strictObject({ at: time, message: text }).nullable(),
+    warnings: z.array(text),
+    vips: z.strictObject({ total: count, announced: count }),
+    backends: z.strictObject({ total: count, usable: count }),
+    peers: z.strictObject({ total: count, established: count }),
+    engine: text,
+    workers: z.array(workerView),
+    flowTable: z.strictObject({ entries: count, capacity: count, untracked: count, evicted: count }),
+    overrides: z.array(overrideView),
+  })
+  .meta({ id: 'Status' });
+
+export const explainView: z.ZodType<ExplainView> = z
+  .strictObject({
+    flow: text,
+    verdict: z.enum(['forward', 'answer', 'pass', 'drop']),
+    reason: words,
+    vip: words,
+    tenant: words,
+    backend: words,
+    steps: z.array(z.strictObject({ step: text, result: text })),
+  })
+  .meta({ id: 'Explanation' });
+
+export const errorBody = z
+  .strictObject({
+    error: z.strictObject({
+      code: z.enum(Object.keys(errorTable) as [string, ...string[]]),
+      message: text,
+      detail: z.unknown(),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+export const revisionBody = z.strictObject({ revision: count }).meta({ id: 'Revision' });
+
+/** Answers every route may give besides its own. */
+export const errorResponses = { '4xx': errorBody, '5xx': errorBody } as const;

@@ -1,0 +1,126 @@
+// The REST API of one node: one fastify instance behind a Unix socket and a loopback port. Main thread.
+//
+// Guarantees: unknown keys, oversized bodies and foreign Host headers on changes are refused; every failure has the one
+// error shape; reads go out as the bytes they came in. Left out: TLS, roles, the dashboard.
+
+import { createServer, type Server } from 'node:http';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { ToriiError } from '../errors.ts';
+import { parseAddress } from '../model/address.ts';
+import type { NodeControl } from '../model/views.ts';
+import { backendRoutes } from './backends.ts';
+import type { ApiContext, AuditEntry } from './context.ts';
+import { explainRoutes } from './explain.ts';
+import { sendFailure, sendNoRoute } from './failures.ts';
+import { healthRoutes } from './health.ts';
+import { isLoopback, listenTcp, listenUnix, parseListen } from './listeners.ts';
+import { registerOpenapi } from './openapi.ts';
+import { peerRoutes } from './peers.ts';
+import { poolRoutes } from './pools.ts';
+import { reloadRoutes } from './reload.ts';
+import { statusRoutes } from './status.ts';
+import { tenantRoutes } from './tenants.ts';
+import { vipRoutes } from './vips.ts';
+
+const bodyLimitBytes = 64 * 1024;
+const requestTimeoutMs = 30_000;
+
+export interface ApiOptions {
+  readonly control: NodeControl;
+  /** Default: control.metrics. */
+  readonly metricsText?: () => Promise<Uint8Array>;
+  /** "127.0.0.1:8470"; null: no TCP. */
+  readonly listen: string | null;
+  /** Path; null: no Unix socket. */
+  readonly socket: string | null;
+  readonly audit: (entry: AuditEntry) => void;
+  readonly logger: FastifyBaseLogger;
+  readonly version: string;
+}
+
+export interface Api {
+  /** Where it listens: the socket's path, then "127.0.0.1:8470". */
+  readonly addresses: readonly string[];
+  /** Answers what is under way, then closes every connection and removes the socket. */
+  close(): Promise<void>;
+}
+
+/** Throws config_invalid, address_in_use or no_privilege; then nothing is left listening. */
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const endpoint = options.listen === null ? null : parseListen(options.listen);
+  const app = await buildApp(options);
+  const servers: Server[] = [];
+  const addServer = (): Server => {
+    const server = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => app.routing(request, response));
+    servers.push(server);
+    return server;
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all(servers.map(closeServer));
+    await app.close();
+  };
+  try {
+    const addresses: string[] = [];
+    if (options.socket !== null) addresses.push(await listenUnix(addServer(), options.socket));
+    if (endpoint !== null) addresses.push(await listenTcp(addServer(), endpoint));
+    return { addresses, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function buildApp({ control, metricsText, audit, logger, version }: ApiOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: bodyLimitBytes,
+    routerOptions: { maxParamLength: 256 },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(sendFailure);
+  app.setNotFoundHandler(sendNoRoute);
+  // A form or text/plain body needs no CORS preflight: without the parser a web page cannot reach a change.
+  app.removeContentTypeParser('text/plain');
+  app.addHook('onRequest', async (request) => refuseForeignHost(request));
+  await registerOpenapi(app, version);
+  const context: ApiContext = { control, audit, metricsText: metricsText ?? (() => control.metrics()) };
+  const routes = [
+    statusRoutes,
+    vipRoutes,
+    backendRoutes,
+    poolRoutes,
+    tenantRoutes,
+    peerRoutes,
+    explainRoutes,
+    reloadRoutes,
+    healthRoutes,
+  ];
+  for (const each of routes) await app.register(each(context));
+  await app.ready();
+  return app;
+}
+
+/** A name that resolves to loopback (DNS rebinding) would let a web page send changes as if from this host. */
+function refuseForeignHost(request: FastifyRequest): void {
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  if (isRead || request.socket.remoteAddress === undefined) return;
+  const host = request.hostname.replace(/^\[|\]$/g, '');
+  const address = parseAddress(host);
+  if (host !== 'localhost' && (address === undefined || !isLoopback(address))) {
+    throw new ToriiError('bad_request', `expected a loopback Host for a change, got ${request.host}`);
+  }
+}
+
+/** Idle connections are cut at once; busy ones get two seconds to finish. */
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  const cut = setTimeout(() => server.closeAllConnections(), 2000);
+  await closed;
+  clearTimeout(cut);
+}

@@ -1,0 +1,36 @@
+// GET /v1/status, and the node's own switch: maintenance.
+
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { applyChange, changeWords, ifMatchHeaders } from './changes.ts';
+import type { ApiContext } from './context.ts';
+import { sendResource } from './read.ts';
+import { errorResponses, revisionBody, statusView } from './schemas.ts';
+
+const body = z.strictObject({ maintenance: z.boolean().describe('true withdraws every VIP of this node'), ...changeWords });
+
+export function statusRoutes(context: ApiContext): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get(
+      '/v1/status',
+      { schema: { summary: 'The node in one object', tags: ['node'], response: { 200: statusView, ...errorResponses } } },
+      async (_request, reply) => sendResource(context.control, 'status', reply),
+    );
+    app.patch(
+      '/v1/node',
+      {
+        schema: {
+          summary: 'Enter or leave maintenance',
+          tags: ['node'],
+          headers: ifMatchHeaders,
+          body,
+          response: { 200: revisionBody, ...errorResponses },
+        },
+      },
+      async (request, reply) => {
+        const { maintenance, ...words } = request.body;
+        return applyChange(context, { change: { kind: 'maintenance', value: maintenance }, words }, request, reply);
+      },
+    );
+  };
+}

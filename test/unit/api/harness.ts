@@ -1,0 +1,92 @@
+// A running API over a MemoryNode on a temporary socket and a free port, and a bare HTTP client for it.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import type { AuditEntry } from '../../../src/api/context.ts';
+import { type Api, startApi } from '../../../src/api/server.ts';
+import { MemoryNode } from './memory-node.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+export interface Ask {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: unknown;
+}
+
+export class Harness {
+  readonly node = new MemoryNode();
+  readonly audited: AuditEntry[] = [];
+  readonly #directory: string;
+  readonly #api: Api;
+
+  constructor(directory: string, node: MemoryNode, audited: AuditEntry[], api: Api) {
+    this.#directory = directory;
+    this.#api = api;
+    this.node = node;
+    this.audited = audited;
+  }
+
+  get socket(): string {
+    return this.#api.addresses[0] ?? '';
+  }
+
+  get tcp(): string {
+    return this.#api.addresses[1] ?? '';
+  }
+
+  ask(path: string, options: Ask = {}): Promise<Answer> {
+    return ask({ socketPath: this.socket }, path, options);
+  }
+
+  askTcp(path: string, options: Ask = {}): Promise<Answer> {
+    const [host = '', port = ''] = this.tcp.split(':');
+    return ask({ host, port }, path, options);
+  }
+
+  async close(): Promise<void> {
+    await this.#api.close();
+    await rm(this.#directory, { recursive: true });
+  }
+}
+
+export async function startHarness(): Promise<Harness> {
+  const directory = await mkdtemp(join(tmpdir(), 'torii-api-'));
+  const node = new MemoryNode();
+  const audited: AuditEntry[] = [];
+  const api = await startApi({
+    control: node,
+    listen: '127.0.0.1:0',
+    socket: join(directory, 'api.sock'),
+    audit: (entry) => audited.push(entry),
+    logger: pino({ level: 'silent' }),
+    version: '0.1.0',
+  });
+  return new Harness(directory, node, audited, api);
+}
+
+type Where = { readonly socketPath: string } | { readonly host: string; readonly port: string };
+
+function ask(where: Where, path: string, { method = 'GET', headers = {}, body }: Ask): Promise<Answer> {
+  const json = body === undefined ? undefined : JSON.stringify(body);
+  const type: Record<string, string> = json === undefined ? {} : { 'content-type': 'application/json' };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ ...where, path, method, agent: false, headers: { ...type, ...headers } }, (answer) => {
+      answer.setEncoding('utf8');
+      let text = '';
+      answer.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text }));
+    });
+    outgoing.on('error', reject);
+    outgoing.end(json);
+  });
+}

@@ -1,0 +1,176 @@
+// A NodeControl in memory, with the behaviour that the contract of model/views.ts asks for: revisions, overrides, errors.
+
+import { ToriiError } from '../../../src/errors.ts';
+import type {
+  BackendView,
+  Change,
+  ChangeContext,
+  ExplainView,
+  NodeControl,
+  ReadView,
+  Resource,
+  StatusView,
+} from '../../../src/model/views.ts';
+
+const traffic = { packets: 10, bytesIn: 1000, bytesOut: 1200, newFlows: 2 };
+
+export const status: StatusView = {
+  node: '10.0.1.11',
+  version: '0.1.0',
+  startedAt: '2025-01-01T00:00:00.000Z',
+  ready: true,
+  revision: 7,
+  generation: 9,
+  source: '/etc/torii/torii.yaml',
+  appliedAt: '2025-01-01T00:00:01.000Z',
+  applyMs: 12,
+  lastError: null,
+  warnings: [],
+  vips: { total: 2, announced: 1 },
+  backends: { total: 2, usable: 1 },
+  peers: { total: 1, established: 1 },
+  engine: 'af_packet',
+  workers: [
+    {
+      worker: 0,
+      device: 'eth0',
+      engine: 'af_packet',
+      generation: 9,
+      rxPackets: 10,
+      flows: 2,
+      verdicts: { forward: 9, no_vip_port: 1 },
+    },
+  ],
+  flowTable: { entries: 2, capacity: 1_048_576, untracked: 0, evicted: 0 },
+  overrides: [],
+};
+
+function backend(address: string, changes: Partial<BackendView> = {}): BackendView {
+  return {
+    pool: 'acme-web',
+    address,
+    weight: 100,
+    state: 'active',
+    health: 'up',
+    takesNewFlows: true,
+    reason: null,
+    share: 0.5,
+    nextHop: { device: 'eth0', mac: '02:00:00:00:00:02', mtuBytes: 1500 },
+    traffic,
+    resteered: 0,
+    ...changes,
+  };
+}
+
+export const views: ReadView = {
+  status,
+  vips: ['203.0.113.10:80/tcp', '[2001:db8::10]:443/tcp'].map((vip, i) => ({
+    vip,
+    tenant: 'acme',
+    pool: 'acme-web',
+    activePool: 'acme-web',
+    state: i === 0 ? ('announced' as const) : ('withheld' as const),
+    reason: i === 0 ? null : 'no backend of pool acme-web is up',
+    usableBackends: i === 0 ? 1 : 0,
+    backends: 2,
+    traffic,
+    drops: i === 0 ? {} : { no_backend: 3 },
+  })),
+  backends: [
+    backend('10.0.2.21'),
+    backend('10.0.2.22', {
+      health: 'down',
+      takesNewFlows: false,
+      share: 0,
+      reason: 'health check: connection refused',
+      nextHop: null,
+    }),
+  ],
+  pools: [
+    {
+      pool: 'acme-web',
+      tableSize: 65537,
+      usable: true,
+      backends: 2,
+      fillChecksum: '0123456789abcdef',
+      tableChecksum: 'fedcba9876543210',
+    },
+  ],
+  tenants: [{ tenant: 'acme', plan: 'standard', cps: 1000, burst: 2000, admitted: 5, limited: 1, vips: 2 }],
+  peers: [
+    {
+      address: '10.0.1.1',
+      as: 65000,
+      state: 'established',
+      uptimeSec: 61,
+      holdTimeSec: 9,
+      families: ['ipv4 unicast'],
+      announced: 1,
+      flaps: 0,
+      lastError: { direction: 'received', code: 6, subcode: 2, text: 'administrative shutdown', at: '2025-01-01T00:00:00.000Z' },
+      bfd: null,
+      messages: { sent: { open: 1 }, received: { open: 1 } },
+    },
+  ],
+};
+
+export class MemoryNode implements NodeControl {
+  views: ReadView = views;
+  isReady = true;
+  failure: Error | null = null;
+  readonly changes: { readonly change: Change; readonly context: ChangeContext }[] = [];
+  readonly explained: string[] = [];
+  readonly reloads: boolean[] = [];
+
+  async read(resource: Resource): Promise<Uint8Array> {
+    if (this.failure !== null) throw this.failure;
+    return new TextEncoder().encode(JSON.stringify(this.views[resource]));
+  }
+
+  async explain(flow: string): Promise<ExplainView> {
+    this.explained.push(flow);
+    const steps = [{ step: 'VIP', result: '203.0.113.10:80/tcp' }];
+    return { flow, verdict: 'forward', reason: null, vip: '203.0.113.10:80/tcp', tenant: 'acme', backend: '10.0.2.21', steps };
+  }
+
+  async change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }> {
+    if (context.ifRevision !== null && context.ifRevision !== this.views.status.revision) {
+      throw new ToriiError(
+        'revision_stale',
+        `expected revision ${context.ifRevision}, the node is at ${this.views.status.revision}`,
+      );
+    }
+    const known = this.views.backends.some(
+      ({ pool, address }) => 'target' in change && `${pool}/${address}`.endsWith(change.target),
+    );
+    if ((change.kind === 'state' || change.kind === 'weight') && !known) {
+      throw new ToriiError('not_found', `no backend ${change.target}`);
+    }
+    this.changes.push({ change, context });
+    return { revision: this.#nextRevision() };
+  }
+
+  async reload({
+    force,
+  }: {
+    readonly force: boolean;
+  }): Promise<{ readonly revision: number; readonly changes: readonly string[] }> {
+    if (this.failure !== null) throw this.failure;
+    this.reloads.push(force);
+    return { revision: this.#nextRevision(), changes: ['pool acme-web: backend 10.0.2.23 added'] };
+  }
+
+  ready(): boolean {
+    return this.isReady;
+  }
+
+  async metrics(): Promise<Uint8Array> {
+    return new TextEncoder().encode('torii_ready 1\n');
+  }
+
+  #nextRevision(): number {
+    const revision = this.views.status.revision + 1;
+    this.views = { ...this.views, status: { ...this.views.status, revision } };
+    return revision;
+  }
+}
