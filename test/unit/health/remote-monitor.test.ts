@@ -3,13 +3,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HealthChange } from '../../../src/health/check.ts';
+import type * as Remote from '../../../src/health/remote-monitor.ts';
 import { type HealthCheck, type HealthTarget, healthKey } from '../../../src/model/health-check.ts';
 
 // A worker can only load JavaScript, so this tests what `npm run build` made.
 const built = new URL('../../../dist/src/health/remote-monitor.js', import.meta.url);
-const remote = existsSync(built)
-  ? ((await import(built.href)) as typeof import('../../../src/health/remote-monitor.ts'))
-  : undefined;
+const remote = existsSync(built) ? ((await import(built.href)) as typeof Remote) : undefined;
 
 const encode = (targets: readonly HealthTarget[]) => new TextEncoder().encode(JSON.stringify(targets));
 const cleanUps: (() => unknown)[] = [];
