@@ -1,0 +1,56 @@
+/* ICMP to a VIP: the balancer answers echo requests itself (RFC 792), at a bounded rate. */
+#pragma once
+#include "admit.h"
+#include "encap.h"
+
+#define ICMP_ECHO_REPLY 0
+#define ICMP_ECHO_REQUEST 8
+#define ICMP_CHECKSUM 2
+#define ANSWER_TTL 64
+
+/* A token of this worker's own bucket for answers; the same virtual time as in admit.h, without a shared word. */
+static always_inline bool answer_allowed(const struct core *core, u64 *tat, u64 interval, u64 burst)
+{
+    if (!tat || interval == 0)
+        return false;
+    u64 full = core->now_ticks - burst * interval;
+    u64 base = *tat > full ? *tat : full;
+    if (base + interval > core->now_ticks)
+        return false;
+    *tat = base + interval;
+    return true;
+}
+
+/* Turns the request in place into its reply. Swapping the addresses changes no sum. */
+static always_inline void echo_reply(u8 *data, u8 *ip, u8 *icmp)
+{
+    u8 mac[6];
+    __builtin_memcpy(mac, data, 6);
+    __builtin_memcpy(data, data + 6, 6);
+    __builtin_memcpy(data + 6, mac, 6);
+    u32 src = load32(ip + IPV4_SRC);
+    store32(ip + IPV4_SRC, load32(ip + IPV4_DST));
+    store32(ip + IPV4_DST, src);
+    u16 old_ttl = load16(ip + IPV4_TTL);
+    ip[IPV4_TTL] = ANSWER_TTL;
+    store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_ttl, load16(ip + IPV4_TTL)));
+    u16 old_type = load16(icmp);
+    icmp[0] = ICMP_ECHO_REPLY;
+    store16(icmp + ICMP_CHECKSUM, csum_replace16(load16(icmp + ICMP_CHECKSUM), old_type, load16(icmp)));
+}
+
+static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
+{
+    u8 *ip = p->data + p->l3;
+    u8 *icmp = p->data + p->l4;
+    if (ip + IPV4_BYTES > p->end || icmp + ICMP_BYTES > p->end)
+        return VERDICT_MALFORMED;
+    if (icmp[0] != ICMP_ECHO_REQUEST || icmp[1] != 0)
+        return VERDICT_ICMP_OTHER;
+    u64 *tat = counter(core, core->counter_first, WORD_OF(worker_counters, echo_tat));
+    if (!answer_allowed(core, tat, core->node->echo_interval, core->node->echo_burst))
+        return VERDICT_RATE_LIMITED;
+    echo_reply(p->data, ip, icmp);
+    p->out_len = (u32)p->l3 + p->l3_len;
+    return cut_tail(p, p->out_len) ? VERDICT_ECHO : VERDICT_TX_FULL;
+}

@@ -1,0 +1,86 @@
+/* Which VIP a packet is for: (address, protocol, port), then (address, protocol, any port), then prefixes.
+ *
+ * The common case costs two lines: a bucket of tagged indices and the VIP itself. Only when that misses is the address
+ * looked up by itself, which tells "not ours" from "no such port". Both indices are built by steering/snapshot.ts. */
+#pragma once
+#include "parse.h"
+
+#define VIP_TAG_SHIFT 20
+#define VIP_INDEX_MASK 0xfffffu
+
+static always_inline bool same_address(const u32 a[4], const u8 *b)
+{
+    return load32(b + 12) == a[3] && load32(b + 8) == a[2] && load32(b + 4) == a[1] && load32(b) == a[0];
+}
+
+static always_inline u32 destination_key(const struct tuple *t)
+{
+    return t->ports >> 16 | t->protocol << 16;
+}
+
+static always_inline const struct vip *vip_at(const struct core *core, u32 index)
+{
+    return (const void *)at(core, TABLE_SNAPSHOT, core->sections->vip + index);
+}
+
+/* The VIP of exactly this port, or NULL. */
+static always_inline const struct vip *vip_exact(const struct core *core, const struct packet *p)
+{
+    u32 h = p->destination_hash;
+    const struct vip_bucket *bucket =
+        (const void *)at(core, TABLE_SNAPSHOT, core->sections->vip_index + (h & core->sections->vip_index_mask));
+    if (!bucket)
+        return NULL_PTR;
+    for (u32 i = 0; i < 16; i++) {
+        u32 entry = bucket->entry[i];
+        if (entry == 0)
+            break;
+        if (entry >> VIP_TAG_SHIFT != h >> VIP_TAG_SHIFT)
+            continue;
+        const struct vip *vip = vip_at(core, entry & VIP_INDEX_MASK);
+        if (vip && vip->port == (u16)(p->tuple.ports >> 16) && vip->protocol == p->tuple.protocol &&
+            same_address(p->tuple.dst, vip->address))
+            return vip;
+    }
+    return NULL_PTR;
+}
+
+static always_inline const struct address *address_find(const struct core *core, const u32 dst[4], u32 length)
+{
+    u32 h = hash_destination(dst, ADDRESS_KEY(length));
+    for (u32 i = 0; i < ADDRESS_PROBES; i++) {
+        const struct address *a =
+            (const void *)at(core, TABLE_SNAPSHOT, core->sections->address + ((h + i) & core->sections->address_mask));
+        if (!a || !a->used)
+            return NULL_PTR;
+        if (a->length == length && same_address(dst, a->address))
+            return a;
+    }
+    return NULL_PTR;
+}
+
+/* The VIP address, or the longest VIP prefix, that the packet is for; NULL: not ours. */
+static always_inline const struct address *address_of(const struct core *core, const u32 dst[4])
+{
+    return address_find(core, dst, 128);
+}
+
+/* The VIP of a range or of any port at `a`, or NULL. */
+static always_inline const struct vip *vip_by_range(const struct core *core, const struct address *a, const struct tuple *t)
+{
+    u32 port = be16((u16)(t->ports >> 16));
+    u32 count = a->ranges;
+    for (u32 i = 0; i < ADDRESS_RANGES_MAX; i++) {
+        if (i >= count)
+            break;
+        u32 n = a->range + i;
+        const line *l = at(core, TABLE_SNAPSHOT, core->sections->range + n / 4);
+        if (!l)
+            break;
+        const struct range *r = (const struct range *)(const void *)l + n % 4;
+        if (r->protocol == t->protocol && r->first <= port && port <= r->last)
+            return vip_at(core, r->vip);
+    }
+    u32 any = t->protocol == PROTOCOL_TCP ? a->any_tcp : a->any_udp;
+    return any ? vip_at(core, any) : NULL_PTR;
+}
