@@ -1,0 +1,79 @@
+// The validated document in the form the rest of the control plane uses: names instead of list positions, canonical
+// addresses, one VIP per port. Immutable. Pure types.
+
+import type { Prefix } from '../model/address.ts';
+import type { Backend } from '../model/backend.ts';
+import type { AnswerRate } from '../model/desired.ts';
+import type { HealthCheck } from '../model/health-check.ts';
+import type { Policy, SpeakerConfig } from '../model/peer.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Encap, HashMode, PortRange, Protocol, Timeouts } from '../model/vip.ts';
+import type { SecretRef } from './schema.ts';
+
+export interface VipConfig {
+  readonly name: string;
+  readonly prefix: Prefix;
+  readonly protocol: Protocol;
+  readonly ports: PortRange;
+  readonly tenant: string;
+  readonly pool: string;
+  readonly hash: HashMode;
+  readonly encap: Encap;
+  readonly entropy: boolean;
+  readonly timeouts: Timeouts;
+  /** The tenant's, overlaid by the VIP's. */
+  readonly policy: Policy;
+}
+
+export interface TenantConfig {
+  readonly name: string;
+  readonly plan: Plan | null;
+}
+
+export type OnAllDown = 'withdraw' | 'drop' | 'failOpen' | { readonly pool: string };
+
+export interface PoolConfig {
+  readonly name: string;
+  readonly tableSize: number;
+  /** Sorted by address bytes. */
+  readonly backends: readonly Backend[];
+  readonly healthCheck: HealthCheck | null;
+  readonly onAllDown: OnAllDown;
+  readonly minHealthy: number;
+}
+
+export interface DeviceConfig {
+  readonly name: string;
+  readonly engine: 'auto' | 'xdp' | 'af_xdp' | 'af_packet';
+}
+
+export interface ApiConfig {
+  readonly socket: string;
+  readonly listen: { readonly address: string; readonly port: number };
+}
+
+export interface LogsConfig {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  readonly format: 'auto' | 'json' | 'text';
+}
+
+export interface NodeConfig {
+  readonly address: string | null;
+  readonly address6: string | null;
+  readonly devices: readonly DeviceConfig[];
+  readonly speaker: SpeakerConfig | null;
+  readonly flowTableEntries: number;
+  readonly answers: { readonly echo: AnswerRate; readonly tooBig: AnswerRate; readonly timeExceeded: AnswerRate };
+  readonly api: ApiConfig;
+  readonly logs: LogsConfig;
+}
+
+export interface Config {
+  readonly node: NodeConfig;
+  /** Where the cluster's secret is; null where the document names none. */
+  readonly clusterSecret: SecretRef | null;
+  /** Each sorted by name, so that the order of the document means nothing. */
+  readonly tenants: readonly TenantConfig[];
+  readonly vips: readonly VipConfig[];
+  readonly pools: readonly PoolConfig[];
+}

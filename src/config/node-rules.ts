@@ -1,0 +1,81 @@
+// Rules of the document's node section: what this machine needs for what the cluster part asks of it. Pure.
+
+import { familyOf, parseAddress } from '../model/address.ts';
+import type { Path } from './problem.ts';
+import type { Report } from './report.ts';
+import type { Document, DocumentPeer } from './schema.ts';
+
+/** `isVip` tells whether an address belongs to a VIP of the document. */
+export function checkNode(document: Document, isVip: (address: string) => boolean, report: Report): void {
+  const { node } = document;
+  checkForwarding(document, report);
+  for (const key of ['address', 'address6'] as const) {
+    const address = parseAddress(node[key] ?? '');
+    if (address !== undefined && isVip(address)) report.problem(['node', key], 'an address that is no VIP');
+  }
+  checkUnique(node.devices, 'name', ['node', 'devices'], report);
+  checkApi(node.api.listen, report);
+  if (node.bgp === undefined) return;
+  if (node.bgp.routerId === undefined && node.address === undefined) {
+    report.problem(['node', 'bgp', 'routerId'], 'a router id, here or as node.address');
+  }
+  checkUnique(node.bgp.peers, 'address', ['node', 'bgp', 'peers'], report);
+  for (const [i, peer] of node.bgp.peers.entries())
+    checkPeer(peer, ['node', 'bgp', 'peers', i], node.bgp.listen !== undefined, report);
+}
+
+function checkForwarding(document: Document, report: Report): void {
+  const hasForwarding = document.tenants.some(({ vips }) => vips.some(({ mode }) => mode === 'forward'));
+  if (!hasForwarding) return;
+  const families = new Set(
+    Object.values(document.pools).flatMap(({ backends }) => backends.map(({ address }) => familyOf(address))),
+  );
+  if (families.has(4) && document.node.address === undefined) {
+    report.problem(['node', 'address'], 'an IPv4 address: the outer source of encapsulated packets');
+  }
+  if (families.has(6) && document.node.address6 === undefined) {
+    report.problem(['node', 'address6'], 'an IPv6 address: the outer source of packets to IPv6 backends');
+  }
+  if (document.node.devices.length === 0)
+    report.warn(['node', 'devices'], 'absent, so nothing is forwarded and no VIP announced');
+  if (document.node.bgp === undefined) report.warn(['node', 'bgp'], 'absent, so no router learns of the VIPs');
+}
+
+function checkPeer(peer: DocumentPeer, path: Path, isListening: boolean, report: Report): void {
+  if (peer.localAddress !== undefined && familyOf(peer.localAddress) !== familyOf(peer.address)) {
+    report.problem([...path, 'localAddress'], `an IPv${familyOf(peer.address)} address, as the peer's own`);
+  }
+  if (peer.passive && !isListening)
+    report.problem([...path, 'passive'], 'false, since node.bgp.listen is absent and the peer could not call');
+}
+
+function checkApi(listen: string, report: Report): void {
+  const path: Path = ['node', 'api', 'listen'];
+  const { address, port } = splitListen(listen);
+  const canonical = parseAddress(address);
+  if (canonical === undefined || port < 1 || port > 65535) report.problem(path, 'ADDRESS:PORT, like 127.0.0.1:8470');
+  else if (!canonical.startsWith('127.') && canonical !== '::1') {
+    report.problem(path, 'a loopback address (any other needs TLS, which this version does not have)');
+  }
+}
+
+/** "127.0.0.1:8470" or "[::1]:8470" apart. */
+export function splitListen(listen: string): { readonly address: string; readonly port: number } {
+  const colon = listen.lastIndexOf(':');
+  return { address: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(listen.slice(colon + 1)) };
+}
+
+function checkUnique<Key extends string>(
+  items: readonly { readonly [K in Key]: string }[],
+  key: Key,
+  path: Path,
+  report: Report,
+): void {
+  const seen = new Map<string, number>();
+  for (const [i, item] of items.entries()) {
+    const value = parseAddress(item[key]) ?? item[key];
+    const first = seen.get(value);
+    if (first !== undefined) report.problem([...path, i, key], `a value that item ${first} of the list does not have`);
+    else seen.set(value, i);
+  }
+}

@@ -1,0 +1,146 @@
+// A valid document as Config: lists sorted by identity, addresses canonical, each port of a list a VIP of its own,
+// policies joined. Everything here relies on schema and rules having passed. Pure.
+
+import { compareAddresses, parseAddress, parsePrefix } from '../model/address.ts';
+import type { Backend } from '../model/backend.ts';
+import type { HealthCheck } from '../model/health-check.ts';
+import type { PeerConfig, Policy, SpeakerConfig } from '../model/peer.ts';
+import type { Plan } from '../model/plan.ts';
+import { anyPort, type PortRange, parsePorts, vipName } from '../model/vip.ts';
+import type { Config, NodeConfig, PoolConfig, TenantConfig, VipConfig } from './config.ts';
+import { splitListen } from './node-rules.ts';
+import type { Document, DocumentCheck, DocumentPeer, DocumentPool, DocumentTenant, DocumentVip } from './schema.ts';
+
+const defaultTimeoutMs = 500;
+
+export function normalise(document: Document): Config {
+  const plans = new Map<string, Plan>(Object.entries(document.plans).map(([name, plan]) => [name, { name, ...plan }]));
+  const tenants = document.tenants.map(
+    (tenant): TenantConfig => ({ name: tenant.name, plan: plans.get(tenant.plan ?? '') ?? null }),
+  );
+  return {
+    node: nodeOf(document),
+    clusterSecret: document.cluster.secret ?? null,
+    tenants: tenants.sort(byName),
+    vips: document.tenants.flatMap((tenant) => tenant.vips.flatMap((vip) => vipsOf(tenant, vip))).sort(byName),
+    pools: Object.entries(document.pools).map(poolOf).sort(byName),
+  };
+}
+
+/** Code-unit order: the same on every machine, whatever its locale. */
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+/** The VIP's port ranges in the order written. */
+export function portsOf(vip: DocumentVip): readonly PortRange[] {
+  return (
+    vip.ports?.map((entry) => (typeof entry === 'number' ? { first: entry, last: entry } : (parsePorts(entry) ?? anyPort))) ?? [
+      anyPort,
+    ]
+  );
+}
+
+function vipsOf(tenant: DocumentTenant, vip: DocumentVip): readonly VipConfig[] {
+  const prefix = parsePrefix(vip.address);
+  const { protocol, pool } = vip;
+  if (prefix === undefined || protocol === undefined || pool === undefined) return [];
+  const { hash, encap, entropy, timeouts } = vip;
+  const policy = { ...policyOf(tenant), ...policyOf(vip) };
+  return portsOf(vip).map((ports) => ({
+    name: vipName(prefix, ports, protocol),
+    prefix,
+    protocol,
+    ports,
+    tenant: tenant.name,
+    pool,
+    hash,
+    encap,
+    entropy,
+    timeouts,
+    policy,
+  }));
+}
+
+function policyOf({
+  communities,
+  largeCommunities,
+  med,
+  localPref,
+  prepend,
+}: DocumentVip | DocumentTenant | DocumentPeer): Policy {
+  return {
+    ...(communities === undefined ? {} : { communities }),
+    ...(largeCommunities === undefined ? {} : { largeCommunities }),
+    ...(med === undefined ? {} : { med }),
+    ...(localPref === undefined ? {} : { localPref }),
+    ...(prepend === undefined ? {} : { prepend }),
+  };
+}
+
+function poolOf([name, pool]: [string, DocumentPool]): PoolConfig {
+  const backends = pool.backends.map(
+    ({ address, weight, state, mtu }): Backend => ({
+      address: parseAddress(address) ?? address,
+      weight,
+      state,
+      ...(mtu === undefined ? {} : { mtuBytes: mtu }),
+    }),
+  );
+  const { tableSize, onAllDown, minHealthy, healthCheck } = pool;
+  return {
+    name,
+    tableSize,
+    onAllDown,
+    minHealthy,
+    backends: backends.sort((a, b) => compareAddresses(a.address, b.address)),
+    healthCheck: healthCheck === undefined ? null : checkOf(healthCheck),
+  };
+}
+
+function checkOf(check: DocumentCheck): HealthCheck | null {
+  const { intervalMs, timeoutMs = Math.min(defaultTimeoutMs, intervalMs), rise, fall } = check;
+  const timing = { intervalMs, timeoutMs, rise, fall };
+  if (check.type === 'tcp') return { kind: 'tcp', port: check.port, ...timing };
+  return check.type === 'http' ? { kind: 'http', port: check.port, path: check.path, ...timing } : null;
+}
+
+function nodeOf({ node }: Document): NodeConfig {
+  return {
+    address: parseAddress(node.address ?? '') ?? null,
+    address6: parseAddress(node.address6 ?? '') ?? null,
+    devices: node.devices,
+    speaker: speakerOf(node),
+    flowTableEntries: node.flowTable.entries,
+    answers: node.answers,
+    api: { socket: node.api.socket, listen: splitListen(node.api.listen) },
+    logs: node.logs,
+  };
+}
+
+function speakerOf({ bgp, address, address6 }: Document['node']): SpeakerConfig | null {
+  if (bgp === undefined) return null;
+  return {
+    localAs: bgp.localAs,
+    routerId: bgp.routerId ?? address ?? '',
+    ...(address === undefined ? {} : { nextHop4: address }),
+    ...(address6 === undefined ? {} : { nextHop6: parseAddress(address6) ?? address6 }),
+    ...(bgp.listen === undefined ? {} : { listen: bgp.listen }),
+    drainSec: bgp.drainSec,
+    peers: bgp.peers.map(peerOf),
+  };
+}
+
+function peerOf(peer: DocumentPeer): PeerConfig {
+  const { port, as, passive, holdTimeSec, connectRetrySec, localAddress } = peer;
+  return {
+    address: parseAddress(peer.address) ?? peer.address,
+    port,
+    as,
+    passive,
+    holdTimeSec,
+    connectRetrySec,
+    ...(localAddress === undefined ? {} : { localAddress: parseAddress(localAddress) ?? localAddress }),
+    policy: policyOf(peer),
+  };
+}

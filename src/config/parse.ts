@@ -1,0 +1,66 @@
+// Text of a document → Config, or every problem with its place. Pure; the config worker runs it.
+//
+// Four passes, each only when the one before found nothing: YAML or JSON, schema, rules between keys together with
+// what this version cannot do, normal form. Secrets stay references here; secrets.ts reads them.
+
+import type { z } from 'zod';
+import { ToriiError } from '../errors.ts';
+import type { Config } from './config.ts';
+import { normalise } from './normalise.ts';
+import { formatProblem, type Path, type Problem } from './problem.ts';
+import { formatWarning, Report, type Warning } from './report.ts';
+import { checkRules } from './rules.ts';
+import { documentSchema } from './schema.ts';
+import { readTree } from './tree.ts';
+import { reportUnsupported } from './unsupported.ts';
+
+export type ParseResult =
+  | { readonly kind: 'ok'; readonly config: Config; readonly warnings: readonly Warning[] }
+  | { readonly kind: 'bad'; readonly problems: readonly Problem[]; readonly warnings: readonly Warning[] };
+
+export function parseDocument(text: string): ParseResult {
+  const read = readTree(text);
+  if ('problems' in read) return { kind: 'bad', problems: read.problems, warnings: [] };
+  const report = new Report(read.tree);
+  const result = documentSchema.safeParse(read.tree.value);
+  if (!result.success) {
+    for (const issue of result.error.issues) reportIssue(issue, [], report);
+    return { kind: 'bad', problems: report.problems, warnings: [] };
+  }
+  checkRules(result.data, report);
+  reportUnsupported(result.data, report);
+  if (report.failed) return { kind: 'bad', problems: report.problems, warnings: report.warnings };
+  return { kind: 'ok', config: normalise(result.data), warnings: report.warnings };
+}
+
+/** Like `parseDocument`, with the problems as one config_invalid error whose detail lists them. */
+export function parseOrThrow(text: string, fileName: string): { readonly config: Config; readonly warnings: readonly string[] } {
+  const result = parseDocument(text);
+  if (result.kind === 'ok')
+    return { config: result.config, warnings: result.warnings.map((warning) => formatWarning(warning, fileName)) };
+  const lines = result.problems.map((problem) => formatProblem(problem, fileName));
+  throw new ToriiError('config_invalid', lines.join('\n'), { detail: { problems: lines } });
+}
+
+function reportIssue(issue: z.core.$ZodIssue, above: Path, report: Report): void {
+  const path: Path = [...above, ...issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment))];
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys)
+      report.problem([...path, key], issue.message, { got: `the unknown key ${JSON.stringify(key)}`, part: 'key' });
+    return;
+  }
+  if (issue.code === 'invalid_key') {
+    const name = path.at(-1);
+    report.problem(path, issue.issues[0]?.message ?? 'a name', { got: JSON.stringify(name), part: 'key' });
+    return;
+  }
+  // A union that was given a value of the right shape: the problem is inside that shape.
+  const branch =
+    issue.code === 'invalid_union' ? issue.errors.find((issues) => issues.length > 0 && issues.every(isInside)) : undefined;
+  if (branch !== undefined) for (const inner of branch) reportIssue(inner, path, report);
+  else report.problem(path, issue.message);
+}
+
+function isInside(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length > 0;
+}

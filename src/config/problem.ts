@@ -1,0 +1,56 @@
+// A problem of a document: where, what was expected, what came; and how it is written for people. Pure.
+//
+// Values are shown shortened, and never where a secret belongs: people paste these lines into tickets.
+
+/** Keys and list positions from the document's top. */
+export type Path = readonly (string | number)[];
+
+export interface Position {
+  /** Both from 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface Problem extends Position {
+  /** "pools.web.backends[0].weight"; empty for the whole document. */
+  readonly path: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
+/** `pools.web.backends[0].weight: expected 0..65535, got -1 (torii.yaml:31)` */
+export function formatProblem(problem: Problem, fileName: string): string {
+  const where = problem.path === '' ? '' : `${problem.path}: `;
+  return `${where}expected ${problem.expected}, got ${problem.got} (${fileName}:${problem.line})`;
+}
+
+export function pathText(path: Path): string {
+  let text = '';
+  for (const segment of path) {
+    if (typeof segment === 'number') text += `[${segment}]`;
+    else if (/^[A-Za-z0-9_-]+$/.test(segment)) text += text === '' ? segment : `.${segment}`;
+    else text += `[${JSON.stringify(segment)}]`;
+  }
+  return text;
+}
+
+const secretKeys: ReadonlySet<string> = new Set(['secret', 'password']);
+
+/** The value at `path` as a problem may show it. */
+export function shownValue(value: unknown, path: Path): string {
+  if (path.some((segment) => secretKeys.has(String(segment))) && typeof value !== 'object') return 'an inline value';
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (value !== null && typeof value === 'object') return 'a mapping';
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+export function valueAt(root: unknown, path: Path): unknown {
+  let value = root;
+  for (const segment of path) {
+    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, segment)) return undefined;
+    value = (value as Record<string | number, unknown>)[segment];
+  }
+  return value;
+}

@@ -1,0 +1,64 @@
+// Collects the problems and warnings of one document, each with its place. Pure.
+//
+// Bounded: a document with ten thousand wrong lines answers with the first hundred and the number of the others,
+// since each position may have to be looked up in the YAML tree.
+
+import { type Path, type Problem, pathText, shownValue, valueAt } from './problem.ts';
+import type { Tree } from './tree.ts';
+
+const maxProblems = 100;
+
+export interface Warning {
+  readonly path: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+export function formatWarning(warning: Warning, fileName: string): string {
+  return `${warning.path}: ${warning.text} (${fileName}:${warning.line})`;
+}
+
+export interface ProblemOptions {
+  /** What came, where the plain value does not say it. */
+  readonly got?: string;
+  readonly part?: 'key' | 'value';
+}
+
+export class Report {
+  readonly #tree: Tree;
+  readonly #problems: Problem[] = [];
+  readonly #warnings: Warning[] = [];
+  #left = 0;
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  problem(path: Path, expected: string, { got, part = 'value' }: ProblemOptions = {}): void {
+    if (this.#problems.length >= maxProblems) {
+      this.#left++;
+      return;
+    }
+    const shown = got ?? shownValue(valueAt(this.#tree.value, path), path);
+    this.#problems.push({ path: pathText(path), expected, got: shown, ...this.#tree.locate(path, part) });
+  }
+
+  warn(path: Path, text: string): void {
+    if (this.#warnings.length >= maxProblems) return;
+    this.#warnings.push({ path: pathText(path), line: this.#tree.locate(path, 'value').line, text });
+  }
+
+  get failed(): boolean {
+    return this.#problems.length > 0;
+  }
+
+  get problems(): readonly Problem[] {
+    if (this.#left === 0) return this.#problems;
+    const rest: Problem = { path: '', expected: 'no further problem', got: `${this.#left} more`, line: 1, column: 1 };
+    return [...this.#problems, rest];
+  }
+
+  get warnings(): readonly Warning[] {
+    return this.#warnings;
+  }
+}

@@ -1,0 +1,198 @@
+// Rules between the keys of a document that fits the schema: references, duplicates, families, sizes. Each rule adds
+// problems (the document is refused) or warnings (it is applied) to the report. Linear in the document. Pure.
+//
+// What the node section must satisfy is in node-rules.ts.
+
+import { familyOf, isHostPrefix, maskAddress, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
+import type { PortRange } from '../model/vip.ts';
+import { isAnyPort } from '../model/vip.ts';
+import { checkNode } from './node-rules.ts';
+import { portsOf } from './normalise.ts';
+import { isPrime, nearestPrimes } from './primes.ts';
+import { type Path, pathText } from './problem.ts';
+import type { Report } from './report.ts';
+import type { Document, DocumentCheck, DocumentPool, DocumentTenant, DocumentVip } from './schema.ts';
+
+export function checkRules(document: Document, report: Report): void {
+  const vips = new VipSet();
+  checkTenants(document, vips, report);
+  for (const [name, pool] of Object.entries(document.pools)) checkPool({ document, name, pool, vips }, report);
+  checkNode(document, (address) => vips.holds(address), report);
+  if (document.cluster.secret === undefined) {
+    report.warn(
+      ['cluster', 'secret'],
+      'absent, so a fixed key is used; several balancers, or a hostile network, need one of their own',
+    );
+  }
+}
+
+/** Addresses that are VIPs, and the port ranges taken at each. */
+class VipSet {
+  readonly #ranges = new Map<string, { readonly ports: PortRange; readonly path: Path }[]>();
+  readonly #prefixes = new Set<string>();
+  readonly #lengths = new Set<number>();
+
+  /** The place that already has one of these ports, if any. A VIP of any port gives way to narrower ones. */
+  add(prefix: Prefix, protocol: string, ports: PortRange, path: Path): Path | undefined {
+    const text = `${prefix.address}/${prefix.length}`;
+    this.#prefixes.add(text);
+    if (!isHostPrefix(prefix)) this.#lengths.add(prefix.length);
+    const key = `${text} ${protocol}`;
+    const taken = this.#ranges.get(key) ?? [];
+    if (taken.length === 0) this.#ranges.set(key, taken);
+    const clash = taken.find(
+      (other) =>
+        isAnyPort(other.ports) === isAnyPort(ports) && other.ports.first <= ports.last && ports.first <= other.ports.last,
+    );
+    taken.push({ ports, path });
+    return clash?.path;
+  }
+
+  holds(address: string): boolean {
+    const width = familyOf(address) === 4 ? 32 : 128;
+    if (this.#prefixes.has(`${address}/${width}`)) return true;
+    for (const length of this.#lengths) {
+      if (length <= width && this.#prefixes.has(`${maskAddress(address, length)}/${length}`)) return true;
+    }
+    return false;
+  }
+}
+
+function checkTenants(document: Document, vips: VipSet, report: Report): void {
+  const names = new Map<string, number>();
+  const policies: PolicyPlace['policies'] = new Map();
+  for (const [i, tenant] of document.tenants.entries()) {
+    const path: Path = ['tenants', i];
+    const first = names.get(tenant.name);
+    if (first !== undefined) report.problem([...path, 'name'], `a name that tenants[${first}] does not have`);
+    names.set(tenant.name, i);
+    if (tenant.plan !== undefined && !Object.hasOwn(document.plans, tenant.plan)) {
+      report.problem([...path, 'plan'], `a plan of "plans" (${listed(Object.keys(document.plans))})`);
+    }
+    for (const [j, vip] of tenant.vips.entries()) {
+      const vipPath: Path = [...path, 'vips', j];
+      checkVip({ document, vip, path: vipPath, vips }, report);
+      checkOnePolicy({ policies, tenant, vip, path: vipPath }, report);
+    }
+  }
+}
+
+interface VipPlace {
+  readonly document: Document;
+  readonly vip: DocumentVip;
+  readonly path: Path;
+  readonly vips: VipSet;
+}
+
+function checkVip({ document, vip, path, vips }: VipPlace, report: Report): void {
+  const prefix = parsePrefix(vip.address);
+  if (prefix === undefined) return;
+  if (!isUnicast(prefix.address)) report.problem([...path, 'address'], 'a unicast address');
+  if (vip.mode === 'local') return;
+  if (vip.protocol === undefined) report.problem([...path, 'protocol'], 'tcp or udp');
+  if (vip.pool === undefined) report.problem([...path, 'pool'], 'the name of a pool');
+  else if (!Object.hasOwn(document.pools, vip.pool)) {
+    report.problem([...path, 'pool'], `a pool of "pools" (${listed(Object.keys(document.pools))})`);
+  }
+  if (vip.healthCheck !== undefined)
+    report.problem([...path, 'healthCheck'], 'none, since the pool has it (only mode: local VIPs have one)');
+  for (const [k, ports] of portsOf(vip).entries()) {
+    const place: Path = vip.ports === undefined ? [...path, 'address'] : [...path, 'ports', k];
+    const clash = vips.add(prefix, vip.protocol ?? '', ports, place);
+    if (clash !== undefined) report.problem(place, `ports that no other VIP of ${vip.address} has (${pathText(clash)} has them)`);
+  }
+}
+
+interface PolicyPlace {
+  /** What each address was first given. */
+  readonly policies: Map<string, { readonly policy: string; readonly path: Path }>;
+  readonly tenant: DocumentTenant;
+  readonly vip: DocumentVip;
+  readonly path: Path;
+}
+
+/** One address is one route, so its VIPs cannot have different attributes. */
+function checkOnePolicy({ policies, tenant, vip, path }: PolicyPlace, report: Report): void {
+  const policy = JSON.stringify(
+    (['communities', 'largeCommunities', 'med', 'localPref', 'prepend'] as const).map((key) => vip[key] ?? tenant[key] ?? null),
+  );
+  const other = policies.get(vip.address);
+  if (other === undefined) policies.set(vip.address, { policy, path });
+  else if (other.policy !== policy) {
+    report.warn(
+      path,
+      `${vip.address} is one route, but its BGP attributes differ from those of ${pathText(other.path)}; the VIP first by name decides`,
+    );
+  }
+}
+
+interface PoolPlace {
+  readonly document: Document;
+  readonly name: string;
+  readonly pool: DocumentPool;
+  readonly vips: VipSet;
+}
+
+function checkPool({ document, name, pool, vips }: PoolPlace, report: Report): void {
+  const path: Path = ['pools', name];
+  checkTableSize(pool, path, report);
+  checkBackends(pool, path, vips, report);
+  const { onAllDown, minHealthy, healthCheck } = pool;
+  if (typeof onAllDown === 'object') {
+    if (onAllDown.pool === name) report.problem([...path, 'onAllDown', 'pool'], 'another pool');
+    else if (!Object.hasOwn(document.pools, onAllDown.pool)) {
+      report.problem([...path, 'onAllDown', 'pool'], `a pool of "pools" (${listed(Object.keys(document.pools))})`);
+    }
+  }
+  if (minHealthy > pool.backends.length && pool.backends.length > 0) {
+    report.warn([...path, 'minHealthy'], `${minHealthy} can never be met by ${pool.backends.length} backends`);
+  }
+  if (healthCheck !== undefined) checkCheck(healthCheck, [...path, 'healthCheck'], report);
+}
+
+function checkTableSize(pool: DocumentPool, path: Path, report: Report): void {
+  const place: Path = [...path, 'tableSize'];
+  if (!isPrime(pool.tableSize)) {
+    report.problem(place, `a prime 251..655373 (nearest: ${nearestPrimes(pool.tableSize, 251, 655_373).join(' and ')})`);
+  } else if (pool.tableSize < 100 * pool.backends.length) {
+    report.warn(
+      place,
+      `${pool.tableSize} slots are few for ${pool.backends.length} backends: with fewer than 100 each, shares get uneven`,
+    );
+  }
+}
+
+function checkBackends(pool: DocumentPool, path: Path, vips: VipSet, report: Report): void {
+  const seen = new Map<string, number>();
+  for (const [i, backend] of pool.backends.entries()) {
+    const place: Path = [...path, 'backends', i, 'address'];
+    const address = parseAddress(backend.address) ?? backend.address;
+    const first = seen.get(address);
+    if (first !== undefined) report.problem(place, `an address that backends[${first}] does not have`);
+    else seen.set(address, i);
+    if (!isUnicast(address)) report.problem(place, 'a unicast address');
+    else if (vips.holds(address)) report.problem(place, 'an address that is no VIP (packets would come straight back)');
+  }
+}
+
+function checkCheck(check: DocumentCheck, path: Path, report: Report): void {
+  if (check.address !== undefined) report.problem([...path, 'address'], "none, since a pool's check probes each backend");
+  if (check.timeoutMs !== undefined && check.timeoutMs > check.intervalMs) {
+    report.warn(
+      [...path, 'timeoutMs'],
+      `${check.timeoutMs} is longer than intervalMs ${check.intervalMs}: a probe waits for the one before it`,
+    );
+  }
+}
+
+/** Not unspecified, loopback, link-local, multicast or reserved for broadcast: none of these can be routed here. */
+export function isUnicast(address: string): boolean {
+  if (familyOf(address) === 6) return !/^(::1?$|ff|fe[89ab])/i.test(address);
+  const [first, second] = address.split('.', 2).map(Number);
+  return first !== undefined && first >= 1 && first <= 223 && first !== 127 && !(first === 169 && second === 254);
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length === 0) return 'there is none';
+  return names.length > 8 ? `${names.slice(0, 8).join(', ')}, …` : names.join(', ');
+}

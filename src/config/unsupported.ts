@@ -1,0 +1,75 @@
+// What the document may say but this version cannot do yet: one list, one clear problem per place, never silence.
+//
+// The schema already checks the values, so an entry goes away in the commit that makes its feature work. `*` in a
+// path stands for every item of a list or every name of a mapping. Pure.
+
+import { familyOf, isHostPrefix, parsePrefix } from '../model/address.ts';
+import type { Path } from './problem.ts';
+import type { Report } from './report.ts';
+import type { Document } from './schema.ts';
+
+interface Unsupported {
+  readonly path: Path;
+  /** Whether this value asks for the feature. */
+  readonly asks: (value: unknown) => boolean;
+  readonly expected: string;
+}
+
+const present = (value: unknown): boolean => value !== undefined;
+const isTrue = (value: unknown): boolean => value === true;
+const oneOf =
+  (...words: readonly string[]) =>
+  (value: unknown): boolean =>
+    words.includes(value as string);
+const isIpv6 = (value: unknown): boolean => typeof value === 'string' && familyOf(value) === 6;
+const isSubnet = (value: unknown): boolean => {
+  const prefix = typeof value === 'string' ? parsePrefix(value) : undefined;
+  return prefix !== undefined && !isHostPrefix(prefix);
+};
+
+const peers: Path = ['node', 'bgp', 'peers', '*'];
+const vips: Path = ['tenants', '*', 'vips', '*'];
+const pools: Path = ['pools', '*'];
+
+export const unsupported: readonly Unsupported[] = [
+  { path: ['node', 'entropy'], asks: present, expected: 'no entropy prefixes' },
+  { path: ['node', 'flows', 'records'], asks: isTrue, expected: 'false' },
+  { path: ['node', 'devices', '*', 'engine'], asks: oneOf('xdp', 'af_xdp'), expected: 'auto or af_packet' },
+  { path: ['node', 'bgp', 'speaker'], asks: oneOf('exabgp'), expected: 'built-in' },
+  { path: ['node', 'bgp', 'listen', 'address'], asks: isIpv6, expected: 'an IPv4 address' },
+  { path: [...peers, 'address'], asks: isIpv6, expected: 'an IPv4 address' },
+  { path: [...peers, 'password'], asks: present, expected: 'no password' },
+  { path: [...peers, 'ttlSecurity'], asks: present, expected: 'no ttlSecurity' },
+  { path: [...peers, 'multihop'], asks: present, expected: 'no multihop' },
+  { path: [...peers, 'bfd'], asks: present, expected: 'no bfd' },
+  { path: [...peers, 'families'], asks: present, expected: 'no families' },
+  { path: [...peers, 'role'], asks: present, expected: 'no role' },
+  { path: [...peers, 'accept'], asks: present, expected: 'no accept' },
+  { path: ['tenants', '*', 'announce'], asks: present, expected: 'no aggregates' },
+  { path: [...vips, 'address'], asks: isIpv6, expected: 'an IPv4 address' },
+  { path: [...vips, 'address'], asks: isSubnet, expected: 'a single address' },
+  { path: [...vips, 'encap'], asks: oneOf('l2'), expected: 'ipip' },
+  { path: [...vips, 'entropy'], asks: isTrue, expected: 'false' },
+  { path: [...vips, 'mode'], asks: oneOf('local'), expected: 'forward' },
+  { path: [...vips, 'blackhole'], asks: isTrue, expected: 'false' },
+  { path: [...pools, 'backends', '*', 'address'], asks: isIpv6, expected: 'an IPv4 address' },
+  { path: [...pools, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
+  { path: [...pools, 'healthCheck', 'via'], asks: oneOf('tunnel'), expected: 'direct' },
+];
+
+export function reportUnsupported(document: Document, report: Report): void {
+  for (const { path, asks, expected } of unsupported) {
+    visit(document, path, [], (value, place) => {
+      if (asks(value)) report.problem(place, `${expected} (more is not supported in this version)`);
+    });
+  }
+}
+
+function visit(value: unknown, path: Path, place: Path, found: (value: unknown, place: Path) => void): void {
+  const [segment, ...rest] = path;
+  if (segment === undefined) return found(value, place);
+  if (value === null || typeof value !== 'object') return;
+  if (segment !== '*') return visit((value as Record<string, unknown>)[segment], rest, [...place, segment], found);
+  if (Array.isArray(value)) for (const [i, item] of value.entries()) visit(item, rest, [...place, i], found);
+  else for (const [key, item] of Object.entries(value)) visit(item, rest, [...place, key], found);
+}
