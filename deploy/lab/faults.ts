@@ -1,0 +1,33 @@
+// Faults of the network, and their ends. Three that look alike to a user are three different things to a router:
+// a killed process closes its TCP sessions, a link that goes down tells its own end only, and silent loss tells nobody.
+// (Killing processes is the nodes' own: LabBalancer.kill, LabBackend.killProxy.)
+
+import { run, tryRun } from './shell.ts';
+import type { LabNode, Topology } from './topology.ts';
+
+/** The node's own link goes down; the router's port keeps its carrier, because the switch lies between. */
+export async function linkDown(node: LabNode): Promise<void> {
+  await run(['ip', '-n', node.namespace, 'link', 'set', 'eth0', 'down']);
+}
+
+/** Everything to and from the node disappears in the switch, without any sign. */
+export async function silentLoss(topology: Topology, node: LabNode): Promise<void> {
+  // Dropped at the switch port and not inside the node, where a packet socket would still see what arrives.
+  const chain = (hook: string) =>
+    `  chain ${hook} {\n    type filter hook ${hook} device "${node.port}" priority 0; policy drop;\n  }\n`;
+  const ruleset = `table netdev ${lossTable(node)} {\n${chain('ingress')}${chain('egress')}}\n`;
+  await run(['nft', '-f', '-'], { namespace: topology.namespaces.switch, input: ruleset });
+}
+
+/** Ends linkDown and silentLoss; harmless when there is no fault. Setting a link up again needs its route again. */
+export async function heal(topology: Topology, node: LabNode): Promise<void> {
+  await tryRun(['nft', 'delete', 'table', 'netdev', lossTable(node)], { namespace: topology.namespaces.switch });
+  const isBalancer = topology.balancers.includes(node);
+  await run(['ip', '-n', node.namespace, 'link', 'set', 'eth0', 'up']);
+  const gateway = isBalancer ? topology.router.fabricSide : topology.router.rackSide;
+  await run(['ip', '-n', node.namespace, 'route', 'replace', 'default', 'via', gateway]);
+}
+
+function lossTable(node: LabNode): string {
+  return `loss_${node.port}`;
+}

@@ -1,0 +1,145 @@
+// The lab as one thing: plan, build, use, take down. The demo, the integration tests, the benches and the `torii-lab`
+// command all use this and nothing else of the set-up.
+//
+// A lab is known by its name. Building one first clears what a crashed run of that name left; a lab whose owner is
+// alive is refused. Taking down works from the ledger and from the namespaces' names alone, so any process can do it.
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { ToriiError } from '../../src/errors.ts';
+import { LabBackend } from './backend.ts';
+import { LabBalancer } from './balancer.ts';
+import { birdRouter } from './bird.ts';
+import { balancerDocument, hostDocument, type Intent, noIntent, secretFile } from './documents.ts';
+import { frrRouter } from './frr.ts';
+import { Ledger } from './ledger.ts';
+import { buildNetwork, labNamespaces, type NetworkOptions, removeNamespaces } from './network.ts';
+import { endAll, identify, isAlive } from './processes.ts';
+import { nextHops, type Router, waitForNextHops } from './router.ts';
+import { tryRun } from './shell.ts';
+import { type LabNode, type LabOptions, type LabVip, labDirectory, planTopology, type Topology } from './topology.ts';
+
+export class Lab {
+  readonly topology: Topology;
+  readonly ledger: Ledger;
+  readonly router: Router;
+  readonly balancers: readonly LabBalancer[];
+  readonly backends: readonly LabBackend[];
+
+  private constructor(topology: Topology) {
+    this.topology = topology;
+    this.ledger = new Ledger(topology.directory);
+    this.router = topology.options.router === 'bird' ? birdRouter(topology, this.ledger) : frrRouter(topology, this.ledger);
+    this.balancers = topology.balancers.map((node) => new LabBalancer(topology, this.ledger, node));
+    this.backends = topology.backends.map((node) => new LabBackend(topology, this.ledger, node));
+  }
+
+  /** Network, router and documents; no balancer or backend runs yet. Clears remains of a crashed run of that name first. */
+  static async build(options: Partial<LabOptions>, network: NetworkOptions = {}): Promise<Lab> {
+    const topology = planTopology(options);
+    const owner = new Ledger(topology.directory).owner();
+    if (owner !== undefined && owner.pid !== process.pid && isAlive(owner)) {
+      throw new ToriiError(
+        'address_in_use',
+        `lab ${topology.options.name} is in use by process ${owner.pid}: wait for it, or end it`,
+      );
+    }
+    await tearDown(topology.options.name);
+    const lab = new Lab(topology);
+    lab.ledger.create();
+    const self = identify(process.pid);
+    if (self !== undefined) lab.ledger.add({ kind: 'owner', ...self });
+    lab.ledger.add({ kind: 'plan', options: topology.options });
+    writeFileSync(secretFile(topology), `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+    for (const node of [...topology.balancers, ...topology.backends]) {
+      mkdirSync(join(topology.directory, `${node.id}-state`), { recursive: true, mode: 0o700 });
+    }
+    lab.writeDocuments();
+    await buildNetwork(topology, network);
+    await lab.router.start();
+    return lab;
+  }
+
+  /** Builds a lab and starts everything; resolves when every balancer is a next hop of every VIP. */
+  static async up(options: Partial<LabOptions>, network: NetworkOptions = {}): Promise<Lab> {
+    const lab = await Lab.build(options, network);
+    await Promise.all([...lab.backends, ...lab.balancers].map((node) => node.start()));
+    await lab.waitForBalancers(lab.balancers.length, 15_000);
+    return lab;
+  }
+
+  /** A lab that another process built and left standing; undefined when there is none of that name. */
+  static open(name: string): Lab | undefined {
+    const options = new Ledger(labDirectory(name)).plan() as LabOptions | undefined;
+    return options === undefined ? undefined : new Lab(planTopology(options));
+  }
+
+  /** Lets the lab outlive this process. */
+  disown(): void {
+    this.ledger.add({ kind: 'disowned' });
+  }
+
+  async down(): Promise<void> {
+    await tearDown(this.topology.options.name);
+  }
+
+  /** Writes every node's document, each at once and whole, so that a daemon watching the file never reads half of it. */
+  writeDocuments(intent: Intent = noIntent): void {
+    const { topology } = this;
+    for (const node of topology.balancers) this.#writeDocument(node, balancerDocument(topology, node, intent));
+    for (const node of topology.backends) this.#writeDocument(node, hostDocument(topology, node));
+  }
+
+  async nextHops(vip: LabVip): Promise<readonly string[]> {
+    return await nextHops(this.topology.namespaces.router, vip.address);
+  }
+
+  /** Waits until exactly `count` balancers are next hops of every VIP in the router's kernel. */
+  async waitForBalancers(count: number, timeoutMs: number): Promise<void> {
+    const namespace = this.topology.namespaces.router;
+    await Promise.all(
+      Object.values(this.topology.vips).map(({ address }) => waitForNextHops({ namespace, address, count, timeoutMs })),
+    );
+  }
+
+  #writeDocument(node: LabNode, document: object): void {
+    const file = join(this.topology.directory, `${node.id}.yaml`);
+    writeFileSync(`${file}.new`, stringify(document));
+    renameSync(`${file}.new`, file);
+  }
+}
+
+/** What a lab of this name still has on the machine; empty when it is gone. */
+export function remains(name: string): readonly string[] {
+  const ledger = new Ledger(labDirectory(name));
+  return [
+    ...labNamespaces(name).map((namespace) => `namespace ${namespace}`),
+    ...ledger
+      .processes()
+      .filter(isAlive)
+      .map(({ id, pid }) => `process ${id} (${pid})`),
+    ...(ledger.records().length === 0 ? [] : [`directory ${ledger.directory}`]),
+  ];
+}
+
+/** Ends every program of the lab and removes its namespaces and directories. Harmless when there is none. */
+export async function tearDown(name: string): Promise<void> {
+  const ledger = new Ledger(labDirectory(name));
+  const namespaces = labNamespaces(name);
+  await endAll(ledger.processes(), 4_000);
+  // A crash between starting a program and writing it down leaves one that only its namespace knows.
+  for (const namespace of namespaces) await endAll(await programsIn(namespace), 500);
+  await removeNamespaces(namespaces);
+  for (const record of ledger.records()) {
+    if (record.kind === 'directory') await rm(record.path, { recursive: true, force: true });
+  }
+  ledger.remove();
+}
+
+async function programsIn(namespace: string) {
+  const pids = ((await tryRun(['ip', 'netns', 'pids', namespace])) ?? '').split('\n').filter(Boolean).map(Number);
+  return pids.map(identify).filter((identity) => identity !== undefined);
+}

@@ -1,0 +1,129 @@
+// Builds the lab's namespaces, links, addresses and kernel settings, and takes the namespaces away again.
+//
+// Settings that decide what the lab proves:
+// - ECMP hashes the 5-tuple of the packet (policy 3, fields 0x37). Policy 1 would use the sending socket's random
+//   txhash, which crosses a veth, and so move flows for reasons no real router has.
+// - Links between balancers and backends carry 1600 bytes; the client's carry 1500.
+// - Transmit checksum and segmentation offload are off on the switch port before each balancer: what it receives is
+//   what a NIC would deliver, whole checksums and no super-frames. `offload: true` leaves them on, to test just that.
+// - Balancers do not forward in the kernel: only Torii can carry a packet from client to backend.
+// - Backends get no VIP, tunnel, rp_filter or ARP setting: all of that is the host agent's to do.
+
+import { readdirSync } from 'node:fs';
+import { run, tryRun } from './shell.ts';
+import { fabricMtuBytes, namespacePrefix, spoofedPrefix, type Topology } from './topology.ts';
+
+export interface NetworkOptions {
+  readonly offload?: boolean;
+}
+
+export function labNamespaces(name: string): readonly string[] {
+  try {
+    return readdirSync('/run/netns').filter((entry) => entry.startsWith(namespacePrefix(name)));
+  } catch {
+    return [];
+  }
+}
+
+export async function buildNetwork(topology: Topology, options: NetworkOptions = {}): Promise<void> {
+  const { namespaces, balancers, backends } = topology;
+  const nodes = [...balancers, ...backends];
+  const all = [...Object.values(namespaces), ...nodes.map((node) => node.namespace)];
+  await ipBatch(all.map((namespace) => `netns add ${namespace}`));
+  await ipBatch(linkCommands(topology));
+  await Promise.all([
+    configureSwitch(topology),
+    configureRouter(topology),
+    configureClient(topology),
+    ...balancers.map((node) => configureLeaf(node.namespace, `${node.address}/24`, topology.router.fabricSide)),
+    ...backends.map((node) => configureLeaf(node.namespace, `${node.address}/24`, topology.router.rackSide)),
+  ]);
+  if (options.offload !== true) {
+    await Promise.all(balancers.map((node) => run(['ethtool', '-K', node.port, 'tx', 'off'], { namespace: namespaces.switch })));
+  }
+}
+
+/** Deleting a namespace takes its links, routes, nft rules and attached BPF programs with it, once its programs ended. */
+export async function removeNamespaces(names: readonly string[]): Promise<void> {
+  for (const name of names) await tryRun(['ip', 'netns', 'del', name]);
+}
+
+function linkCommands({ namespaces, balancers, backends }: Topology): readonly string[] {
+  const veth = (a: readonly [string, string], b: readonly [string, string], mtu: number) =>
+    `link add name ${a[1]} mtu ${mtu} netns ${a[0]} type veth peer name ${b[1]} mtu ${mtu} netns ${b[0]}`;
+  return [
+    veth([namespaces.client, 'eth0'], [namespaces.router, 'clients'], 1500),
+    veth([namespaces.router, 'fabric'], [namespaces.switch, 'router-f'], fabricMtuBytes),
+    veth([namespaces.router, 'rack'], [namespaces.switch, 'router-r'], fabricMtuBytes),
+    ...[...balancers, ...backends].map((node) => veth([node.namespace, 'eth0'], [namespaces.switch, node.port], fabricMtuBytes)),
+  ];
+}
+
+async function configureSwitch({ namespaces, balancers, backends }: Topology): Promise<void> {
+  const bridge = (name: string, ports: readonly string[]) => [
+    `link add ${name} mtu ${fabricMtuBytes} type bridge forward_delay 0 mcast_snooping 0`,
+    ...ports.map((port) => `link set ${port} master ${name} up`),
+    `link set ${name} up`,
+  ];
+  await ipBatch(
+    [
+      ...bridge('fabric', ['router-f', ...balancers.map((node) => node.port)]),
+      ...bridge('rack', ['router-r', ...backends.map((node) => node.port)]),
+    ],
+    namespaces.switch,
+  );
+}
+
+async function configureRouter({ namespaces, router }: Topology): Promise<void> {
+  const namespace = namespaces.router;
+  await setSysctls(namespace, [
+    'net.ipv4.ip_forward=1',
+    'net.ipv4.conf.all.send_redirects=0',
+    'net.ipv4.conf.default.send_redirects=0',
+    'net.ipv4.conf.all.rp_filter=0',
+    'net.ipv4.conf.default.rp_filter=0',
+    'net.ipv4.fib_multipath_hash_policy=3',
+    'net.ipv4.fib_multipath_hash_fields=0x37',
+  ]);
+  await ipBatch(
+    [
+      'link set lo up',
+      ...(['clients', 'fabric', 'rack'] as const).flatMap((device) => {
+        const side = { clients: router.clientSide, fabric: router.fabricSide, rack: router.rackSide }[device];
+        return [`addr add ${side}/24 dev ${device}`, `link set ${device} up`];
+      }),
+      `route add blackhole ${spoofedPrefix}`,
+    ],
+    namespace,
+  );
+}
+
+async function configureClient({ namespaces, clients, router }: Topology): Promise<void> {
+  await ipBatch(
+    [
+      'link set lo up',
+      ...clients.map((address) => `addr add ${address}/24 dev eth0`),
+      'link set eth0 up',
+      `route add default via ${router.clientSide}`,
+    ],
+    namespaces.client,
+  );
+  // Thousands of short connections from one address: their TIME-WAIT must not use up its ports.
+  await setSysctls(namespaces.client, ['net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']);
+}
+
+async function configureLeaf(namespace: string, address: string, gateway: string): Promise<void> {
+  await ipBatch(
+    ['link set lo up', `addr add ${address} dev eth0`, 'link set eth0 up', `route add default via ${gateway}`],
+    namespace,
+  );
+  await setSysctls(namespace, ['net.ipv4.ip_forward=0']);
+}
+
+async function ipBatch(commands: readonly string[], namespace?: string): Promise<void> {
+  await run(['ip', ...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-'], { input: `${commands.join('\n')}\n` });
+}
+
+async function setSysctls(namespace: string, settings: readonly string[]): Promise<void> {
+  await run(['sysctl', '-q', '-w', ...settings], { namespace });
+}

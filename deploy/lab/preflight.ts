@@ -1,0 +1,56 @@
+// Looks whether this machine can run the lab, before anything is made: one sentence per finding, with the command
+// that mends it.
+
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { ToriiError } from '../../src/errors.ts';
+import type { RouterKind } from './topology.ts';
+
+interface Need {
+  readonly program: string;
+  readonly debianPackage: string;
+}
+
+const always: readonly Need[] = [
+  { program: 'ip', debianPackage: 'iproute2' },
+  { program: 'nsenter', debianPackage: 'util-linux' },
+  { program: 'sysctl', debianPackage: 'procps' },
+  { program: 'ethtool', debianPackage: 'ethtool' },
+  { program: 'nft', debianPackage: 'nftables' },
+  { program: 'haproxy', debianPackage: 'haproxy' },
+];
+
+const ofRouter: Readonly<Record<RouterKind, readonly Need[]>> = {
+  bird: [{ program: 'bird', debianPackage: 'bird2' }],
+  frr: [
+    { program: 'vtysh', debianPackage: 'frr' },
+    { program: '/usr/lib/frr/bgpd', debianPackage: 'frr' },
+  ],
+};
+
+const searchPath = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
+
+function isExecutable(program: string): boolean {
+  const candidates = program.startsWith('/') ? [program] : searchPath.map((directory) => join(directory, program));
+  return candidates.some((candidate) => {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Throws what is missing; `command` is what the user ran, to be repeated with privilege. */
+export function preflight(router: RouterKind, command: string): void {
+  if (process.platform !== 'linux') throw new ToriiError('usage', 'the lab needs Linux: it is made of network namespaces');
+  if (process.getuid?.() !== 0) {
+    throw new ToriiError('no_privilege', `the lab makes network namespaces, which needs root: run sudo ${command}`);
+  }
+  const missing = [...always, ...ofRouter[router]].filter(({ program }) => !isExecutable(program));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map(({ debianPackage }) => debianPackage))].join(' ');
+  const programs = missing.map(({ program }) => program).join(', ');
+  throw new ToriiError('usage', `not installed: ${programs}: run apt-get install -y ${packages}`);
+}
