@@ -1,11 +1,12 @@
 // Text to plain values, and back from a path to its line and column.
 //
 // JSON goes through JSON.parse, which is forty times faster than YAML: the fleet's bus carries JSON, and a large
-// document must compile within a second. The YAML tree is then built only when a position is asked for. JSON.parse
-// keeps the last of two equal keys without a word, so such text is left to YAML, which refuses it. Pure.
+// document must compile within a second. JSON.parse keeps the last of two equal keys without a word, so such text is
+// left to YAML, which refuses it. Pure.
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Document as YamlDocument } from 'yaml';
 import { messageOf } from '../errors.ts';
+import { locateInJson } from './json-locate.ts';
 import type { Path, Position, Problem } from './problem.ts';
 
 export interface Tree {
@@ -18,12 +19,7 @@ export interface Tree {
 export function readTree(text: string): { readonly tree: Tree } | { readonly problems: readonly Problem[] } {
   const json = readJson(text);
   if (json !== undefined) {
-    let yaml: YamlTree | undefined;
-    const locate: Tree['locate'] = (path, part) => {
-      yaml ??= readYaml(text);
-      return yaml.locate(path, part);
-    };
-    return { tree: { value: json.value, locate } };
+    return { tree: { value: json.value, locate: (path, part) => positionAt(text, locateInJson(text, path, part)) } };
   }
   const yaml = readYaml(text);
   if (yaml.problems.length > 0) return { problems: yaml.problems };
@@ -49,6 +45,11 @@ function readYaml(text: string): YamlTree {
   };
   const problems = document.errors.map((error) => syntaxProblem(error.message, position(error.pos[0])));
   return { document, problems, locate: (path, part) => position(offsetOf(document, path, part)) };
+}
+
+function positionAt(text: string, offset: number): Position {
+  const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
+  return { line: text.slice(0, lineStart).split('\n').length, column: offset - lineStart + 1 };
 }
 
 function syntaxProblem(message: string, position: Position): Problem {

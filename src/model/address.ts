@@ -10,9 +10,11 @@ export type Family = 4 | 6;
 
 /** Canonical text of an IPv4 or IPv6 address without zone, or undefined. Octal and short forms are refused. */
 export function parseAddress(text: string): string | undefined {
-  if (isIP(text) === 0 || text.includes('%')) return undefined;
-  const parsed = ipaddr.parse(text);
-  return parsed.kind() === 'ipv6' ? (parsed as ipaddr.IPv6).toRFC5952String() : parsed.toString();
+  const family = isIP(text);
+  // Without leading zeros, which isIP refuses, a dotted quad has one form only.
+  if (family === 4) return text;
+  if (family === 0 || text.includes('%')) return undefined;
+  return (ipaddr.parse(text) as ipaddr.IPv6).toRFC5952String();
 }
 
 export function familyOf(address: string): Family {
@@ -21,9 +23,10 @@ export function familyOf(address: string): Family {
 
 /** 16 bytes, network order; IPv4 is mapped. `address` must be valid. */
 export function addressBytes(address: string): Uint8Array {
-  const parsed = ipaddr.parse(address);
-  const bytes = parsed.kind() === 'ipv4' ? (parsed as ipaddr.IPv4).toIPv4MappedAddress().toByteArray() : parsed.toByteArray();
-  return Uint8Array.from(bytes);
+  if (familyOf(address) === 6) return Uint8Array.from(ipaddr.parse(address).toByteArray());
+  const bytes = new Uint8Array(16).fill(0xff, 10, 12);
+  bytes.set(address.split('.').map(Number), 12);
+  return bytes;
 }
 
 /** Text of 16 network-order bytes; a mapped address comes back as IPv4. */
@@ -51,7 +54,7 @@ export function parsePrefix(text: string): Prefix | undefined {
   if (lengthPart === undefined) return { address, length: width };
   if (!/^\d{1,3}$/.test(lengthPart) || Number(lengthPart) > width) return undefined;
   const length = Number(lengthPart);
-  return maskAddress(address, length) === address ? { address, length } : undefined;
+  return length === width || maskAddress(address, length) === address ? { address, length } : undefined;
 }
 
 /** The network address of `address` under a prefix of `length` bits of its own family. */

@@ -1,0 +1,57 @@
+// The place of a path in JSON text, by one walk over its tokens: building a YAML tree of a large document for a line
+// number would cost a second. The text must be JSON that JSON.parse took. Pure.
+
+import type { Path } from './problem.ts';
+
+/** Offset of the value at `path` (or of its key), or of the deepest part of the path that exists. */
+export function locateInJson(text: string, path: Path, part: 'key' | 'value'): number {
+  const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+  let best = token.exec(text)?.index ?? 0;
+  for (const [depth, segment] of path.entries()) {
+    // Here the walk is just behind the "{" or "[" of the container on the path.
+    const found = typeof segment === 'number' ? skipItems(text, token, segment) : skipToKey(text, token, segment);
+    if (found === undefined) return best;
+    best = found.keyOffset;
+    if (depth === path.length - 1 && part === 'key') return best;
+    const value = token.exec(text);
+    if (value === null) return best;
+    best = value.index;
+    if (value[0] !== '{' && value[0] !== '[') return best;
+  }
+  return best;
+}
+
+interface Found {
+  readonly keyOffset: number;
+}
+
+/** Moves to just before the value of `key`; undefined when the mapping ends first. */
+function skipToKey(text: string, token: RegExp, key: string): Found | undefined {
+  for (;;) {
+    const name = token.exec(text);
+    if (name === null || !name[0].startsWith('"')) return undefined;
+    token.exec(text);
+    if (JSON.parse(name[0]) === key) return { keyOffset: name.index };
+    skipValue(text, token);
+    if (token.exec(text)?.[0] !== ',') return undefined;
+  }
+}
+
+/** Moves to just before item number `count`; undefined when the list ends first. */
+function skipItems(text: string, token: RegExp, count: number): Found | undefined {
+  for (let skipped = 0; skipped < count; skipped++) {
+    skipValue(text, token);
+    if (token.exec(text)?.[0] !== ',') return undefined;
+  }
+  return { keyOffset: token.lastIndex };
+}
+
+function skipValue(text: string, token: RegExp): void {
+  let depth = 0;
+  do {
+    const [part] = token.exec(text) ?? [];
+    if (part === '{' || part === '[') depth++;
+    else if (part === '}' || part === ']') depth--;
+    else if (part === undefined) return;
+  } while (depth > 0);
+}

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  addressBytes,
+  addressText,
+  compareAddresses,
+  maskAddress,
+  parseAddress,
+  parsePrefix,
+} from '../../../src/model/address.ts';
+import { parsePorts, parseVipName, vipName } from '../../../src/model/vip.ts';
+
+const address = fc.oneof(fc.ipV4(), fc.ipV6()).map((text) => parseAddress(text) ?? '::');
+const words = fc.tuple(fc.integer({ min: 1, max: 65535 }), fc.integer({ min: 1, max: 65535 }));
+
+describe('an address', () => {
+  it('has one text, whatever form it was written in', () => {
+    expect(parseAddress('2001:DB8:0:0:0::10')).toBe('2001:db8::10');
+    expect(parseAddress('203.0.113.10')).toBe('203.0.113.10');
+  });
+
+  it.each(['010.0.0.1', '1.2.3', '1.2.3.4.5', '256.0.0.1', 'fe80::1%eth0', '', ' 1.2.3.4', '::g'])('is not %j', (text) => {
+    expect(parseAddress(text)).toBeUndefined();
+  });
+
+  it('survives its 16 bytes', () => {
+    fc.assert(fc.property(fc.ipV4(), (text) => addressText(addressBytes(text)) === text));
+    expect([...addressBytes('10.1.2.3')]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 1, 2, 3]);
+    expect(addressText(addressBytes('2001:db8::1'))).toBe('2001:db8::1');
+  });
+
+  it('is ordered by value, not by text', () => {
+    expect(compareAddresses('10.0.0.9', '10.0.0.10')).toBeLessThan(0);
+    fc.assert(fc.property(address, address, (a, b) => Math.sign(compareAddresses(a, b)) === -Math.sign(compareAddresses(b, a))));
+  });
+});
+
+describe('a prefix', () => {
+  it('has no host bits', () => {
+    expect(parsePrefix('203.0.113.0/24')).toEqual({ address: '203.0.113.0', length: 24 });
+    expect(parsePrefix('203.0.113.1/24')).toBeUndefined();
+    expect(parsePrefix('203.0.113.1')).toEqual({ address: '203.0.113.1', length: 32 });
+    expect(parsePrefix('2001:db8::/33')).toEqual({ address: '2001:db8::', length: 33 });
+    expect(parsePrefix('10.0.0.0/33')).toBeUndefined();
+  });
+
+  it('masked twice is masked once', () => {
+    fc.assert(
+      fc.property(fc.ipV4(), fc.nat(32), (text, length) => {
+        const once = maskAddress(text, length);
+        expect(maskAddress(once, length)).toBe(once);
+        expect(parsePrefix(`${once}/${length}`)).toEqual({ address: once, length });
+      }),
+    );
+  });
+});
+
+describe('the name of a VIP', () => {
+  it.each([
+    '203.0.113.10:80/tcp',
+    '[2001:db8::10]:443/tcp',
+    '203.0.113.10:*/udp',
+    '203.0.113.10:8000-8100/tcp',
+    '203.0.113.0/24:80/tcp',
+  ])('%s is read as it is written', (name) => {
+    const parts = parseVipName(name);
+    expect(parts && vipName(parts.prefix, parts.ports, parts.protocol)).toBe(name);
+  });
+
+  it('says all of the VIP', () => {
+    fc.assert(
+      fc.property(address, words, fc.constantFrom('tcp' as const, 'udp' as const), (text, [a, b], protocol) => {
+        const prefix = parsePrefix(text);
+        if (prefix === undefined) throw new Error(`expected ${text} to be a host prefix`);
+        const ports = { first: Math.min(a, b), last: Math.max(a, b) };
+        expect(parseVipName(vipName(prefix, ports, protocol))).toEqual({ prefix, ports, protocol });
+      }),
+    );
+  });
+
+  it('has no port 0, no reversed range and no port above 65535', () => {
+    expect(['0', '90-80', '65536', '80-', '-80', '80-90-100'].map(parsePorts)).toEqual(Array(6).fill(undefined));
+  });
+});
