@@ -1,0 +1,34 @@
+// The last document that was applied and adopted by every packet worker, kept on disk for a boot at which the source
+// is broken or unreachable. Runs in the config worker.
+//
+// The revision is kept with it, so that numbers keep growing over restarts. Secrets are not in the document.
+
+import { join } from 'node:path';
+import { readIfThere, writeDurably } from './state-dir.ts';
+
+const fileName = 'last-good.json';
+
+export interface LastGood {
+  readonly revision: number;
+  /** Where the text came from, for the operator. */
+  readonly source: string;
+  readonly text: string;
+}
+
+export function writeLastGood(directory: string, lastGood: LastGood): void {
+  writeDurably(join(directory, fileName), JSON.stringify(lastGood));
+}
+
+/** Undefined where there is none, or where it is damaged: then it is of no use to anybody. */
+export function readLastGood(directory: string): LastGood | undefined {
+  const text = readIfThere(directory, fileName);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text) as Partial<LastGood>;
+    const { revision, source, text: document } = value;
+    if (typeof revision !== 'number' || typeof source !== 'string' || typeof document !== 'string') return undefined;
+    return { revision, source, text: document };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,44 @@
+// Reads the secrets that a document refers to: files, environment variables, systemd credentials. Runs in the config
+// worker, after parsing and before resolving; parse itself stays pure. Values are never logged or shown.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, ToriiError } from '../errors.ts';
+import type { SecretRef } from './schema.ts';
+
+/** The key of a cluster whose document names none: the same on every node, and no secret. */
+export const publicClusterSecret = '746f7269692e7075626c69632e636c75737465722e6b65792e76312e2e2e2e2e';
+
+/** 64 hex digits. Throws config_unreadable when the secret is missing, config_invalid when it is no such key. */
+export function readClusterSecret(ref: SecretRef | null, env: NodeJS.ProcessEnv): string {
+  if (ref === null) return publicClusterSecret;
+  const text = readSecret('cluster.secret', ref, env).trim();
+  if (!/^[0-9a-fA-F]{64}$/.test(text)) {
+    throw new ToriiError('config_invalid', `cluster.secret: expected 64 hex digits in ${placeOf(ref)}, got something else`);
+  }
+  return text.toLowerCase();
+}
+
+/** The secret's text as it is stored. `path` is the key that refers to it, for the message. */
+export function readSecret(path: string, ref: SecretRef, env: NodeJS.ProcessEnv): string {
+  const unreadable = (why: string, cause?: unknown) =>
+    new ToriiError('config_unreadable', `${path}: expected a readable secret in ${placeOf(ref)}: ${why}`, { cause });
+  if ('env' in ref) {
+    const value = env[ref.env];
+    if (value === undefined) throw unreadable('it is not set');
+    return value;
+  }
+  const directory = env['CREDENTIALS_DIRECTORY'];
+  if ('credential' in ref && directory === undefined)
+    throw unreadable('systemd passed no credentials (CREDENTIALS_DIRECTORY is not set)');
+  try {
+    return readFileSync('file' in ref ? ref.file : join(directory ?? '', ref.credential), 'utf8');
+  } catch (error) {
+    throw unreadable(messageOf(error), error);
+  }
+}
+
+function placeOf(ref: SecretRef): string {
+  if ('file' in ref) return ref.file;
+  return 'env' in ref ? `the environment variable ${ref.env}` : `the systemd credential ${ref.credential}`;
+}

@@ -1,0 +1,108 @@
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FileSource } from '../../../src/config/file-source.ts';
+import { readLastGood, writeLastGood } from '../../../src/config/last-good.ts';
+import { publicClusterSecret, readClusterSecret } from '../../../src/config/secrets.ts';
+import { stateDirectory } from '../../../src/config/state-dir.ts';
+import type { ToriiError } from '../../../src/errors.ts';
+
+let directory = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'torii-config-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const codeOf = async (work: () => unknown): Promise<string> => {
+  try {
+    await work();
+  } catch (error) {
+    return (error as ToriiError).code;
+  }
+  return 'no error';
+};
+
+describe('a document in a file', () => {
+  it('has a new revision only when its text differs', async () => {
+    const path = join(directory, 'torii.yaml');
+    const source = new FileSource(path);
+    writeFileSync(path, 'version: 1\n');
+    const first = await source.read();
+    writeFileSync(path, 'version: 1\n');
+    expect(await source.read()).toEqual(first);
+    writeFileSync(path, 'version: 1\nplans: {}\n');
+    expect(await source.read()).toEqual({ revision: first.revision + 1, text: 'version: 1\nplans: {}\n' });
+  });
+
+  it('says which file cannot be read', async () => {
+    expect(await codeOf(() => new FileSource(join(directory, 'none.yaml')).read())).toBe('config_unreadable');
+  });
+
+  it.each(['written', 'replaced by a rename'])('is noticed when it is %s', async (way) => {
+    const path = join(directory, 'torii.yaml');
+    writeFileSync(path, 'version: 1\n');
+    const source = new FileSource(path);
+    let stop = (): void => undefined;
+    const changed = new Promise<void>((resolve) => {
+      stop = source.watch(resolve);
+    });
+    if (way === 'written') writeFileSync(path, 'version: 2\n');
+    else {
+      writeFileSync(join(directory, 'draft'), 'version: 2\n');
+      renameSync(join(directory, 'draft'), path);
+    }
+    await changed;
+    stop();
+    expect((await source.read()).text).toBe('version: 2\n');
+  });
+});
+
+describe('the last good document', () => {
+  it('is read as it was written, and leaves no draft behind', () => {
+    const lastGood = { revision: 7, source: '/etc/torii/torii.yaml', text: 'version: 1\n# ü\n' };
+    writeLastGood(directory, { ...lastGood, revision: 6 });
+    writeLastGood(directory, lastGood);
+    expect(readLastGood(directory)).toEqual(lastGood);
+    expect(readdirSync(directory)).toEqual(['last-good.json']);
+  });
+
+  it('is none when absent or damaged', () => {
+    expect(readLastGood(directory)).toBeUndefined();
+    writeLastGood(directory, { revision: 1, source: 'x', text: 'y' });
+    const path = join(directory, 'last-good.json');
+    writeFileSync(path, readFileSync(path, 'utf8').slice(0, -4));
+    expect(readLastGood(directory)).toBeUndefined();
+  });
+
+  it('lies where systemd says', () => {
+    expect(stateDirectory({ STATE_DIRECTORY: '/a:/b' })).toBe('/a');
+    expect(stateDirectory({})).toBe('/var/lib/torii');
+  });
+});
+
+describe('the secret of a cluster', () => {
+  const key = 'AB'.repeat(32);
+
+  it('comes from a file, the environment or a systemd credential', () => {
+    const file = join(directory, 'cluster.key');
+    writeFileSync(file, `${key}\n`);
+    const expected = key.toLowerCase();
+    expect(readClusterSecret({ file }, {})).toBe(expected);
+    expect(readClusterSecret({ env: 'KEY' }, { KEY: key })).toBe(expected);
+    expect(readClusterSecret({ credential: 'cluster.key' }, { CREDENTIALS_DIRECTORY: directory })).toBe(expected);
+  });
+
+  it('is a public key where the document names none', () => {
+    expect(readClusterSecret(null, {})).toBe(publicClusterSecret);
+    expect(publicClusterSecret).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('is asked for by name when it is missing, and never shown when it is malformed', async () => {
+    expect(await codeOf(() => readClusterSecret({ file: join(directory, 'none') }, {}))).toBe('config_unreadable');
+    expect(await codeOf(() => readClusterSecret({ credential: 'x' }, {}))).toBe('config_unreadable');
+    expect(() => readClusterSecret({ env: 'KEY' }, { KEY: 'hunter2' })).toThrow(
+      'cluster.secret: expected 64 hex digits in the environment variable KEY, got something else',
+    );
+  });
+});
