@@ -31,6 +31,10 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && Object.hasOwn(errorTable, text);
+}
+
 export class ToriiError extends Error {
   readonly code: ErrorCode;
   /** Machine-readable particulars, e.g. the list of document problems. */

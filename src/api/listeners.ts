@@ -9,32 +9,21 @@ import { type AddressInfo, connect } from 'node:net';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { messageOf, ToriiError } from '../errors.ts';
-import { familyOf, parseAddress } from '../model/address.ts';
+import { familyOf } from '../model/address.ts';
 import { type Endpoint, endpointText } from '../model/flow.ts';
-
-/** Reads "127.0.0.1:8470" or "[::1]:8470"; port 0 lets the kernel choose. */
-export function parseListen(text: string): Endpoint {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const address = parseAddress(match?.[1] ?? match?.[2] ?? '');
-  const port = Number(match?.[3]);
-  if (address === undefined || !(port <= 65535)) {
-    throw new ToriiError('config_invalid', `node.api.listen: expected ADDRESS:PORT like 127.0.0.1:8470, got ${text}`);
-  }
-  if (!isLoopback(address)) {
-    throw new ToriiError(
-      'config_invalid',
-      `node.api.listen: expected a loopback address, since any other needs TLS, got ${text}; reach it through ssh -L or a TLS proxy`,
-    );
-  }
-  return { address, port };
-}
 
 export function isLoopback(address: string): boolean {
   return familyOf(address) === 4 ? address.startsWith('127.') : address === '::1' || address.startsWith('::ffff:127.');
 }
 
-/** Resolves to the address as text once the server accepts connections. */
+/** Resolves to the address as text once the server accepts connections; port 0 lets the kernel choose. */
 export async function listenTcp(server: Server, { address, port }: Endpoint): Promise<string> {
+  if (!isLoopback(address)) {
+    throw new ToriiError(
+      'config_invalid',
+      `node.api.listen: expected a loopback address, since any other needs TLS, got ${endpointText({ address, port })}; reach it through ssh -L or a TLS proxy`,
+    );
+  }
   await listening(server, () => server.listen({ host: address, port }), endpointText({ address, port }));
   return endpointText({ address, port: (server.address() as AddressInfo).port });
 }

@@ -8,13 +8,14 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { ToriiError } from '../errors.ts';
 import { parseAddress } from '../model/address.ts';
+import type { Endpoint } from '../model/flow.ts';
 import type { NodeControl } from '../model/views.ts';
 import { backendRoutes } from './backends.ts';
 import type { ApiContext, AuditEntry } from './context.ts';
 import { explainRoutes } from './explain.ts';
 import { sendFailure, sendNoRoute } from './failures.ts';
 import { healthRoutes } from './health.ts';
-import { isLoopback, listenTcp, listenUnix, parseListen } from './listeners.ts';
+import { isLoopback, listenTcp, listenUnix } from './listeners.ts';
 import { registerOpenapi } from './openapi.ts';
 import { peerRoutes } from './peers.ts';
 import { poolRoutes } from './pools.ts';
@@ -30,8 +31,8 @@ export interface ApiOptions {
   readonly control: NodeControl;
   /** Default: control.metrics. */
   readonly metricsText?: () => Promise<Uint8Array>;
-  /** "127.0.0.1:8470"; null: no TCP. */
-  readonly listen: string | null;
+  /** A loopback address; null: no TCP. */
+  readonly listen: Endpoint | null;
   /** Path; null: no Unix socket. */
   readonly socket: string | null;
   readonly audit: (entry: AuditEntry) => void;
@@ -48,7 +49,6 @@ export interface Api {
 
 /** Throws config_invalid, address_in_use or no_privilege; then nothing is left listening. */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const endpoint = options.listen === null ? null : parseListen(options.listen);
   const app = await buildApp(options);
   const servers: Server[] = [];
   const addServer = (): Server => {
@@ -63,7 +63,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   try {
     const addresses: string[] = [];
     if (options.socket !== null) addresses.push(await listenUnix(addServer(), options.socket));
-    if (endpoint !== null) addresses.push(await listenTcp(addServer(), endpoint));
+    if (options.listen !== null) addresses.push(await listenTcp(addServer(), options.listen));
     return { addresses, close };
   } catch (error) {
     await close();

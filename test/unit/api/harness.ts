@@ -63,7 +63,7 @@ export async function startHarness(): Promise<Harness> {
   const audited: AuditEntry[] = [];
   const api = await startApi({
     control: node,
-    listen: '127.0.0.1:0',
+    listen: { address: '127.0.0.1', port: 0 },
     socket: join(directory, 'api.sock'),
     audit: (entry) => audited.push(entry),
     logger: pino({ level: 'silent' }),

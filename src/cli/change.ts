@@ -1,0 +1,195 @@
+// The verbs that change: drain, undrain, disable, enable, weight, hold, release, maintenance, reload.
+//
+// drain, disable, weight and hold are an operator's word over the document's; undrain, enable, `weight … document` and
+// release take it back, so that what the document says holds again. One verb to several nodes goes to all of them.
+
+import { type Command, Option } from 'commander';
+import { ToriiError } from '../errors.ts';
+import { maxWeight, type OperatorState } from '../model/backend.ts';
+import { parseVipName, vipName } from '../model/vip.ts';
+import type { Client } from './client.ts';
+import { parseDurationSec } from './duration.ts';
+import { askAll } from './fleet.ts';
+import { withExample } from './help.ts';
+import type { Io } from './io.ts';
+import { openSession } from './session.ts';
+
+interface WordOptions {
+  readonly why?: string;
+  readonly for?: number;
+  readonly ifRevision?: number;
+}
+
+interface Patch {
+  readonly path: string;
+  readonly json: Readonly<Record<string, unknown>>;
+  /** "acme-web/10.0.2.21 draining" */
+  readonly done: string;
+}
+
+const backendArgument = ['<backend>', 'POOL/ADDRESS, or ADDRESS where only one pool has it'] as const;
+
+export function addChangeVerbs(program: Command, io: Io): void {
+  addStateVerbs(program, io);
+  addWeight(program, io);
+  addHolds(program, io);
+  addMaintenance(program, io);
+  addReload(program, io);
+}
+
+function addStateVerbs(program: Command, io: Io): void {
+  const verbs: readonly (readonly [string, OperatorState | null, string, string])[] = [
+    ['drain', 'draining', 'give a backend no new flows; flows it has stay', '--for 1h --why "kernel upgrade"'],
+    ['undrain', null, 'take a drain back: the document holds again', ''],
+    ['disable', 'disabled', 'take all traffic from a backend; its flows choose anew', '--why "disk failing"'],
+    ['enable', null, 'take a disable back: the document holds again', ''],
+  ];
+  for (const [verb, state, summary, words] of verbs) {
+    const command = withWords(
+      program
+        .command(verb)
+        .summary(summary)
+        .description(summary)
+        .argument(...backendArgument),
+    );
+    withExample(command, [`torii ${verb} acme-web/10.0.2.21 ${words}`.trim()]);
+    command.action(async (target: string) => {
+      const done = `${target} ${state ?? 'as the document says'}`;
+      await patch(command, io, { path: backendPath(target), json: { state }, done });
+    });
+  }
+}
+
+function addWeight(program: Command, io: Io): void {
+  const summary = 'set the weight of a backend, or give it back to the document';
+  const command = withWords(
+    program
+      .command('weight')
+      .summary(summary)
+      .description(summary)
+      .argument(...backendArgument)
+      .argument('<weight>', `0 to ${maxWeight}, or "document"`),
+  );
+  withExample(command, ['torii weight acme-web/10.0.2.21 50 --why "new hardware"', 'torii weight acme-web/10.0.2.21 document']);
+  command.action(async (target: string, text: string) => {
+    const weight = text === 'document' ? null : Number(text);
+    if (weight !== null && (!/^\d+$/.test(text) || weight > maxWeight)) {
+      throw new ToriiError('usage', `weight: expected 0 to ${maxWeight} or "document", got ${text}`);
+    }
+    await patch(command, io, {
+      path: backendPath(target),
+      json: { weight },
+      done: `${target} weight ${weight ?? 'as the document says'}`,
+    });
+  });
+}
+
+function addHolds(program: Command, io: Io): void {
+  const verbs = [
+    ['hold', true, 'withdraw a VIP on this node until it is released'],
+    ['release', false, 'announce a held VIP again, as soon as it works'],
+  ] as const;
+  for (const [verb, held, summary] of verbs) {
+    const command = withWords(
+      program
+        .command(verb)
+        .summary(summary)
+        .description(summary)
+        .argument('<vip>', 'as torii vips writes it: 203.0.113.10:80/tcp'),
+    );
+    withExample(command, [`torii ${verb} 203.0.113.10:80/tcp${held ? ' --why "moving to site B"' : ''}`]);
+    command.action(async (text: string) => {
+      const parts = parseVipName(text);
+      if (parts === undefined) throw new ToriiError('usage', `${verb}: expected a VIP like 203.0.113.10:80/tcp, got ${text}`);
+      const name = vipName(parts.prefix, parts.ports, parts.protocol);
+      await patch(command, io, {
+        path: `/v1/vips/${encodeURIComponent(name)}`,
+        json: { held },
+        done: `${name} ${held ? 'held' : 'released'}`,
+      });
+    });
+  }
+}
+
+function addMaintenance(program: Command, io: Io): void {
+  const summary = 'withdraw every VIP of this node (on), or announce them again (off)';
+  const command = withWords(program.command('maintenance').summary(summary).description(summary).argument('<on|off>'));
+  withExample(command, ['torii maintenance on --for 2h --why "switch replacement"', 'torii maintenance off']);
+  command.action(async (word: string) => {
+    if (word !== 'on' && word !== 'off') throw new ToriiError('usage', `maintenance: expected on or off, got ${word}`);
+    await patch(command, io, { path: '/v1/node', json: { maintenance: word === 'on' }, done: `maintenance ${word}` });
+  });
+}
+
+function addReload(program: Command, io: Io): void {
+  const summary = 'read the document again and apply it whole, or keep the old one and say why';
+  const command = program
+    .command('reload')
+    .summary(summary)
+    .description(summary)
+    .option('--force', 'apply even a document that loses more than half of the VIPs or backends')
+    .option('--json', 'print the answer as JSON');
+  withRevision(command);
+  withExample(command, ['torii reload', 'torii reload --force']);
+  command.action(async () => {
+    const { force = false, ifRevision = null } = command.opts<{ force?: boolean; ifRevision?: number }>();
+    const ask = async (client: Client): Promise<Reloaded> =>
+      client.send<Reloaded>('/v1/reload', { method: 'POST', json: { force }, ifRevision });
+    await report(command, io, ask, ({ revision, changes }) =>
+      changes.length === 0
+        ? `nothing to change: revision ${revision} stays\n`
+        : `revision ${revision} applied\n${changes.map((each) => `  ${each}\n`).join('')}`,
+    );
+  });
+}
+
+interface Reloaded {
+  readonly revision: number;
+  readonly changes: readonly string[];
+}
+
+function withWords(command: Command): Command {
+  command
+    .addOption(new Option('--for <time>', 'end by itself after 45s, 30m, 1h30m, 2d').argParser(parseDurationSec))
+    .option('--why <reason>', 'shown by torii status and in the audit log')
+    .option('--json', 'print the answer as JSON');
+  return withRevision(command);
+}
+
+function withRevision(command: Command): Command {
+  const option = new Option('--if-revision <number>', 'only if this is still the revision (torii status shows it)');
+  return command.addOption(option.argParser(parseRevision));
+}
+
+function parseRevision(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new ToriiError('usage', `--if-revision: expected a number, got ${text}`);
+  return Number(text);
+}
+
+function backendPath(target: string): string {
+  return `/v1/backends/${encodeURIComponent(target)}`;
+}
+
+async function patch(command: Command, io: Io, { path, json, done }: Patch): Promise<void> {
+  const { why = null, for: forSec = null, ifRevision = null } = command.opts<WordOptions>();
+  const ask = async (client: Client): Promise<{ revision: number }> =>
+    client.send<{ revision: number }>(path, { method: 'PATCH', json: { ...json, why, forSec }, ifRevision });
+  await report(command, io, ask, ({ revision }) => `${done} (revision ${revision})\n`);
+}
+
+/** Sends to every node and prints what each answered; the first failure decides the exit code. */
+async function report<T>(
+  command: Command,
+  io: Io,
+  ask: (client: Client) => Promise<T>,
+  words: (answer: T) => string,
+): Promise<void> {
+  const { clients } = openSession(command, io);
+  const { given, failure } = await askAll(clients, ask, io);
+  const isJson = command.opts<{ json?: boolean }>().json === true;
+  for (const { api, value } of given) {
+    const text = isJson ? `${JSON.stringify(value)}\n` : words(value);
+    io.out(clients.length === 1 || isJson ? text : `${api}: ${text}`);
+  }
+  if (failure !== null) throw failure;
+}

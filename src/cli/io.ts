@@ -1,0 +1,47 @@
+// What the CLI touches of its process: streams, environment, clock, signals. Tests give their own.
+
+import { hostname, userInfo } from 'node:os';
+import { isatty } from 'node:tty';
+
+export interface Io {
+  out(text: string): void;
+  err(text: string): void;
+  /** Standard output is a terminal: clear it between repaints. */
+  readonly isTerminal: boolean;
+  readonly hasColour: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Who asks, for the audit log. */
+  readonly operator: string;
+  now(): number;
+  /** A signal that aborts when the user interrupts; from then on an interrupt no longer ends the process by itself. */
+  untilInterrupted(): AbortSignal;
+}
+
+export function processIo(): Io {
+  const { stdout, stderr, env } = process;
+  const isTerminal = isatty(1);
+  // `torii vips | head` closes the pipe early; that is no failure of ours.
+  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 70));
+  return {
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    isTerminal,
+    hasColour: isTerminal && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
+    env,
+    operator: `${env['SUDO_USER'] ?? userName()}@${hostname()}`.replaceAll(/[^\w.@+-]/g, '_').slice(0, 64),
+    now: Date.now,
+    untilInterrupted: () => {
+      const stopper = new AbortController();
+      process.once('SIGINT', () => stopper.abort());
+      return stopper.signal;
+    },
+  };
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid${process.getuid?.() ?? ''}`; // containers run as users that no passwd file knows
+  }
+}

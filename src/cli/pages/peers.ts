@@ -1,0 +1,50 @@
+// `torii peers`: each BGP session and its last error in words. `--json` is the list that BGP.md settles, no key more.
+
+import { ToriiError } from '../../errors.ts';
+import { parseAddress } from '../../model/address.ts';
+import type { PeerStatus } from '../../model/peer.ts';
+import { durationText } from '../duration.ts';
+import { type Column, number, type Screen, table } from '../table.ts';
+import type { LoadPage } from './page.ts';
+
+function columns({ nowMs }: Screen): readonly Column<PeerStatus>[] {
+  return [
+    { title: 'PEER', cell: ({ address }) => address },
+    { title: 'AS', align: 'right', cell: (peer) => `${peer.as}` },
+    { title: 'STATE', cell: ({ state }) => ({ text: state, tone: state === 'established' ? 'good' : 'bad' }) },
+    { title: 'UP', align: 'right', cell: ({ state, uptimeSec }) => (state === 'established' ? durationText(uptimeSec) : '-') },
+    { title: 'HOLD', align: 'right', cell: ({ holdTimeSec }) => `${holdTimeSec} s` },
+    { title: 'ANNOUNCED', align: 'right', cell: ({ announced }) => number(announced) },
+    { title: 'FLAPS', align: 'right', cell: ({ flaps }) => ({ text: number(flaps), tone: flaps > 0 ? 'warn' : 'plain' }) },
+    { title: 'BFD', cell: ({ bfd }) => bfd ?? '-' },
+    { title: 'FAMILIES', cell: ({ families }) => families.join(', ') },
+    { title: 'REASON', cell: (peer) => reasonOf(peer, nowMs) },
+  ];
+}
+
+/** The last error in words, with its age: an old one on an established session is history, not a fault. */
+export function reasonOf({ lastError }: PeerStatus, nowMs: number): string {
+  if (lastError === null) return '';
+  const { direction, code, subcode, text, at } = lastError;
+  const where = direction === 'local' ? text : `${direction} ${code}/${subcode} ${text}`;
+  return `${where} (${durationText((nowMs - Date.parse(at)) / 1000)} ago)`;
+}
+
+function settledRow(peer: PeerStatus): Omit<PeerStatus, 'messages'> {
+  const { address, as, state, uptimeSec, holdTimeSec, families, announced, flaps, lastError, bfd } = peer;
+  return { address, as, state, uptimeSec, holdTimeSec, families, announced, flaps, lastError, bfd };
+}
+
+export const peersPage: LoadPage = async (client, name) => {
+  const all = await client.read('peers');
+  const wanted = name === null ? null : (parseAddress(name) ?? name);
+  const shown = wanted === null ? all : all.filter(({ address }) => address === wanted);
+  if (wanted !== null && shown.length === 0) throw new ToriiError('not_found', `no peer ${wanted}`);
+  return {
+    json: JSON.stringify(shown.map(settledRow)),
+    text: (screen) =>
+      shown.length === 0 ? 'no peers: node.bgp.peers of the document is empty\n' : table(columns(screen), shown, screen),
+    // Every node has its own router; their sessions need not agree.
+    comparable: new Map(),
+  };
+};

@@ -1,0 +1,65 @@
+// The command line: every verb, its options and help. Roles are started by launchers that main.ts injects; a role
+// without a launcher is no verb. Everything else speaks HTTP, save check, schema and secret.
+
+import { Command } from 'commander';
+import { addChangeVerbs } from './change.ts';
+import { addDocumentVerbs } from './document.ts';
+import { addExplain } from './explain.ts';
+import { exitCodesText, withExample } from './help.ts';
+import { type Io, processIo } from './io.ts';
+import { addLookVerbs } from './look.ts';
+import { collectApi } from './session.ts';
+
+export type Role = 'balancer' | 'host' | 'controller';
+
+export interface RoleOptions {
+  /** Path of the document. */
+  readonly config: string;
+}
+
+/** Runs a role until it is told to stop. */
+export type Launcher = (options: RoleOptions) => Promise<void>;
+
+export type Launchers = Readonly<Partial<Record<Role, Launcher>>>;
+
+const roleSummaries: Readonly<Record<Role, string>> = {
+  balancer: 'run the balancer: BGP, packet path, health checks, API',
+  host: 'run the host agent of a backend: decapsulation, VIPs, health',
+  controller: "run the fleet's API",
+};
+
+export function buildProgram(launchers: Launchers, io: Io = processIo(), version = '0.0.0'): Command {
+  const program = new Command('torii')
+    .description('Torii, a layer-4 load balancer: one program for every role and for its operators.')
+    .version(version)
+    .option(
+      '--api <where>',
+      'node to speak to: socket path or HOST:PORT; repeatable [TORII_API, /run/torii/api.sock]',
+      collectApi,
+    )
+    .addHelpText('after', exitCodesText())
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .showHelpAfterError('torii help lists the verbs, torii VERB --help shows one with an example');
+  withExample(program, ['torii status', 'torii drain acme-web/10.0.2.21 --for 1h --why "kernel upgrade"']);
+  addRoles(program, launchers);
+  addLookVerbs(program, io);
+  addChangeVerbs(program, io);
+  addExplain(program, io);
+  addDocumentVerbs(program, io);
+  return program;
+}
+
+function addRoles(program: Command, launchers: Launchers): void {
+  for (const role of ['balancer', 'host', 'controller'] as const) {
+    const launch = launchers[role];
+    if (launch === undefined) continue;
+    const command = program
+      .command(role)
+      .summary(roleSummaries[role])
+      .description(roleSummaries[role])
+      .option('--config <file>', 'the document', '/etc/torii/torii.yaml');
+    withExample(command, [`torii ${role} --config /etc/torii/torii.yaml`]);
+    command.action(async () => launch(command.opts<RoleOptions>()));
+  }
+}

@@ -1,0 +1,137 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Harness, startHarness } from '../api/harness.ts';
+import { views } from '../api/memory-node.ts';
+import { torii } from './terminal.ts';
+
+let node: Harness;
+let other: Harness;
+
+beforeEach(async () => {
+  [node, other] = await Promise.all([startHarness(), startHarness()]);
+});
+
+afterEach(() => Promise.all([node.close(), other.close()]));
+
+const at = (harness: Harness, ...args: readonly string[]): readonly string[] => [...args, '--api', harness.socket];
+
+describe('torii vips', () => {
+  it('shows each VIP with the reason for which it is withheld', async () => {
+    const { exit, out } = await torii(at(node, 'vips'));
+    expect(exit).toBe(0);
+    expect(out).toMatch(/^VIP +TENANT +POOL +STATE +USABLE +PACKETS +IN +NEW FLOWS +REASON\n/);
+    expect(out).toMatch(
+      /\[2001:db8::10\]:443\/tcp .* withheld .* 0\/2 .* no backend of pool acme-web is up; dropped: no_backend 3\n/,
+    );
+  });
+
+  it('gives programs the JSON of the API', async () => {
+    expect(JSON.parse((await torii(at(node, 'vips', '--json'))).out)).toEqual(views.vips);
+  });
+
+  it('narrows to one VIP, and says not_found for another', async () => {
+    const { out } = await torii(at(node, 'vips', '203.0.113.10:80/tcp', '--json'));
+    expect(JSON.parse(out)).toEqual([views.vips[0]]);
+    expect(await torii(at(node, 'vips', '203.0.113.99:80/tcp'))).toMatchObject({ exit: 4, out: '' });
+  });
+});
+
+describe('torii backends', () => {
+  it('shows why a backend takes no new flows', async () => {
+    const { out } = await torii(at(node, 'backends', 'acme-web'));
+    expect(out).toMatch(/10\.0\.2\.22 .* down .* no .* unresolved .*health check: connection refused\n/);
+  });
+});
+
+describe('torii tenants', () => {
+  it('shows plan, admitted and limited', async () => {
+    const { out } = await torii(at(node, 'tenants'));
+    expect(out).toMatch(/acme +standard +1,000 +2,000 +2 +5 +1 +new flows above 1,000 a second were dropped/);
+  });
+});
+
+describe('torii peers', () => {
+  it('prints as JSON exactly the keys that are settled', async () => {
+    const [peer, ...rest] = JSON.parse((await torii(at(node, 'peers', '--json'))).out) as readonly Record<string, unknown>[];
+    expect(rest).toEqual([]);
+    expect(Object.keys(peer ?? {})).toEqual([
+      'address',
+      'as',
+      'state',
+      'uptimeSec',
+      'holdTimeSec',
+      'families',
+      'announced',
+      'flaps',
+      'lastError',
+      'bfd',
+    ]);
+  });
+
+  it('tells the last error in words and its age', async () => {
+    const { out } = await torii(at(node, 'peers', '10.0.1.1'));
+    expect(out).toMatch(/10\.0\.1\.1 +65000 +established +1 min 1 s .*received 6\/2 administrative shutdown \(1 h ago\)/);
+  });
+});
+
+describe('torii status', () => {
+  it('puts what is wrong on the first screen, each with its reason', async () => {
+    const { out } = await torii(at(node, 'status'));
+    expect(out).toMatch(/^READY {2}10\.0\.1\.11, torii 0\.1\.0, engine af_packet/);
+    expect(out).toContain('vip [2001:db8::10]:443/tcp withheld: no backend of pool acme-web is up');
+    expect(out).toContain('backend acme-web/10.0.2.22 down: health check: connection refused');
+  });
+
+  it('lists what operators said, with who, when and why', async () => {
+    const override = {
+      kind: 'state' as const,
+      target: 'acme-web/10.0.2.21',
+      value: 'draining',
+      by: 'eve@bastion',
+      at: '2025-01-01T00:30:00.000Z',
+      until: '2025-01-01T01:30:00.000Z',
+      why: 'kernel upgrade',
+    };
+    node.node.views = { ...views, status: { ...views.status, overrides: [override] } };
+    const { out } = await torii(at(node, 'status'));
+    expect(out).toContain('state acme-web/10.0.2.21 = draining, by eve@bastion 30 min ago, ends in 30 min: kernel upgrade');
+  });
+
+  it('says why the last reload was refused', async () => {
+    const lastError = { at: '2025-01-01T00:59:00.000Z', message: 'pools.web: expected a mapping, got nothing (torii.yaml:3)' };
+    node.node.views = { ...views, status: { ...views.status, lastError } };
+    expect((await torii(at(node, 'status'))).out).toContain(`last reload failed 1 min ago: ${lastError.message}`);
+  });
+
+  it('watches until interrupted, clearing only a terminal', async () => {
+    const interruptAtSecond = (written: string, interrupt: () => void): void => {
+      if (written.split('READY').length > 2) interrupt();
+    };
+    const { exit, out } = await torii(at(node, 'status', '--watch', '0.1'), { onOut: interruptAtSecond });
+    expect([exit, out.split('READY').length - 1, out.includes('\u001b')]).toEqual([0, 2, false]);
+  });
+});
+
+describe('several nodes', () => {
+  it('are shown one after the other, with a warning where they differ', async () => {
+    const [first, second] = views.vips;
+    if (first === undefined || second === undefined) throw new Error('two VIPs expected');
+    other.node.views = { ...views, vips: [{ ...first, state: 'withheld', reason: 'held' }, second] };
+    const { exit, out, err } = await torii(['vips', '--api', node.socket, '--api', other.socket]);
+    expect(exit).toBe(0);
+    expect(out.split('== ').length).toBe(3);
+    expect(err).toBe(
+      `torii: warning: nodes differ on 203.0.113.10:80/tcp: acme acme-web announced at ${node.socket}; acme acme-web withheld held at ${other.socket}\n`,
+    );
+  });
+
+  it('that agree give no warning, and as JSON one key per node', async () => {
+    const { out, err } = await torii(['vips', '--json'], { env: { TORII_API: `${node.socket},${other.tcp}` } });
+    expect([err, JSON.parse(out)]).toEqual(['', { [node.socket]: views.vips, [other.tcp]: views.vips }]);
+  });
+
+  it('of which one is dead: the living are shown, the exit code tells', async () => {
+    const { exit, out, err } = await torii(['vips', '--api', node.socket, '--api', '/nowhere/api.sock']);
+    expect([exit, out.includes('203.0.113.10:80/tcp')]).toEqual([5, true]);
+    expect(err).toContain('no torii answers at /nowhere/api.sock');
+  });
+});

@@ -1,0 +1,43 @@
+// An Io that keeps what is written, and a CLI run against it.
+
+import type { Io } from '../../../src/cli/io.ts';
+import type { Launchers } from '../../../src/cli/program.ts';
+import { runCli } from '../../../src/cli/run.ts';
+
+export interface Outcome {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Setting {
+  readonly env?: Record<string, string>;
+  readonly launchers?: Launchers;
+  readonly hasColour?: boolean;
+  /** Called after each write to standard output; may interrupt a --watch. */
+  readonly onOut?: (written: string, interrupt: () => void) => void;
+}
+
+export async function torii(args: readonly string[], setting: Setting = {}): Promise<Outcome> {
+  const { env = {}, launchers = {}, hasColour = false, onOut } = setting;
+  const interrupted = new AbortController();
+  let out = '';
+  let err = '';
+  const io: Io = {
+    out: (text) => {
+      out += text;
+      onOut?.(out, () => interrupted.abort());
+    },
+    err: (text) => {
+      err += text;
+    },
+    isTerminal: hasColour,
+    hasColour,
+    env,
+    operator: 'eve@bastion',
+    now: () => Date.parse('2025-01-01T01:00:00.000Z'),
+    untilInterrupted: () => interrupted.signal,
+  };
+  const exit = await runCli({ args, launchers, version: '0.1.0', io });
+  return { exit, out, err };
+}
