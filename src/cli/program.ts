@@ -39,8 +39,12 @@ export function buildProgram(launchers: Launchers, io: Io = processIo(), version
     )
     .addHelpText('after', exitCodesText())
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
-    .showHelpAfterError('torii help lists the verbs, torii VERB --help shows one with an example');
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      outputError: (text, write) => write(text.replace(/^error:/, 'torii:')),
+    })
+    .showHelpAfterError('  next: torii help lists the verbs, torii VERB --help shows one with an example');
   withExample(program, ['torii status', 'torii drain acme-web/10.0.2.21 --for 1h --why "kernel upgrade"']);
   addRoles(program, launchers);
   addLookVerbs(program, io);
