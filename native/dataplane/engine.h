@@ -22,10 +22,10 @@ struct capacity {
 struct engine;
 
 struct worker {
-    struct core core;      /* tables and bases; lines of the adopted snapshot */
+    struct core core;      /* its view of the tables; the lines of the adopted snapshot */
     struct engine *engine;
     u32 number;
-    u32 side_generation;   /* generation adopted */
+    u32 adopted;           /* generation */
     u32 sweep_at;          /* next bucket of the sweep */
     u64 swept_ns;          /* when the sweep last went on */
 } __attribute__((aligned(64)));
@@ -66,7 +66,7 @@ u32 engine_adopted(const struct engine *engine);
 
 /* Runs up to BURST_MAX parsed-in-place packets: verdicts, devices and new bounds come back in them. Adopts a new snapshot
  * first; without any snapshot every packet passes. */
-void worker_burst(struct worker *worker, struct packet *packets, u32 count, u64 now_ns);
+void worker_burst(struct worker *worker, struct packet *packets, u32 n, u64 now_ns);
 
 /* For an idle worker: adopts, sweeps a little, shows life. */
 void worker_idle(struct worker *worker, u64 now_ns);

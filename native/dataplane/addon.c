@@ -1,0 +1,352 @@
+/* Node-API glue of the packet path: the only file here that knows JavaScript.
+ *
+ * TypeScript validates, native assumes, except for what would corrupt memory. Engines are numbered process-wide, because each
+ * JavaScript thread loads the addon for itself and needs its own view of the same memory. Nothing calls back into JavaScript. */
+#include "memory.h"
+#include <node_api.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ENGINES_MAX 64
+#define ARGS_MAX 8
+
+static struct engine *engines[ENGINES_MAX];
+static pthread_mutex_t engines_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- Small helpers over napi ---- */
+
+static napi_value throw_error(napi_env env, const char *code, const char *text)
+{
+    napi_throw_error(env, code, text);
+    return NULL;
+}
+
+static napi_value number(napi_env env, double v)
+{
+    napi_value out;
+    napi_create_double(env, v, &out);
+    return out;
+}
+
+static napi_value string(napi_env env, const char *s)
+{
+    napi_value out;
+    napi_create_string_utf8(env, s, NAPI_AUTO_LENGTH, &out);
+    return out;
+}
+
+static void set(napi_env env, napi_value object, const char *name, napi_value v)
+{
+    napi_set_named_property(env, object, name, v);
+}
+
+static napi_value object(napi_env env)
+{
+    napi_value out;
+    napi_create_object(env, &out);
+    return out;
+}
+
+static size_t args(napi_env env, napi_callback_info info, napi_value *argv)
+{
+    size_t argc = ARGS_MAX;
+    napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+    return argc;
+}
+
+static u32 as_u32(napi_env env, napi_value v)
+{
+    u32 out = 0;
+    napi_get_value_uint32(env, v, &out);
+    return out;
+}
+
+static u32 field_u32(napi_env env, napi_value object_value, const char *name)
+{
+    napi_value v;
+    return napi_get_named_property(env, object_value, name, &v) == napi_ok ? as_u32(env, v) : 0;
+}
+
+/* Bytes of any typed array; NULL when `v` is none. */
+static void *bytes_of(napi_env env, napi_value v, size_t *size)
+{
+    static const size_t width[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+    napi_typedarray_type type;
+    size_t length;
+    void *data = NULL;
+    *size = 0;
+    if (napi_get_typedarray_info(env, v, &type, &length, &data, NULL, NULL) != napi_ok)
+        return NULL;
+    *size = length * width[type];
+    return data;
+}
+
+static struct engine *engine_of(napi_env env, napi_value v)
+{
+    u32 id = as_u32(env, v);
+    struct engine *e = NULL;
+    if (id < ENGINES_MAX) {
+        pthread_mutex_lock(&engines_lock);
+        e = engines[id];
+        pthread_mutex_unlock(&engines_lock);
+    }
+    if (!e)
+        throw_error(env, "closed", "this engine is not open");
+    return e;
+}
+
+static u64 monotonic_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+/* ---- layout(): every offset of layout.h ---- */
+
+static void layout_field(napi_env env, napi_value out, const char *name, size_t offset, size_t size, size_t count)
+{
+    napi_value f = object(env);
+    set(env, f, "offset", number(env, (double)offset));
+    set(env, f, "size", number(env, (double)size));
+    set(env, f, "count", number(env, (double)count));
+    set(env, out, name, f);
+}
+
+#define EXPORT_FIELD(type, name) layout_field(env, out, #name, __builtin_offsetof(self, name), sizeof(type), 1);
+#define EXPORT_ARRAY(type, name, n) layout_field(env, out, #name, __builtin_offsetof(self, name), sizeof(type), n);
+#define EXPORT_STRUCTURE(name, FIELDS) \
+    static napi_value export_##name(napi_env env) \
+    { \
+        typedef struct name self; \
+        napi_value out = object(env); \
+        FIELDS(EXPORT_FIELD, EXPORT_ARRAY) \
+        return out; \
+    }
+STRUCTURES(EXPORT_STRUCTURE)
+
+static napi_value layout_verdicts(napi_env env)
+{
+    napi_value out, v;
+    napi_create_array(env, &out);
+#define EXPORT_VERDICT(n, upper, kind_word, reason_word) \
+    v = object(env); \
+    set(env, v, "number", number(env, n)); \
+    set(env, v, "kind", string(env, #kind_word)); \
+    set(env, v, "reason", string(env, #reason_word)); \
+    napi_set_element(env, out, n, v);
+    VERDICTS(EXPORT_VERDICT)
+    return out;
+}
+
+static napi_value js_layout(napi_env env, napi_callback_info info)
+{
+    (void)info;
+    napi_value out = object(env), structures = object(env), constants = object(env), tables = object(env), flows = object(env);
+#define SET_STRUCTURE(name, FIELDS) set(env, structures, #name, export_##name(env));
+    STRUCTURES(SET_STRUCTURE)
+#define SET_CONSTANT(name) set(env, constants, #name, number(env, (double)(name)));
+    CONSTANTS(SET_CONSTANT)
+#define SET_TABLE(name, n) set(env, tables, #name, number(env, n));
+    TABLES(SET_TABLE)
+#define SET_FLOW(name, n) set(env, flows, #name, number(env, n));
+    FLOW_KINDS(SET_FLOW)
+    set(env, out, "structures", structures);
+    set(env, out, "constants", constants);
+    set(env, out, "tables", tables);
+    set(env, out, "flowKinds", flows);
+    set(env, out, "verdicts", layout_verdicts(env));
+    return out;
+}
+
+/* ---- Engines ---- */
+
+static napi_value js_open(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct capacity c = {
+        .vips = field_u32(env, argv[0], "vips"),
+        .backends = field_u32(env, argv[0], "backends"),
+        .tenants = field_u32(env, argv[0], "tenants"),
+        .snapshot_lines = field_u32(env, argv[0], "snapshotLines"),
+        .slot_lines = field_u32(env, argv[0], "slotLines"),
+        .flow_lines = field_u32(env, argv[0], "flowLines"),
+        .workers = field_u32(env, argv[0], "workers"),
+    };
+    if (!c.vips || !c.backends || !c.tenants || c.snapshot_lines < SNAPSHOT_FIRST_SECTION || !c.slot_lines || c.workers == 0 ||
+        c.workers > WORKERS_MAX || c.flow_lines < 2 || (c.flow_lines & (c.flow_lines - 1)))
+        return throw_error(env, "capacity", "a capacity is zero, above its limit, or flowLines is no power of two");
+    struct engine *e = engine_open(&c);
+    if (!e)
+        return throw_error(env, "memory", "not enough memory for the tables of the packet path");
+    pthread_mutex_lock(&engines_lock);
+    u32 id = 0;
+    while (id < ENGINES_MAX && engines[id])
+        id++;
+    if (id < ENGINES_MAX)
+        engines[id] = e;
+    pthread_mutex_unlock(&engines_lock);
+    if (id == ENGINES_MAX) {
+        engine_close(e);
+        return throw_error(env, "capacity", "too many engines are open");
+    }
+    return number(env, id);
+}
+
+static napi_value js_close(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    if (!e)
+        return NULL;
+    if (e->workers)
+        return throw_error(env, "running", "stop the engine before closing it");
+    pthread_mutex_lock(&engines_lock);
+    engines[as_u32(env, argv[0])] = NULL;
+    pthread_mutex_unlock(&engines_lock);
+    engine_close(e);
+    return NULL;
+}
+
+/* load(engine, snapshot, nowNs?): a live engine's clock is the monotonic one; the memory engine's is the caller's. */
+static napi_value js_load(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    size_t argc = args(env, info, argv), size;
+    struct engine *e = engine_of(env, argv[0]);
+    if (!e)
+        return NULL;
+    const void *bytes = bytes_of(env, argv[1], &size);
+    if (!bytes || size % LINE_BYTES)
+        return throw_error(env, "snapshot_invalid", "a snapshot is whole lines of 64 bytes in a typed array");
+    u64 now = monotonic_ns();
+    bool lossless;
+    if (argc > 2)
+        napi_get_value_bigint_uint64(env, argv[2], &now, &lossless);
+    enum load_error error = engine_load(e, bytes, size / LINE_BYTES, now);
+    if (error != LOAD_OK)
+        return throw_error(env, error == LOAD_BUSY ? "busy" : "snapshot_invalid", load_error_text(error));
+    return number(env, atomic_load(&e->generation));
+}
+
+static napi_value js_adopted(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    return e ? number(env, engine_adopted(e)) : NULL;
+}
+
+/* shape(engine): where the blocks of the counters lie, in lines. */
+static napi_value js_shape(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX], out;
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    if (!e)
+        return NULL;
+    const struct core *core = &e->worker[0].core;
+    out = object(env);
+    set(env, out, "workers", number(env, e->capacity.workers));
+    set(env, out, "linesPerWorker", number(env, (double)e->counter_lines_per_worker));
+    set(env, out, "vipCounters", number(env, core->vip_counters));
+    set(env, out, "backendCounters", number(env, core->backend_counters));
+    set(env, out, "tenantCounters", number(env, core->tenant_counters));
+    set(env, out, "flowLines", number(env, e->capacity.flow_lines));
+    set(env, out, "slotLines", number(env, e->capacity.slot_lines));
+    return out;
+}
+
+/* view(engine, table): this thread's ArrayBuffer over live memory. It must not be used after close. */
+static napi_value js_view(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX], out;
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    if (!e)
+        return NULL;
+    const struct capacity *c = &e->capacity;
+    line *base;
+    size_t lines;
+    switch (as_u32(env, argv[1])) {
+    case TABLE_SLOTS: base = e->slots; lines = c->slot_lines; break;
+    case TABLE_FLOWS: base = e->flows; lines = (size_t)c->flow_lines * c->workers; break;
+    case TABLE_COUNTERS: base = e->counters; lines = e->counter_lines_per_worker * c->workers; break;
+    case TABLE_TENANTS: base = e->tenants; lines = c->tenants; break;
+    default: return throw_error(env, "bad_request", "no view of this table");
+    }
+    if (napi_create_external_arraybuffer(env, base, lines * sizeof(line), NULL, NULL, &out) != napi_ok)
+        return throw_error(env, "internal", "this runtime does not allow views of native memory");
+    return out;
+}
+
+/* ---- Memory engine ---- */
+
+/* run(engine, worker, frames, lengths, timesNs, outcomes, output) → bytes of output used. Every array is the caller's. */
+static napi_value js_run(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    if (!e)
+        return NULL;
+    size_t input_size, lengths_size, times_size, outcomes_size, output_size;
+    u32 worker = as_u32(env, argv[1]);
+    const u8 *input = bytes_of(env, argv[2], &input_size);
+    const u32 *lengths = bytes_of(env, argv[3], &lengths_size);
+    const u64 *times = bytes_of(env, argv[4], &times_size);
+    struct outcome *outcomes = bytes_of(env, argv[5], &outcomes_size);
+    u8 *output = bytes_of(env, argv[6], &output_size);
+    u32 n = (u32)(lengths_size / sizeof *lengths);
+    size_t total = 0;
+    for (u32 i = 0; i < n; i++)
+        total += lengths[i];
+    if (worker >= e->capacity.workers || total != input_size || times_size != n * sizeof *times ||
+        outcomes_size != n * sizeof *outcomes || output_size < input_size + (size_t)n * ENCAP_ROOM)
+        return throw_error(env, "bad_request", "run: the arrays do not fit each other");
+    return number(env, (double)memory_run(e, worker, input, lengths, times, n, outcomes, output));
+}
+
+/* bench(engine, worker, frame, flows, packets, load) → ns a packet. */
+static napi_value js_bench(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    if (!e)
+        return NULL;
+    size_t size;
+    const u8 *frame = bytes_of(env, argv[2], &size);
+    u32 worker = as_u32(env, argv[1]), flows = as_u32(env, argv[3]), load = as_u32(env, argv[5]);
+    double packets = 0;
+    napi_get_value_double(env, argv[4], &packets);
+    if (worker >= e->capacity.workers || size != 64 || flows == 0 || load > BENCH_NEW_FLOWS)
+        return throw_error(env, "bad_request", "bench: a worker, a frame of 64 bytes, flows ≥ 1, a load");
+    return number(env, memory_bench(e, worker, frame, flows, (u64)packets, load));
+}
+
+/* ---- Registration ---- */
+
+static napi_value init(napi_env env, napi_value exports)
+{
+    static const struct {
+        const char *name;
+        napi_callback call;
+    } functions[] = {
+        {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"load", js_load}, {"adopted", js_adopted},
+        {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"bench", js_bench},
+    };
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        napi_value f;
+        napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &f);
+        set(env, exports, functions[i].name, f);
+    }
+    return exports;
+}
+
+NAPI_MODULE(dataplane, init)

@@ -1,0 +1,365 @@
+#include "engine.h"
+#include "../core/forward.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define SWEEP_PERIOD_MS 60000 /* the whole flow table is looked at once a minute */
+#define SWEEP_LINES_MAX 256   /* in one go, about 5 us */
+#define PREFETCH_FRAMES 4
+
+static line *map_lines(size_t lines)
+{
+    size_t bytes = lines * sizeof(line);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, bytes, MADV_HUGEPAGE); /* advice: without huge pages it is only slower */
+    return p;
+}
+
+static void unmap_lines(line *p, size_t lines)
+{
+    if (p)
+        munmap(p, lines * sizeof(line));
+}
+
+static size_t counter_lines(const struct capacity *c)
+{
+    return LINES_OF(worker_counters) + c->vips * LINES_OF(vip_counters) + c->backends + c->tenants;
+}
+
+static void worker_init(struct engine *e, u32 number)
+{
+    struct worker *w = &e->worker[number];
+    struct core *core = &w->core;
+    w->engine = e;
+    w->number = number;
+    core->table[TABLE_SNAPSHOT] = e->snapshot[0];
+    core->table[TABLE_SLOTS] = e->slots;
+    core->table[TABLE_FLOWS] = e->flows;
+    core->table[TABLE_COUNTERS] = e->counters;
+    core->table[TABLE_TENANTS] = e->tenants;
+    core->flow_first = number * e->capacity.flow_lines;
+    core->flow_mask = e->capacity.flow_lines - 1;
+    core->counter_first = (u32)(number * e->counter_lines_per_worker);
+    core->vip_counters = core->counter_first + (u32)LINES_OF(worker_counters);
+    core->backend_counters = core->vip_counters + e->capacity.vips * (u32)LINES_OF(vip_counters);
+    core->tenant_counters = core->backend_counters + e->capacity.backends;
+}
+
+struct engine *engine_open(const struct capacity *capacity)
+{
+    struct engine *e = aligned_alloc(64, (sizeof *e + 63) / 64 * 64);
+    if (!e)
+        return NULL;
+    memset(e, 0, sizeof *e);
+    e->capacity = *capacity;
+    e->counter_lines_per_worker = counter_lines(capacity);
+    e->snapshot[0] = map_lines(capacity->snapshot_lines);
+    e->snapshot[1] = map_lines(capacity->snapshot_lines);
+    e->slots = map_lines(capacity->slot_lines);
+    e->flows = map_lines((size_t)capacity->flow_lines * capacity->workers);
+    e->counters = map_lines(e->counter_lines_per_worker * capacity->workers);
+    e->tenants = map_lines(capacity->tenants);
+    if (!e->snapshot[0] || !e->snapshot[1] || !e->slots || !e->flows || !e->counters || !e->tenants) {
+        engine_close(e);
+        return NULL;
+    }
+    for (u32 i = 0; i < capacity->workers; i++)
+        worker_init(e, i);
+    return e;
+}
+
+void engine_close(struct engine *e)
+{
+    unmap_lines(e->snapshot[0], e->capacity.snapshot_lines);
+    unmap_lines(e->snapshot[1], e->capacity.snapshot_lines);
+    unmap_lines(e->slots, e->capacity.slot_lines);
+    unmap_lines(e->flows, (size_t)e->capacity.flow_lines * e->capacity.workers);
+    unmap_lines(e->counters, e->counter_lines_per_worker * e->capacity.workers);
+    unmap_lines(e->tenants, e->capacity.tenants);
+    free(e);
+}
+
+line *worker_counters_line(struct engine *e, u32 worker)
+{
+    return e->counters + worker * e->counter_lines_per_worker;
+}
+
+u32 engine_adopted(const struct engine *e)
+{
+    u32 lowest = atomic_load_explicit(&e->generation, memory_order_acquire);
+    for (u32 i = 0; i < e->workers; i++) {
+        const u64 *word = (const void *)(e->counters + i * e->counter_lines_per_worker);
+        u32 adopted = (u32)__atomic_load_n(word, __ATOMIC_ACQUIRE);
+        if (adopted < lowest)
+            lowest = adopted;
+    }
+    return lowest;
+}
+
+/* Takes over the snapshot in force. Word 0 of the counters is what the loader waits for before it writes the other side. */
+static void adopt(struct worker *w)
+{
+    u32 generation = atomic_load_explicit(&w->engine->generation, memory_order_acquire);
+    if (likely(generation == w->adopted))
+        return;
+    w->core.table[TABLE_SNAPSHOT] = w->engine->snapshot[generation & 1];
+    w->adopted = generation;
+    u64 *word = counter(&w->core, w->core.counter_first, WORD_OF(worker_counters, generation));
+    __atomic_store_n(word, generation, __ATOMIC_RELEASE);
+}
+
+static void sweep(struct worker *w, u64 now_ns)
+{
+    u32 count = w->core.flow_mask + 1;
+    u64 elapsed_ms = (now_ns - w->swept_ns) / 1000000;
+    u64 due = elapsed_ms * count / SWEEP_PERIOD_MS;
+    if (due == 0)
+        return;
+    w->swept_ns = now_ns;
+    if (due > SWEEP_LINES_MAX)
+        due = SWEEP_LINES_MAX;
+    flow_sweep(&w->core, w->sweep_at, (u32)due);
+    w->sweep_at += (u32)due;
+}
+
+static void pass_all(struct worker *w, struct packet *packets, u32 n)
+{
+    struct core *core = &w->core;
+    for (u32 i = 0; i < n; i++) {
+        packets[i].verdict = VERDICT_PASS;
+        packets[i].flow = FLOW_NONE;
+        packets[i].vip = packets[i].tenant = packets[i].backend = 0;
+        packets[i].out_len = 0;
+        COUNT_WORKER(core, rx_bytes, (u64)(packets[i].end - packets[i].data));
+    }
+    COUNT_WORKER(core, rx_packets, n);
+    u64 *verdicts = counter(core, core->counter_first, WORD_OF(worker_counters, verdict));
+    verdicts[VERDICT_PASS] += n;
+}
+
+void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
+{
+    struct core *core = &w->core;
+    adopt(w);
+    COUNT_WORKER(core, bursts, 1);
+    if (unlikely(w->adopted == 0)) {
+        pass_all(w, packets, n);
+        return;
+    }
+    core_begin(core, now_ns);
+    for (u32 i = 0; i < n; i++) {
+        if (i + PREFETCH_FRAMES < n)
+            __builtin_prefetch(packets[i + PREFETCH_FRAMES].data);
+        struct packet *p = &packets[i];
+        core_parse(core, p);
+        if (p->kind == KIND_FLOW) {
+            __builtin_prefetch(flow_bucket(core, &p->hash, 0), 1);
+            __builtin_prefetch(flow_bucket(core, &p->hash, 1), 1);
+            __builtin_prefetch(at(core, TABLE_SNAPSHOT, core->sections->vip_index + (p->destination_hash & core->sections->vip_index_mask)));
+        }
+    }
+    for (u32 i = 0; i < n; i++)
+        core_steer(core, &packets[i]);
+    for (u32 i = 0; i < n; i++)
+        core_finish(core, &packets[i]);
+    sweep(w, now_ns);
+}
+
+void worker_idle(struct worker *w, u64 now_ns)
+{
+    adopt(w);
+    if (w->adopted == 0)
+        return;
+    core_begin(&w->core, now_ns);
+    sweep(w, now_ns);
+}
+
+/* ---- Loading ---- */
+
+static bool section_fits(u32 first, u64 lines, u32 total)
+{
+    return first >= SNAPSHOT_FIRST_SECTION && first + lines <= total;
+}
+
+static bool is_mask(u32 mask)
+{
+    return (mask & (mask + 1)) == 0;
+}
+
+static u64 lines_for(u64 count, u32 per_line)
+{
+    return (count + per_line - 1) / per_line;
+}
+
+static enum load_error check_sections(const struct engine *e, const struct snapshot_header *h, const struct snapshot_sections *s)
+{
+    const struct capacity *c = &e->capacity;
+    if (h->vips > c->vips || h->backends > c->backends || h->tenants > c->tenants || h->vips == 0 || h->backends == 0 ||
+        h->pools == 0 || h->tenants == 0 || h->profiles != MAX_PROFILES)
+        return LOAD_TOO_LARGE;
+    bool fits = is_mask(s->vip_index_mask) && is_mask(s->address_mask) &&
+                section_fits(s->vip_index, (u64)s->vip_index_mask + 1, h->lines) &&
+                section_fits(s->address, (u64)s->address_mask + 1, h->lines) && section_fits(s->vip, h->vips, h->lines) &&
+                section_fits(s->backend, h->backends, h->lines) && section_fits(s->pool, h->pools, h->lines) &&
+                section_fits(s->tenant, h->tenants, h->lines) && section_fits(s->device, h->devices, h->lines) &&
+                section_fits(s->profile, lines_for(h->profiles, 4), h->lines) &&
+                section_fits(s->range, lines_for(h->ranges, 4), h->lines);
+    return fits ? LOAD_OK : LOAD_SECTION;
+}
+
+static bool vips_are_sound(const line *base, const struct snapshot_header *h, const struct snapshot_sections *s)
+{
+    const struct vip *vip = (const void *)(base + s->vip);
+    for (u32 i = 0; i < h->vips; i++)
+        if (vip[i].index >= h->vips || vip[i].pool >= h->pools || vip[i].home_pool >= h->pools || vip[i].tenant >= h->tenants)
+            return false;
+    const struct vip_bucket *bucket = (const void *)(base + s->vip_index);
+    for (u32 i = 0; i <= s->vip_index_mask; i++)
+        for (u32 j = 0; j < 16; j++)
+            if ((bucket[i].entry[j] & VIP_INDEX_MASK) >= h->vips)
+                return false;
+    const struct address *a = (const void *)(base + s->address);
+    for (u32 i = 0; i <= s->address_mask; i++)
+        if (a[i].any_tcp >= h->vips || a[i].any_udp >= h->vips || a[i].first_vip >= h->vips || a[i].ranges > ADDRESS_RANGES_MAX ||
+            (u64)a[i].range + a[i].ranges > h->ranges)
+            return false;
+    const struct range *range = (const void *)(base + s->range);
+    for (u32 i = 0; i < h->ranges; i++)
+        if (range[i].vip >= h->vips)
+            return false;
+    return true;
+}
+
+static bool targets_are_sound(const struct engine *e, const line *base, const struct snapshot_header *h, const struct snapshot_sections *s)
+{
+    const struct backend *backend = (const void *)(base + s->backend);
+    for (u32 i = 0; i < h->backends; i++)
+        if (backend[i].pool >= h->pools || (backend[i].flags & BACKEND_RESOLVED && backend[i].device >= h->devices))
+            return false;
+    const struct pool *pool = (const void *)(base + s->pool);
+    for (u32 i = 0; i < h->pools; i++)
+        if ((u64)pool[i].slots + lines_for(pool[i].size, SLOTS_PER_LINE) > e->capacity.slot_lines)
+            return false;
+    const struct tenant *tenant = (const void *)(base + s->tenant);
+    for (u32 i = 0; i < h->tenants; i++)
+        if (tenant[i].interval != 0 && (tenant[i].span < tenant[i].interval || tenant[i].span >= EPOCH_TICKS / 2 || tenant[i].batch == 0))
+            return false;
+    return true;
+}
+
+static enum load_error check_snapshot(const struct engine *e, const line *base, size_t lines)
+{
+    const struct snapshot_header *h = (const void *)base;
+    if (lines < SNAPSHOT_FIRST_SECTION || lines > e->capacity.snapshot_lines)
+        return LOAD_TOO_LARGE;
+    if (h->magic != SNAPSHOT_MAGIC)
+        return LOAD_MAGIC;
+    if (h->version != LAYOUT_VERSION)
+        return LOAD_VERSION;
+    if (h->lines != lines)
+        return LOAD_LENGTH;
+    const struct snapshot_sections *s = (const void *)(base + 1);
+    enum load_error error = check_sections(e, h, s);
+    if (error != LOAD_OK)
+        return error;
+    return vips_are_sound(base, h, s) && targets_are_sound(e, base, h, s) ? LOAD_OK : LOAD_INDEX;
+}
+
+/* The level of a bucket is kept in tokens when its plan's rate changes; workers on the old rate may draw meanwhile, so the
+ * new time goes in by compare-and-swap. */
+static void rescale_bucket(struct tenant_bucket *bucket, const struct tenant *before, const struct tenant *after, u64 now)
+{
+    u64 tat = __atomic_load_n(&bucket->tat, __ATOMIC_RELAXED);
+    for (;;) {
+        u64 full = now - before->span;
+        u64 base = tat > full ? tat : full;
+        u64 level = now > base ? now - base : 0;
+        u64 scaled = (u64)((unsigned __int128)level * after->interval / before->interval);
+        u64 target = now - scaled;
+        if (__atomic_compare_exchange_n(&bucket->tat, &tat, target, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return;
+    }
+}
+
+static void zero_counters(struct engine *e, size_t line_of_worker, size_t lines)
+{
+    for (u32 w = 0; w < e->capacity.workers; w++)
+        memset(worker_counters_line(e, w) + line_of_worker, 0, lines * sizeof(line));
+}
+
+static void settle_tenants(struct engine *e, const line *base, u64 now_ns)
+{
+    const struct snapshot_header *h = (const void *)base;
+    const struct tenant *after = (const void *)(base + ((const struct snapshot_sections *)(const void *)(base + 1))->tenant);
+    u32 in_force = atomic_load(&e->generation);
+    const line *old = e->snapshot[in_force & 1];
+    u32 known = in_force ? ((const struct snapshot_header *)(const void *)old)->tenants : 0;
+    const struct tenant *before = (const void *)(old + ((const struct snapshot_sections *)(const void *)(old + 1))->tenant);
+    size_t first = e->worker[0].core.tenant_counters;
+    for (u32 i = 1; i < h->tenants; i++) {
+        struct tenant_bucket *bucket = (void *)(e->tenants + i);
+        if (after[i].flags & TENANT_FRESH) {
+            __atomic_store_n(&bucket->tat, 0, __ATOMIC_RELAXED);
+            zero_counters(e, first + i, 1);
+        } else if (i < known && after[i].interval != before[i].interval) {
+            if (before[i].interval && after[i].interval)
+                rescale_bucket(bucket, &before[i], &after[i], EPOCH_TICKS + now_ns * TICKS_PER_NS);
+            /* A worker's memory of "empty until" belongs to the old rate; forgetting it costs one look. */
+            for (u32 w = 0; w < e->capacity.workers; w++)
+                __atomic_store_n(&((struct tenant_counters *)(void *)(worker_counters_line(e, w) + first + i))->empty_until, 0, __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static void settle_fresh(struct engine *e, const line *base)
+{
+    const struct snapshot_header *h = (const void *)base;
+    const struct snapshot_sections *s = (const void *)(base + 1);
+    const struct core *core = &e->worker[0].core;
+    const struct vip *vip = (const void *)(base + s->vip);
+    for (u32 i = 1; i < h->vips; i++)
+        if (vip[i].flags & VIP_FRESH)
+            zero_counters(e, vip_counters_of(core, i), LINES_OF(vip_counters));
+    const struct backend *backend = (const void *)(base + s->backend);
+    for (u32 i = 1; i < h->backends; i++)
+        if (backend[i].flags & BACKEND_FRESH)
+            zero_counters(e, core->backend_counters + i, LINES_OF(backend_counters));
+}
+
+enum load_error engine_load(struct engine *e, const line *snapshot, size_t lines, u64 now_ns)
+{
+    u32 in_force = atomic_load(&e->generation);
+    if (engine_adopted(e) != in_force)
+        return LOAD_BUSY;
+    if (lines > e->capacity.snapshot_lines)
+        return LOAD_TOO_LARGE;
+    u32 next = in_force + 1;
+    line *side = e->snapshot[next & 1];
+    memcpy(side, snapshot, lines * sizeof(line));
+    enum load_error error = check_snapshot(e, side, lines);
+    if (error != LOAD_OK)
+        return error;
+    ((struct snapshot_header *)(void *)side)->generation = next;
+    settle_tenants(e, side, now_ns);
+    settle_fresh(e, side);
+    atomic_store_explicit(&e->generation, next, memory_order_release);
+    return LOAD_OK;
+}
+
+const char *load_error_text(enum load_error error)
+{
+    static const char *const text[] = {
+        [LOAD_OK] = "loaded",
+        [LOAD_BUSY] = "a worker has not adopted the generation before this one yet",
+        [LOAD_TOO_LARGE] = "the snapshot is larger than the tables",
+        [LOAD_MAGIC] = "these bytes are no snapshot",
+        [LOAD_VERSION] = "the snapshot is of another layout version",
+        [LOAD_LENGTH] = "the snapshot's length is not the one it states",
+        [LOAD_SECTION] = "a section reaches beyond the snapshot",
+        [LOAD_INDEX] = "an index points outside its section or table",
+    };
+    return text[error];
+}

@@ -1,0 +1,22 @@
+/* The running half of an engine: one thread per worker that takes bursts from its devices, runs the core on them and sends
+ * what comes out. Threads call nothing in JavaScript and read one word to learn of new snapshots. */
+#pragma once
+#include "device.h"
+
+struct workers;
+
+/* Opens every device for every worker, then starts the threads; all or nothing. Devices are numbered as in `specs`, which is
+ * what the snapshot's backend lines mean by `device`. NULL: see `error`. Blocks for the few ms that rings need. */
+struct workers *engine_start(struct engine *engine, const struct device_spec *specs, u32 devices, u32 workers, struct device_error *error);
+
+/* Wakes idle workers, so that they adopt what engine_load has put in force at once. Any thread. */
+void engine_kick(struct workers *workers);
+
+/* Ends the threads after their burst, closes the devices, frees. Counters stay readable. */
+void engine_stop(struct workers *workers);
+
+/* Worst state of each device over all workers, in the order of `specs`. Any thread. */
+void engine_device_states(const struct workers *workers, enum device_state *states);
+
+/* The engine of that name ("af_packet"), or NULL. */
+const struct device_ops *device_engine(const char *name);
