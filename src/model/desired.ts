@@ -35,8 +35,13 @@ export interface DesiredPool {
   readonly fallback: string | null;
 }
 
+/** Whose doing a withheld route is: what was observed, what an operator said, or what the document says. */
+export type WithheldBy = 'health' | 'operator' | 'document';
+
 /** What becomes of a VIP's route. `withheld` says why in words an operator can act on. */
-export type AnnounceState = { readonly kind: 'announce' } | { readonly kind: 'withheld'; readonly reason: string };
+export type AnnounceState =
+  | { readonly kind: 'announce' }
+  | { readonly kind: 'withheld'; readonly by: WithheldBy; readonly reason: string };
 
 export interface DesiredVip {
   /** vipName(): identity. */
@@ -67,11 +72,19 @@ export interface AnswerRate {
   readonly burst: number;
 }
 
+/** A device of the packet engine. Its place in the list is the index that the packet path sends on. */
+export interface DesiredDevice {
+  readonly name: string;
+  /** Source of what leaves on it, "02:00:00:00:00:01". */
+  readonly mac: string;
+  readonly mtuBytes: number;
+}
+
 export interface DesiredNode {
   /** Outer source addresses; at least one is set when there are forwarding VIPs. */
   readonly address: string | null;
   readonly address6: string | null;
-  readonly devices: readonly string[];
+  readonly devices: readonly DesiredDevice[];
   readonly answers: { readonly echo: AnswerRate; readonly tooBig: AnswerRate; readonly timeExceeded: AnswerRate };
 }
 

@@ -1,0 +1,147 @@
+// Writes a snapshot's bytes: whole lines of 64, at the offsets that the native layout states. Pure.
+//
+// The order of sections is free; native code is told where each begins. Little-endian, as the packet path runs only
+// there. Says nothing about what belongs in a snapshot: that is snapshot.ts.
+
+import { addressBytes } from '../model/address.ts';
+import { constantOf, type Layout, offsetsOf } from './layout.ts';
+
+export class SnapshotWriter {
+  readonly layout: Layout;
+  readonly lineBytes: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView;
+
+  constructor(layout: Layout, lines: number) {
+    this.layout = layout;
+    this.lineBytes = constantOf(layout, 'LINE_BYTES');
+    this.bytes = new Uint8Array(lines * this.lineBytes);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  u8(at: number, value: number): void {
+    this.view.setUint8(at, value);
+  }
+
+  u16(at: number, value: number): void {
+    this.view.setUint16(at, value, true);
+  }
+
+  u32(at: number, value: number): void {
+    this.view.setUint32(at, value, true);
+  }
+
+  u64(at: number, value: bigint): void {
+    this.view.setBigUint64(at, value, true);
+  }
+
+  raw(at: number, value: Uint8Array): void {
+    this.bytes.set(value, at);
+  }
+
+  line(number: number): number {
+    return number * this.lineBytes;
+  }
+}
+
+/** Where each section begins, in lines, and how long the whole is. */
+export interface SectionPlan {
+  readonly first: Readonly<Record<string, number>>;
+  readonly lines: number;
+}
+
+export function planSections(layout: Layout, sizes: Readonly<Record<string, number>>): SectionPlan {
+  let lines = constantOf(layout, 'SNAPSHOT_FIRST_SECTION');
+  const first: Record<string, number> = {};
+  for (const [name, size] of Object.entries(sizes)) {
+    first[name] = lines;
+    lines += size;
+  }
+  return { first, lines };
+}
+
+/** "02:00:00:00:00:01" → 6 bytes. */
+export function macBytes(mac: string): Uint8Array {
+  return Uint8Array.from(mac.split(':'), (byte) => Number.parseInt(byte, 16));
+}
+
+/** The 4 bytes of an IPv4 address as they lie in memory, read as a little-endian word. */
+export function ipv4Word(address: string): number {
+  return new DataView(addressBytes(address).buffer).getUint32(12, true);
+}
+
+const outerTtl = 64;
+const ipipProtocol = 4;
+
+/** Sum of all 16-bit words of an outer IPv4 header that do not depend on the packet, in memory order (native/core/encap.h). */
+export function outerSum(source: string, destination: string): number {
+  const dontFragment = 0x0040;
+  const halves = (word: number): number => (word & 0xffff) + (word >>> 16);
+  return dontFragment + (outerTtl | (ipipProtocol << 8)) + halves(ipv4Word(source)) + halves(ipv4Word(destination));
+}
+
+/** Offsets of every structure that a snapshot consists of, resolved once per layout. */
+export function snapshotOffsets(layout: Layout) {
+  return {
+    header: offsetsOf(layout, 'snapshot_header', [
+      'magic',
+      'version',
+      'lines',
+      'vips',
+      'backends',
+      'pools',
+      'tenants',
+      'devices',
+      'profiles',
+      'ranges',
+    ]),
+    sections: offsetsOf(layout, 'snapshot_sections', [
+      'vip_index',
+      'vip_index_mask',
+      'address',
+      'address_mask',
+      'vip',
+      'backend',
+      'pool',
+      'tenant',
+      'device',
+      'profile',
+      'range',
+    ]),
+    key: offsetsOf(layout, 'hash_key', ['nh', 'm0', 'm1']),
+    mix: offsetsOf(layout, 'hash_mix', ['m2', 'm3', 'v4_a', 'v4_b']),
+    node: offsetsOf(layout, 'snapshot_node', ['address6', 'address4', 'echo_burst', 'echo_interval']),
+    address: offsetsOf(layout, 'address', ['address', 'used', 'length', 'any_tcp', 'any_udp', 'range', 'ranges', 'first_vip']),
+    range: offsetsOf(layout, 'range', ['vip', 'first', 'last', 'protocol']),
+    vip: offsetsOf(layout, 'vip', [
+      'address',
+      'port',
+      'protocol',
+      'hash_mode',
+      'encap',
+      'flags',
+      'profile',
+      'index',
+      'pool',
+      'home_pool',
+      'tenant',
+    ]),
+    backend: offsetsOf(layout, 'backend', [
+      'address',
+      'dst_mac',
+      'src_mac',
+      'outer_src4',
+      'outer_sum',
+      'pool',
+      'device',
+      'mtu',
+      'generation',
+      'flags',
+      'family',
+    ]),
+    pool: offsetsOf(layout, 'pool', ['slots', 'size']),
+    tenant: offsetsOf(layout, 'tenant', ['interval', 'span', 'batch', 'flags']),
+    device: offsetsOf(layout, 'device', ['mac', 'mtu']),
+    profile: offsetsOf(layout, 'profile', ['probation_ms', 'established_ms', 'fin_ms', 'flags']),
+  };
+}
