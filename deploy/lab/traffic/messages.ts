@@ -1,4 +1,5 @@
-// What the requester is told and what it reports: one JSON object a line on its standard output. Pure types.
+// What the requester is told and what it reports: one JSON object a line on its standard output, either a result or a
+// watermark. Pure types.
 
 export interface RequesterOptions {
   readonly vip: { readonly address: string; readonly port: number };
@@ -33,4 +34,9 @@ export interface RequestResult {
   readonly connection: number;
   /** Requests that this connection had carried before. */
   readonly reused: number;
+}
+
+/** Every request that began before this moment has ended and was reported. Sent ten times a second. */
+export interface Watermark {
+  readonly settledMs: number;
 }

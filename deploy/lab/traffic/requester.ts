@@ -4,14 +4,19 @@
 // a line. When its standard input closes (its parent ends it, or dies) it finishes the requests under way and exits.
 
 import { Agent, type IncomingMessage, request } from 'node:http';
-import type { RequesterOptions, RequestResult } from './messages.ts';
+import type { RequesterOptions, RequestResult, Watermark } from './messages.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as RequesterOptions;
 const maxInFlight = 1_000;
 let connections = 0;
 let turns = 0;
-const inFlight = new Set<Promise<void>>();
+const inFlight = new Set<InFlight>();
 const stop = new AbortController();
+
+interface InFlight {
+  readonly startMs: number;
+  readonly ended: Promise<void>;
+}
 
 /** One TCP connection at most at a time; a number for each one it opens. */
 class Line {
@@ -66,8 +71,16 @@ function nowMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
+/** One request from beginning to report. Never rejects: what goes wrong is in the report. */
 async function send(line: Line): Promise<void> {
   const startMs = nowMs();
+  const entry = { startMs, ended: attempt(line, startMs) };
+  inFlight.add(entry);
+  await entry.ended;
+  inFlight.delete(entry);
+}
+
+async function attempt(line: Line, startMs: number): Promise<void> {
   let port: number | null = null;
   let answer: Answer | undefined;
   let error: string | null = null;
@@ -94,26 +107,23 @@ async function send(line: Line): Promise<void> {
   });
 }
 
+function reportWatermark(): void {
+  report({ settledMs: Math.min(nowMs(), ...[...inFlight].map(({ startMs }) => startMs)) });
+}
+
 function describe(failure: unknown): string {
   if (failure instanceof Error && failure.name === 'TimeoutError') return `no answer in ${options.timeoutMs} ms`;
   if (failure instanceof Error && failure.name === 'AbortError') return `no answer in ${options.timeoutMs} ms`;
   return failure instanceof Error ? ((failure as NodeJS.ErrnoException).code ?? failure.message) : String(failure);
 }
 
-function report(result: RequestResult): void {
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+function report(message: RequestResult | Watermark): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
 async function until(timeMs: number): Promise<void> {
   const waitMs = timeMs - nowMs();
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-}
-
-/** `send` never rejects: what goes wrong is in its report. */
-function sendApart(line: Line): void {
-  const sent = send(line);
-  inFlight.add(sent);
-  void sent.then(() => inFlight.delete(sent));
 }
 
 /** Requests at fixed times from the start; one that is late is sent at once, so that the rate holds. */
@@ -123,7 +133,7 @@ async function runFresh(perSec: number, endMs: number): Promise<void> {
     const dueMs = startMs + (sent * 1000) / perSec;
     if (dueMs >= endMs) return;
     await until(dueMs);
-    if (inFlight.size < maxInFlight) sendApart(new Line(false));
+    if (inFlight.size < maxInFlight) void send(new Line(false));
   }
 }
 
@@ -143,11 +153,14 @@ async function main(): Promise<void> {
     stop.abort();
   });
   process.stdin.resume();
+  const watermarks = setInterval(reportWatermark, 100);
   const endMs = nowMs() + options.durationMs;
   const { mode } = options;
   if (mode.kind === 'fresh') await runFresh(mode.perSec, endMs);
   else await Promise.all(Array.from({ length: mode.connections }, (_, i) => runKept(i, mode.everyMs, endMs)));
-  await Promise.all(inFlight);
+  await Promise.all([...inFlight].map(({ ended }) => ended));
+  clearInterval(watermarks);
+  reportWatermark();
   process.stdin.destroy();
 }
 

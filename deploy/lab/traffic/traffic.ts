@@ -13,7 +13,7 @@ import { identify } from '../processes.ts';
 import { builtFile } from '../programs.ts';
 import { inNamespace } from '../shell.ts';
 import type { LabVip } from '../topology.ts';
-import type { RequesterOptions, RequestResult } from './messages.ts';
+import type { RequesterOptions, RequestResult, Watermark } from './messages.ts';
 
 export interface TrafficOptions {
   readonly vip: LabVip;
@@ -22,7 +22,7 @@ export interface TrafficOptions {
   readonly durationMs?: number;
 }
 
-type Events = { readonly result: [RequestResult]; readonly end: [] };
+type Events = { readonly result: [RequestResult]; readonly watermark: []; readonly end: [] };
 
 export class Traffic {
   /** Every result so far, in the order in which requests ended. */
@@ -30,16 +30,17 @@ export class Traffic {
   readonly events = new EventEmitter<Events>();
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #ended: Promise<void>;
+  readonly #timeoutMs: number;
+  #settledMs = 0;
 
-  private constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
+  private constructor(child: ChildProcessByStdio<Writable, Readable, null>, timeoutMs: number) {
     this.#child = child;
+    this.#timeoutMs = timeoutMs;
     this.#ended = once(child, 'close').then(() => {
       this.events.emit('end');
     });
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const result = JSON.parse(line) as RequestResult;
-      this.results.push(result);
-      this.events.emit('result', result);
+      this.#take(JSON.parse(line) as RequestResult | Watermark);
     });
     // It may have ended by itself before its standard input is closed.
     child.stdin.on('error', () => {});
@@ -59,7 +60,7 @@ export class Traffic {
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const identity = identify(child.pid ?? 0);
     if (identity !== undefined) lab.ledger.add({ kind: 'process', id: `requester-${vip.tenant}`, ...identity });
-    return new Traffic(child);
+    return new Traffic(child, timeoutMs);
   }
 
   /** No new requests; resolves with all results once those under way have ended. */
@@ -69,13 +70,31 @@ export class Traffic {
     return this.results;
   }
 
+  /** Resolves once every request that began before `timeMs` (wall clock) has ended, well or badly. */
+  async settled(timeMs: number): Promise<void> {
+    const patience = Math.max(0, timeMs - Date.now()) + this.#timeoutMs + 5_000;
+    await this.#until('watermark', () => this.#settledMs >= timeMs, { what: 'requests to end', timeoutMs: patience });
+  }
+
   /** Resolves once `enough` holds for the results so far; looks again at every result. */
   async until(enough: (results: readonly RequestResult[]) => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    if (enough(this.results)) return;
-    const timeout = AbortSignal.timeout(timeoutMs);
+    await this.#until('result', () => enough(this.results), { what, timeoutMs });
+  }
+
+  #take(message: RequestResult | Watermark): void {
+    if ('settledMs' in message) {
+      this.#settledMs = message.settledMs;
+      this.events.emit('watermark');
+    } else {
+      this.results.push(message);
+      this.events.emit('result', message);
+    }
+  }
+
+  async #until(event: 'result' | 'watermark', holds: () => boolean, { what, timeoutMs }: { what: string; timeoutMs: number }) {
+    const signal = AbortSignal.timeout(timeoutMs);
     try {
-      do await once(this.events, 'result', { signal: timeout });
-      while (!enough(this.results));
+      while (!holds()) await once(this.events, event, { signal });
     } catch {
       throw new ToriiError('internal', `gave up after ${timeoutMs / 1000} s waiting for ${what}`);
     }

@@ -1,0 +1,134 @@
+// `npm run demo`: the whole system on one machine, told as a story in which every step is checked.
+//
+// Real HTTP requests flow from a client through a real router, balancers and backends all the time; the steps are the
+// claims of claims/all.ts, which the integration tests check as well. Exit status 0 exactly when every claim held.
+//
+//   --json      one JSON object on standard output (a boolean per claim, and the numbers); the story on standard error
+//   --keep      leave the lab running and say how to look around
+//   --router, --balancers, --backends, --engine   as of torii-lab
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { messageOf } from '../../src/errors.ts';
+import { failWith, labArguments, labOptions } from './arguments.ts';
+import { claims } from './claims/all.ts';
+import { type Claim, type Outcome, outcomeOf, settle } from './claims/claim.ts';
+import { Scene } from './claims/scene.ts';
+import { Lab, remains, tearDown } from './lab.ts';
+import { watch } from './live.ts';
+import { lookAround } from './look-around.ts';
+import { type Chapter, Narrator } from './narrator.ts';
+import { preflight } from './preflight.ts';
+import { defaultOptions, type LabOptions } from './topology.ts';
+
+/** The story ends here whatever hangs; a healthy run takes half of it. */
+const deadlineMs = 105_000;
+
+interface Story {
+  readonly options: LabOptions;
+  readonly narrator: Narrator;
+  readonly deadline: AbortSignal;
+  readonly keep: boolean;
+}
+
+function outOfTime(deadline: AbortSignal): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const giveUp = () => resolve({ held: false, detail: `not finished: ${messageOf(deadline.reason)}`, numbers: {} });
+    if (deadline.aborted) giveUp();
+    else deadline.addEventListener('abort', giveUp, { once: true });
+  });
+}
+
+/** One claim, or "not reached" where the time is up or the user has interrupted. */
+async function tell(claim: Claim, scene: Scene, { narrator, deadline }: Story): Promise<Chapter> {
+  const { id, sentence } = claim;
+  narrator.chapter(deadline.aborted ? 'out of time' : claim.action(scene), sentence);
+  const outcome = await Promise.race([outOfTime(deadline), ...(deadline.aborted ? [] : [settle(claim, scene)])]);
+  narrator.verdict(outcome);
+  return { id, sentence, outcome };
+}
+
+async function tellAll(lab: Lab, story: Story): Promise<readonly Chapter[]> {
+  const scene = new Scene(lab);
+  const live = watch(scene, story.narrator);
+  const chapters: Chapter[] = [];
+  try {
+    for (const claim of claims) chapters.push(await tell(claim, scene, story));
+  } finally {
+    live.stop();
+    await Promise.race([scene.stop(), delay(5_000)]);
+  }
+  return chapters;
+}
+
+/** The last claim: after tearing down nothing of the lab is left. */
+async function endsClean({ options, narrator }: Story): Promise<Chapter> {
+  const sentence = 'everything ends clean: no namespace, no process, no file is left';
+  narrator.chapter('the lab is taken down', sentence);
+  const startMs = performance.now();
+  await tearDown(options.name);
+  const left = remains(options.name);
+  const outcome = outcomeOf(
+    [{ holds: left.length === 0, otherwise: `left behind: ${left.join(', ')}` }],
+    `nothing left after ${((performance.now() - startMs) / 1000).toFixed(1)} s`,
+    { left: left.length },
+  );
+  narrator.verdict(outcome);
+  return { id: 'endsClean', sentence, outcome };
+}
+
+async function run(story: Story): Promise<readonly Chapter[]> {
+  const { options, narrator, keep, deadline } = story;
+  const { router, balancers, backends, engine } = options;
+  narrator.say(
+    `Torii: ${backends} backends behind ${balancers} balancers (${engine}) behind a ${router.toUpperCase()} router, in namespaces.`,
+  );
+  try {
+    const lab = await Lab.up(options);
+    narrator.say('The lab is up; every balancer is a next hop of every VIP in the router.');
+    const chapters = await tellAll(lab, story);
+    if (keep && !deadline.aborted) {
+      lab.disown();
+      narrator.say(`\n${lookAround(lab)}`);
+      return chapters;
+    }
+    return [...chapters, await endsClean(story)];
+  } finally {
+    if (Lab.open(options.name)?.ledger.owner() !== undefined) await tearDown(options.name);
+  }
+}
+
+function report(chapters: readonly Chapter[], options: LabOptions, seconds: number): object {
+  return {
+    ok: chapters.every(({ outcome }) => outcome.held),
+    ...Object.fromEntries(chapters.map(({ id, outcome }) => [id, outcome.held])),
+    balancers: options.balancers,
+    backends: options.backends,
+    router: options.router,
+    engine: options.engine,
+    seconds: Math.round(seconds * 10) / 10,
+    numbers: Object.fromEntries(chapters.map(({ id, outcome }) => [id, outcome.numbers])),
+    details: Object.fromEntries(chapters.map(({ id, outcome }) => [id, outcome.detail])),
+  };
+}
+
+async function main(): Promise<void> {
+  const flags = { json: { type: 'boolean' }, keep: { type: 'boolean' } } as const;
+  const { values } = parseArgs({ options: { ...labArguments, ...flags } });
+  const options = labOptions(values, { ...defaultOptions, name: 'torii-demo' });
+  preflight(options.router, 'npm run demo');
+  const interrupt = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort(name));
+  const deadline = AbortSignal.any([interrupt.signal, AbortSignal.timeout(deadlineMs)]);
+  const narrator = new Narrator(values.json === true ? process.stderr : process.stdout);
+  const startMs = performance.now();
+  const chapters = await run({ options, narrator, deadline, keep: values.keep === true });
+  const seconds = (performance.now() - startMs) / 1000;
+  narrator.table(chapters);
+  const ok = chapters.every(({ outcome }) => outcome.held);
+  narrator.say(`\n${ok ? 'Every claim held' : 'NOT every claim held'} (${seconds.toFixed(1)} s).`);
+  if (values.json === true) process.stdout.write(`${JSON.stringify(report(chapters, options, seconds))}\n`);
+  process.exitCode = ok ? 0 : 1;
+}
+
+await main().catch((error: unknown) => failWith('demo', error));

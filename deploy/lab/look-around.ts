@@ -1,0 +1,31 @@
+// What to type in a lab that is up. Pure but for paths.
+
+import { join } from 'node:path';
+import type { Lab } from './lab.ts';
+import { builtFile } from './programs.ts';
+
+/** Commands to look around with, ready to be pasted. */
+export function lookAround(lab: Lab): string {
+  const { topology, balancers } = lab;
+  const { client, router } = topology.namespaces;
+  const torii = `node ${builtFile('src/main.js')}`;
+  const cli = `node ${builtFile('deploy/lab/cli.js')}`;
+  const inside = (namespace: string) => `nsenter --net=/run/netns/${namespace}`;
+  const { acme } = topology.vips;
+  const [first] = balancers;
+  const name = topology.options.name;
+  const seeRouter =
+    lab.router.kind === 'bird'
+      ? `birdc -s ${join(topology.directory, 'bird.ctl')} show protocols`
+      : `vtysh -N torii-${name} -c 'show bgp summary'`;
+  return [
+    `Lab ${name} is up. Try:`,
+    `  ${inside(client)} curl -s http://${acme.address}/     a request, with what the backend saw`,
+    `  ${inside(router)} ip route show ${acme.address}       the router's next hops`,
+    `  ${seeRouter}`,
+    ...(first === undefined ? [] : [`  ${torii} status --api ${first.socket}`, `  ${torii} backends --api ${first.socket}`]),
+    `  ${cli} status --name ${name}`,
+    `Documents and logs are in ${topology.directory}. Take it down with:`,
+    `  ${cli} down --name ${name}`,
+  ].join('\n');
+}
