@@ -1,0 +1,91 @@
+// One pool of the desired state: operator's word and observed health of each backend joined into "takes new flows"
+// and "keeps flows", each with the reason in words. Pure.
+
+import type { PoolConfig } from '../config/config.ts';
+import { type Backend, backendKey, type Health, type NextHop, type OperatorState } from '../model/backend.ts';
+import type { DesiredBackend, DesiredPool } from '../model/desired.ts';
+import { healthKey } from '../model/health-check.ts';
+import { type Override, type Overrides, overrideKey, wordsOf } from './overrides.ts';
+
+export interface ObservedHealth {
+  readonly health: Health;
+  /** Why it is not up, in words; null when up. */
+  readonly reason: string | null;
+}
+
+export interface ObservedDevice {
+  readonly mac: string;
+  readonly mtuBytes: number;
+}
+
+/** Everything observed of the backends. */
+export interface Observed {
+  /** By healthKey(); absent: unknown. */
+  readonly health: ReadonlyMap<string, ObservedHealth>;
+  /** By address; absent: not resolved yet. */
+  readonly nextHops: ReadonlyMap<string, NextHop>;
+  /** The node's devices by name, as the kernel has them. */
+  readonly devices: ReadonlyMap<string, ObservedDevice>;
+}
+
+const notYetResolved: NextHop = { kind: 'unresolved', reason: 'next hop not looked up yet' };
+const unchecked: ObservedHealth = { health: 'up', reason: null };
+const notYetChecked: ObservedHealth = { health: 'unknown', reason: 'waiting for its first checks' };
+
+export function resolvePool(pool: PoolConfig, overrides: Overrides, observed: Observed): DesiredPool {
+  const backends = pool.backends.map((backend) => resolveBackend(pool, backend, overrides, observed));
+  const fallback = typeof pool.onAllDown === 'object' ? pool.onAllDown.pool : null;
+  const { name, tableSize } = pool;
+  const usable = countUsable(backends) >= Math.max(1, pool.minHealthy);
+  if (usable || pool.onAllDown !== 'failOpen' || !isDecided(backends)) return { name, tableSize, backends, usable, fallback };
+  const opened = backends.map(opensUp);
+  return { name, tableSize, backends: opened, usable: countUsable(opened) > 0, fallback };
+}
+
+function countUsable(backends: readonly DesiredBackend[]): number {
+  return backends.reduce((count, { takesNewFlows }) => count + (takesNewFlows ? 1 : 0), 0);
+}
+
+/** False while every check is still at its first probes, as after a start: then nothing has failed yet. */
+function isDecided(backends: readonly DesiredBackend[]): boolean {
+  return backends.some(({ health }) => health !== 'unknown');
+}
+
+/** Fail open: used as if usable, whatever health or state say; only what cannot be reached stays out. */
+function opensUp(backend: DesiredBackend): DesiredBackend {
+  if (backend.weight === 0 || backend.nextHop.kind === 'unresolved') return backend;
+  return { ...backend, takesNewFlows: true, keepsFlows: true, reason: null };
+}
+
+function resolveBackend(pool: PoolConfig, backend: Backend, overrides: Overrides, observed: Observed): DesiredBackend {
+  const { address } = backend;
+  const key = backendKey(pool.name, address);
+  const stateOverride = overrides.get(overrideKey('state', key));
+  const weightOverride = overrides.get(overrideKey('weight', key));
+  const state = (stateOverride?.value as OperatorState | undefined) ?? backend.state;
+  const weight = (weightOverride?.value as number | undefined) ?? backend.weight;
+  const { health, reason: healthReason } = healthOf(pool, address, observed);
+  const nextHop = withMtu(observed.nextHops.get(address) ?? notYetResolved, backend.mtuBytes);
+  const reason =
+    stateReason(state, stateOverride) ??
+    (weight === 0 ? `weight 0${weightOverride === undefined ? '' : ` by ${wordsOf(weightOverride)}`}` : null) ??
+    (health === 'up' ? null : `${health} (${healthReason ?? 'no reason given'})`) ??
+    (nextHop.kind === 'resolved' ? null : `next hop unresolved (${nextHop.reason})`);
+  const keepsFlows = state !== 'disabled' && health !== 'down' && nextHop.kind === 'resolved';
+  return { pool: pool.name, address, weight, state, health, nextHop, takesNewFlows: reason === null, keepsFlows, reason };
+}
+
+function healthOf(pool: PoolConfig, address: string, observed: Observed): ObservedHealth {
+  if (pool.healthCheck === null) return unchecked;
+  return observed.health.get(healthKey(pool.name, address, pool.healthCheck)) ?? notYetChecked;
+}
+
+function stateReason(state: OperatorState, override: Override | undefined): string | null {
+  if (state === 'active') return null;
+  return override === undefined ? state : `${state} by ${wordsOf(override)}`;
+}
+
+function withMtu(nextHop: NextHop, mtuBytes: number | undefined): NextHop {
+  if (nextHop.kind === 'unresolved' || mtuBytes === undefined) return nextHop;
+  return { ...nextHop, mtuBytes };
+}

@@ -1,0 +1,127 @@
+// Document + what operators said + what is observed → desired state. Pure, whole, the same for the same inputs in
+// whatever order they came.
+//
+// Operator intent and observed health meet here and nowhere else. A VIP's route is withheld for the first reason that
+// holds: leaving the document, maintenance, hold, no device, no usable backend. One address is one route, so a hold on
+// one of its VIPs holds them all. Whether every worker has adopted the tables is the reconciler's to know.
+
+import type { Config, PoolConfig, VipConfig } from '../config/config.ts';
+import type { AnnounceState, Desired, DesiredDevice, DesiredPool, DesiredVip, WithheldBy } from '../model/desired.ts';
+import { type Observed, resolvePool } from './desired-pool.ts';
+import { nodeTarget, type Overrides, overrideKey, wordsOf } from './overrides.ts';
+
+export interface ResolveInput {
+  readonly revision: number;
+  readonly config: Config;
+  /** 64 hex digits. */
+  readonly clusterSecret: string;
+  readonly overrides: Overrides;
+  readonly observed: Observed;
+  /** Names of VIPs that have left the document, kept until routers have moved their traffic (leaving.ts). */
+  readonly leaving: ReadonlySet<string>;
+}
+
+export function resolve(input: ResolveInput): Desired {
+  const { config } = input;
+  const pools = config.pools.map((pool) => resolvePool(pool, input.overrides, input.observed));
+  const byName = new Map(pools.map((pool) => [pool.name, pool]));
+  const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
+  const held = heldAddresses(config, input.overrides);
+  const { address, address6, devices, answers } = config.node;
+  return {
+    revision: input.revision,
+    node: { address, address6, devices: devices.map(({ name }) => deviceOf(name, input.observed)), answers },
+    clusterSecret: input.clusterSecret,
+    tenants: config.tenants,
+    vips: config.vips.map((vip) => resolveVip(vip, { input, held, pools: byName, configs })),
+    pools,
+  };
+}
+
+/** A device that was not looked at yet sends nothing: no next hop is resolved then either. */
+function deviceOf(name: string, { devices }: Observed): DesiredDevice {
+  return { name, ...(devices.get(name) ?? { mac: '00:00:00:00:00:00', mtuBytes: 0 }) };
+}
+
+interface Scope {
+  readonly input: ResolveInput;
+  /** Address → who holds it, in words. */
+  readonly held: ReadonlyMap<string, string>;
+  readonly pools: ReadonlyMap<string, DesiredPool>;
+  readonly configs: ReadonlyMap<string, PoolConfig>;
+}
+
+function resolveVip(vip: VipConfig, scope: Scope): DesiredVip {
+  const pool = scope.pools.get(vip.pool);
+  const fallback = pool !== undefined && !pool.usable ? scope.pools.get(pool.fallback ?? '') : undefined;
+  const { name, prefix, protocol, ports, tenant, hash, encap, entropy, timeouts, policy } = vip;
+  return {
+    name,
+    prefix,
+    protocol,
+    ports,
+    tenant,
+    pool: vip.pool,
+    activePool: fallback?.usable === true ? fallback.name : vip.pool,
+    hash,
+    encap,
+    entropy,
+    timeouts,
+    announce: announceOf(vip, scope),
+    policy,
+  };
+}
+
+function withheld(by: WithheldBy, reason: string): AnnounceState {
+  return { kind: 'withheld', by, reason };
+}
+
+function announceOf(vip: VipConfig, { input, held, pools, configs }: Scope): AnnounceState {
+  if (input.leaving.has(vip.name)) return withheld('document', 'removed from the document');
+  const maintenance = input.overrides.get(overrideKey('maintenance', nodeTarget));
+  if (maintenance !== undefined) return withheld('operator', `maintenance by ${wordsOf(maintenance)}`);
+  const holder = held.get(vip.prefix.address);
+  if (holder !== undefined) return withheld('operator', holder);
+  if (input.config.node.devices.length === 0) return withheld('document', 'node.devices is empty: nothing forwards packets here');
+  const pool = pools.get(vip.pool);
+  const config = configs.get(vip.pool);
+  if (pool === undefined || config === undefined || pool.usable) return { kind: 'announce' };
+  return whenUnusable(pool, config, pools);
+}
+
+function whenUnusable(pool: DesiredPool, config: PoolConfig, pools: ReadonlyMap<string, DesiredPool>): AnnounceState {
+  const reason = unusableReason(pool, config.minHealthy);
+  // Before the first checks have ended nothing is down yet: another node can serve meanwhile.
+  const isUndecided = pool.backends.length > 0 && pool.backends.every(({ health }) => health === 'unknown');
+  if (isUndecided || config.onAllDown === 'withdraw') return withheld('health', reason);
+  if (config.onAllDown === 'drop') return { kind: 'announce' };
+  const fallback = pools.get(pool.fallback ?? '');
+  if (fallback === undefined) return withheld('health', reason);
+  if (fallback.usable) return { kind: 'announce' };
+  return withheld('health', `${reason}; nor in its fallback: ${unusableReason(fallback, 1)}`);
+}
+
+const namedBackends = 4;
+
+function unusableReason(pool: DesiredPool, minHealthy: number): string {
+  if (pool.backends.length === 0) return `pool ${pool.name} has no backends`;
+  const usable = pool.backends.filter(({ takesNewFlows }) => takesNewFlows).length;
+  const others = pool.backends.filter(({ takesNewFlows }) => !takesNewFlows);
+  const named = others.slice(0, namedBackends).map(({ address, reason }) => `${address} ${reason}`);
+  if (others.length > namedBackends) named.push(`and ${others.length - namedBackends} more`);
+  const what =
+    usable === 0 ? `no usable backend in pool ${pool.name}` : `${usable} usable of minHealthy ${minHealthy} in pool ${pool.name}`;
+  return named.length === 0 ? what : `${what}: ${named.join(', ')}`;
+}
+
+function heldAddresses(config: Config, overrides: Overrides): ReadonlyMap<string, string> {
+  const holds = new Map([...overrides.values()].filter(({ kind }) => kind === 'hold').map((each) => [each.target, each]));
+  const held = new Map<string, string>();
+  if (holds.size === 0) return held;
+  for (const vip of config.vips) {
+    const hold = holds.get(vip.name);
+    if (hold !== undefined && !held.has(vip.prefix.address))
+      held.set(vip.prefix.address, `held by ${wordsOf(hold)} (${vip.name})`);
+  }
+  return held;
+}

@@ -1,0 +1,112 @@
+// What changed between two desired states, one sentence each, for logs, the API and `torii reload`. Pure.
+//
+// Bounded: at most maxLines sentences and the number of the others, since a first document may have ten thousand VIPs.
+
+import { backendKey } from '../model/backend.ts';
+import type { AnnounceState, Desired, DesiredBackend, DesiredPool, DesiredTenant, DesiredVip } from '../model/desired.ts';
+import type { Plan } from '../model/plan.ts';
+
+export const maxLines = 100;
+
+/** `old` is null before the first document. */
+export function diff(old: Desired | null, next: Desired): readonly string[] {
+  const lines = new Lines();
+  if (old !== null && old.clusterSecret !== next.clusterSecret) lines.add('cluster secret: changed; every flow is steered anew');
+  compare(old?.tenants ?? [], next.tenants, { nameOf: ({ name }) => `tenant ${name}`, fieldsOf: tenantFields, lines });
+  compare(old?.pools ?? [], next.pools, { nameOf: ({ name }) => `pool ${name}`, fieldsOf: poolFields, lines });
+  compare(backendsOf(old), backendsOf(next), { nameOf: backendName, fieldsOf: backendFields, lines });
+  compare(old?.vips ?? [], next.vips, { nameOf: ({ name }) => `VIP ${name}`, fieldsOf: vipFields, lines });
+  return lines.all;
+}
+
+function backendsOf(desired: Desired | null): readonly DesiredBackend[] {
+  return desired?.pools.flatMap((pool) => pool.backends) ?? [];
+}
+
+function backendName({ pool, address }: DesiredBackend): string {
+  return `backend ${backendKey(pool, address)}`;
+}
+
+class Lines {
+  readonly #lines: string[] = [];
+  #more = 0;
+
+  add(line: string): void {
+    if (this.#lines.length < maxLines) this.#lines.push(line);
+    else this.#more++;
+  }
+
+  get all(): readonly string[] {
+    return this.#more === 0 ? this.#lines : [...this.#lines, `and ${this.#more} more changes`];
+  }
+}
+
+/** Name and shown value of what can change about an item. */
+type Fields = readonly (readonly [name: string, value: string])[];
+
+interface Comparison<Item> {
+  readonly nameOf: (item: Item) => string;
+  readonly fieldsOf: (item: Item) => Fields;
+  readonly lines: Lines;
+}
+
+function compare<Item>(old: readonly Item[], next: readonly Item[], { nameOf, fieldsOf, lines }: Comparison<Item>): void {
+  const before = new Map(old.map((item) => [nameOf(item), item]));
+  for (const item of next) {
+    const name = nameOf(item);
+    const was = before.get(name);
+    before.delete(name);
+    if (was === undefined) lines.add(`${name}: added`);
+    else if (was !== item) compareFields(name, fieldsOf(was), fieldsOf(item), lines);
+  }
+  for (const name of before.keys()) lines.add(`${name}: removed`);
+}
+
+function compareFields(name: string, old: Fields, next: Fields, lines: Lines): void {
+  for (const [i, [field, value]] of next.entries()) {
+    const was = old[i]?.[1] ?? '';
+    if (was !== value) lines.add(`${name}: ${field === '' ? '' : `${field} `}${was} → ${value}`);
+  }
+}
+
+function planText(plan: Plan | null): string {
+  return plan === null ? 'none' : `${plan.name} (${plan.cps} cps, burst ${plan.burst}${plan.udp ? ', udp' : ''})`;
+}
+
+function tenantFields({ plan }: DesiredTenant): Fields {
+  return [['plan', planText(plan)]];
+}
+
+function poolFields({ tableSize, fallback }: DesiredPool): Fields {
+  return [
+    ['table size', String(tableSize)],
+    ['fallback', fallback ?? 'none'],
+  ];
+}
+
+function backendFields({ weight, state, health, reason, nextHop }: DesiredBackend): Fields {
+  return [
+    ['weight', String(weight)],
+    ['state', state],
+    ['health', health],
+    ['', reason ?? 'takes new flows'],
+    ['MTU', nextHop.kind === 'resolved' ? String(nextHop.mtuBytes) : 'unknown'],
+  ];
+}
+
+function announceText(announce: AnnounceState): string {
+  return announce.kind === 'announce' ? 'announced' : `withheld (${announce.reason})`;
+}
+
+function vipFields(vip: DesiredVip): Fields {
+  const { tcpSec, finSec, udpSec, probationSec } = vip.timeouts;
+  return [
+    ['tenant', vip.tenant],
+    ['pool', vip.pool],
+    ['active pool', vip.activePool],
+    ['hash', vip.hash],
+    ['timeouts', [tcpSec, finSec, udpSec, probationSec].join('/')],
+    ['policy', JSON.stringify(vip.policy)],
+    ['', announceText(vip.announce)],
+  ];
+}

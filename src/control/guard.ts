@@ -1,0 +1,31 @@
+// The guard against a document that was cut short or generated from nothing: one that loses more than half of the
+// VIPs or of the backends is refused unless forced. Pure.
+//
+// Backends count by address, so that renaming a pool loses nothing.
+
+import type { Config } from '../config/config.ts';
+
+/** Null when the new document may be applied, else why not and what to do. */
+export function guard(old: Config, next: Config): string | null {
+  const losses = [
+    lossOf(
+      old.vips.map(({ name }) => name),
+      next.vips.map(({ name }) => name),
+      'VIPs',
+    ),
+    lossOf(backendsOf(old), backendsOf(next), 'backends'),
+  ].filter((loss) => loss !== null);
+  if (losses.length === 0) return null;
+  return `expected a document that keeps at least half of the VIPs and backends, got one without ${losses.join(' and ')}; run: torii reload --force`;
+}
+
+function lossOf(old: readonly string[], next: readonly string[], noun: string): string | null {
+  const kept = new Set(next);
+  const before = new Set(old);
+  const lost = [...before].filter((name) => !kept.has(name)).length;
+  return lost * 2 > before.size ? `${lost} of ${before.size} ${noun}` : null;
+}
+
+function backendsOf({ pools }: Config): readonly string[] {
+  return pools.flatMap(({ backends }) => backends.map(({ address }) => address));
+}
