@@ -1,4 +1,4 @@
-/* The seam between the workers and what brings them packets: one `struct device` is one worker's hold on one network
+/* The seam between the workers and what brings them packets: one `struct queue` is one worker's hold on one network
  * device. Engines (af_packet now, af_xdp beside it later) fill a table of functions and nothing else knows them.
  *
  * Guarantees an engine gives: packets of rx have ENCAP_ROOM writable bytes before `data`, a tag the hardware took off is
@@ -34,21 +34,21 @@ struct device_open {
     u32 *group; /* what the workers of one device share; 0 until the first has opened it. Starter's thread only */
 };
 
-struct device {
+struct queue {
     const struct device_ops *ops;
     u32 ifindex;
 };
 
 struct device_ops {
     const char *engine;
-    struct device *(*open)(const struct device_open *how, struct device_error *error); /* NULL: refused, see error */
-    void (*close)(struct device *);
-    int (*fd)(const struct device *); /* to poll for POLLIN */
+    struct queue *(*open)(const struct device_open *how, struct device_error *error); /* NULL: refused, see error */
+    void (*close)(struct queue *);
+    int (*fd)(const struct queue *); /* to poll for POLLIN */
     /* Up to `max` (at most BURST_MAX) frames; bit i of `*oversize`: packet i is a super-frame that cannot be cut. */
-    u32 (*rx)(struct device *, struct packet *packets, u32 max, u64 *oversize);
+    u32 (*rx)(struct queue *, struct packet *packets, u32 max, u64 *oversize);
     /* Sends out_len bytes of each; bit i of the result: packet i was not taken. */
-    u64 (*tx)(struct device *, struct packet *const *packets, u32 count);
-    u64 (*lost)(struct device *); /* frames that found the receive ring full since the last call */
+    u64 (*tx)(struct queue *, struct packet *const *packets, u32 count);
+    u64 (*lost)(struct queue *); /* frames that found the receive ring full since the last call */
 };
 
 extern const struct device_ops af_packet;

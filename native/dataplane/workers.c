@@ -1,0 +1,346 @@
+#define _GNU_SOURCE
+#include "workers.h"
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IDLE_WAIT_MS 100
+#define INSPECT_NS 100000000ull /* how often a worker looks after its devices: link, losses, return of a vanished one */
+
+struct runner {
+    struct workers *all;
+    struct worker *worker;
+    pthread_t thread;
+    int wake_fd;
+    u64 inspected_ns;
+    struct queue *queue[DEVICES_MAX]; /* by device; NULL while it is gone */
+    _Atomic u32 state[DEVICES_MAX];
+    u32 rx_bytes[BURST_MAX];
+    struct packet packets[BURST_MAX];
+} __attribute__((aligned(64)));
+
+struct workers {
+    struct engine *engine;
+    struct device_spec spec[DEVICES_MAX];
+    u32 group[DEVICES_MAX];
+    u32 devices, count;
+    int query_fd; /* any socket, to ask the kernel about links */
+    atomic_bool stopping;
+    struct runner runner[];
+};
+
+static u64 now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
+/* ---- One burst ---- */
+
+/* The core counts before anything is sent. Where a packet then does not leave, its counts move to what became of it, so that
+ * rx stays the sum of all verdicts. */
+static void recount(const struct core *core, struct packet *p, u32 rx_bytes, u8 verdict)
+{
+    u32 words = core->counter_first;
+    count(core, words, WORD_OF(worker_counters, verdict) + p->verdict, -1ull);
+    count(core, words, WORD_OF(worker_counters, verdict) + verdict, 1);
+    if (p->vip) {
+        u32 vip = vip_counters_of(core, p->vip);
+        count(core, vip, WORD_OF(vip_counters, verdict) + p->verdict, -1ull);
+        count(core, vip, WORD_OF(vip_counters, verdict) + verdict, 1);
+        count(core, vip, WORD_OF(vip_counters, bytes_out), -(u64)p->out_len);
+    }
+    if (p->verdict == VERDICT_FORWARD) {
+        u32 backend = core->backend_counters + p->backend;
+        count(core, backend, WORD_OF(backend_counters, packets), -1ull);
+        count(core, backend, WORD_OF(backend_counters, bytes_in), -(u64)rx_bytes);
+        count(core, backend, WORD_OF(backend_counters, bytes_out), -(u64)p->out_len);
+    }
+    p->verdict = verdict;
+    p->out_len = 0;
+}
+
+static bool leaves(const struct packet *p)
+{
+    return p->verdict == VERDICT_FORWARD || p->verdict == VERDICT_ECHO || p->verdict == VERDICT_TOO_BIG || p->verdict == VERDICT_TIME_EXCEEDED;
+}
+
+/* Sends what leaves by device `d`. `from` is where the burst came from, and where answers go. The number behind the last
+ * device stands for all that are not there. */
+static void send_by(struct runner *r, u32 d, u32 from, u32 received)
+{
+    const struct core *core = &r->worker->core;
+    struct packet *out[BURST_MAX];
+    u32 n = 0;
+    u64 bytes = 0;
+    for (u32 i = 0; i < received; i++) {
+        struct packet *p = &r->packets[i];
+        u32 to = p->verdict == VERDICT_FORWARD ? p->device : from;
+        if (leaves(p) && (to < r->all->devices ? to : r->all->devices) == d)
+            out[n++] = p;
+    }
+    if (n == 0)
+        return;
+    struct queue *queue = d < r->all->devices ? r->queue[d] : NULL;
+    u64 unsent = queue ? queue->ops->tx(queue, out, n) : ~0ull;
+    u32 sent = 0;
+    for (u32 i = 0; i < n; i++) {
+        if (unsent >> i & 1) {
+            recount(core, out[i], r->rx_bytes[out[i] - r->packets], VERDICT_TX_FULL);
+            continue;
+        }
+        sent++;
+        bytes += out[i]->out_len;
+    }
+    COUNT_WORKER(core, tx_packets, sent);
+    COUNT_WORKER(core, tx_bytes, bytes);
+    COUNT_WORKER(core, tx_errors, n - sent);
+}
+
+/* A super-frame can't leave as one packet, whatever its length (docs/packet-path.md, "MTU"). */
+static void refuse_oversize(struct runner *r, u64 oversize)
+{
+    for (; oversize; oversize &= oversize - 1) {
+        u32 i = (u32)__builtin_ctzll(oversize);
+        struct packet *p = &r->packets[i];
+        if (leaves(p) || p->verdict == VERDICT_MALFORMED)
+            recount(&r->worker->core, p, r->rx_bytes[i], VERDICT_OVERSIZE);
+    }
+}
+
+static u32 run_burst(struct runner *r, u32 from)
+{
+    struct queue *queue = r->queue[from];
+    u64 oversize;
+    u32 n = queue->ops->rx(queue, r->packets, BURST_MAX, &oversize);
+    if (n == 0)
+        return 0;
+    u64 start = now_ns();
+    for (u32 i = 0; i < n; i++)
+        r->rx_bytes[i] = (u32)(r->packets[i].end - r->packets[i].data);
+    worker_burst(r->worker, r->packets, n, start);
+    refuse_oversize(r, oversize);
+    for (u32 d = 0; d <= r->all->devices; d++)
+        send_by(r, d, from, n);
+    COUNT_WORKER(&r->worker->core, busy_ns, now_ns() - start);
+    return n;
+}
+
+/* ---- Looking after devices ---- */
+
+static enum device_state query_state(const struct workers *all, u32 d, const struct queue *queue)
+{
+    struct ifreq request = {0};
+    memcpy(request.ifr_name, all->spec[d].name, sizeof request.ifr_name);
+    if (ioctl(all->query_fd, SIOCGIFINDEX, &request) < 0 || !queue || (u32)request.ifr_ifindex != queue->ifindex)
+        return DEVICE_GONE;
+    if (ioctl(all->query_fd, SIOCGIFFLAGS, &request) < 0)
+        return DEVICE_GONE;
+    return (request.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING) ? DEVICE_UP : DEVICE_DOWN;
+}
+
+static struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_error *error)
+{
+    struct device_open how = {.name = all->spec[d].name, .worker = worker, .workers = all->count, .group = &all->group[d]};
+    return all->spec[d].ops->open(&how, error);
+}
+
+static void inspect_queue(struct runner *r, u32 d)
+{
+    struct queue *queue = r->queue[d];
+    if (queue)
+        COUNT_WORKER(&r->worker->core, rx_lost, queue->ops->lost(queue));
+    enum device_state state = query_state(r->all, d, queue);
+    if (state == DEVICE_GONE) {
+        struct device_error error;
+        if (queue)
+            queue->ops->close(queue);
+        r->queue[d] = open_queue(r->all, r->worker->number, d, &error);
+        state = query_state(r->all, d, r->queue[d]);
+    }
+    atomic_store(&r->state[d], state);
+}
+
+static void wait_for_work(struct runner *r)
+{
+    struct pollfd fds[DEVICES_MAX + 1];
+    u32 n = 0, devices[DEVICES_MAX + 1];
+    fds[n++] = (struct pollfd){.fd = r->wake_fd, .events = POLLIN};
+    for (u32 d = 0; d < r->all->devices; d++)
+        if (r->queue[d]) {
+            devices[n] = d;
+            fds[n++] = (struct pollfd){.fd = r->queue[d]->ops->fd(r->queue[d]), .events = POLLIN};
+        }
+    if (poll(fds, n, IDLE_WAIT_MS) <= 0)
+        return;
+    u64 kicks;
+    if (fds[0].revents && read(r->wake_fd, &kicks, sizeof kicks) < 0 && errno != EAGAIN)
+        return;
+    for (u32 i = 1; i < n; i++)
+        if (fds[i].revents & (POLLERR | POLLHUP)) {
+            int error;
+            socklen_t size = sizeof error;
+            getsockopt(fds[i].fd, SOL_SOCKET, SO_ERROR, &error, &size); /* reading it ends the condition */
+            inspect_queue(r, devices[i]);
+        }
+}
+
+static void *run_worker(void *argument)
+{
+    struct runner *r = argument;
+    const struct core *core = &r->worker->core;
+    while (!atomic_load_explicit(&r->all->stopping, memory_order_relaxed)) {
+        u32 received = 0;
+        for (u32 d = 0; d < r->all->devices; d++)
+            if (r->queue[d])
+                received += run_burst(r, d);
+        COUNT_WORKER(core, heartbeat, 1);
+        if (received == 0) {
+            worker_idle(r->worker, now_ns());
+            wait_for_work(r);
+        }
+        u64 now = now_ns();
+        if (now - r->inspected_ns >= INSPECT_NS) {
+            r->inspected_ns = now;
+            for (u32 d = 0; d < r->all->devices; d++)
+                inspect_queue(r, d);
+        }
+    }
+    return NULL;
+}
+
+/* ---- Start and stop ---- */
+
+static void close_all(struct workers *all)
+{
+    for (u32 w = 0; w < all->count; w++) {
+        struct runner *r = &all->runner[w];
+        for (u32 d = 0; d < all->devices; d++)
+            if (r->queue[d])
+                r->queue[d]->ops->close(r->queue[d]);
+        if (r->wake_fd >= 0)
+            close(r->wake_fd);
+    }
+    if (all->query_fd >= 0)
+        close(all->query_fd);
+    free(all);
+}
+
+/* Handlers belong to the main thread: a packet worker never sees a signal. */
+static bool start_thread(struct runner *r)
+{
+    sigset_t all_signals, before;
+    char name[16];
+    sigfillset(&all_signals);
+    pthread_sigmask(SIG_SETMASK, &all_signals, &before);
+    int result = pthread_create(&r->thread, NULL, run_worker, r);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (result != 0)
+        return false;
+    snprintf(name, sizeof name, "torii-worker-%u", r->worker->number);
+    pthread_setname_np(r->thread, name);
+    return true;
+}
+
+static void join_threads(struct workers *all, u32 started)
+{
+    atomic_store(&all->stopping, true);
+    engine_kick(all);
+    for (u32 w = 0; w < started; w++)
+        pthread_join(all->runner[w].thread, NULL);
+}
+
+static bool open_all(struct workers *all, struct device_error *error)
+{
+    for (u32 w = 0; w < all->count; w++) {
+        struct runner *r = &all->runner[w];
+        if (r->wake_fd < 0)
+            return false;
+        for (u32 d = 0; d < all->devices; d++) {
+            r->queue[d] = open_queue(all, w, d, error);
+            if (!r->queue[d])
+                return false;
+            atomic_store(&r->state[d], query_state(all, d, r->queue[d]));
+        }
+    }
+    return true;
+}
+
+struct workers *engine_start(struct engine *engine, const struct device_spec *specs, u32 devices, u32 workers, struct device_error *error)
+{
+    error->code = "internal";
+    snprintf(error->text, sizeof error->text, "no memory or file descriptors for %u workers on %u devices", workers, devices);
+    if (devices > DEVICES_MAX || workers == 0 || workers > engine->capacity.workers)
+        return NULL;
+    size_t bytes = sizeof(struct workers) + workers * sizeof(struct runner);
+    struct workers *all = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!all)
+        return NULL;
+    memset(all, 0, bytes);
+    all->engine = engine;
+    all->devices = devices;
+    all->count = workers;
+    all->query_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    memcpy(all->spec, specs, devices * sizeof specs[0]);
+    for (u32 w = 0; w < workers; w++) {
+        all->runner[w].all = all;
+        all->runner[w].worker = &engine->worker[w];
+        all->runner[w].wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    if (!open_all(all, error)) {
+        close_all(all);
+        return NULL;
+    }
+    engine->workers = workers;
+    for (u32 w = 0; w < workers; w++)
+        if (!start_thread(&all->runner[w])) {
+            join_threads(all, w);
+            engine->workers = 0;
+            close_all(all);
+            return NULL;
+        }
+    return all;
+}
+
+void engine_kick(struct workers *all)
+{
+    u64 one = 1;
+    for (u32 w = 0; w < all->count; w++)
+        if (write(all->runner[w].wake_fd, &one, sizeof one) < 0)
+            continue; /* full: it is awake anyway */
+}
+
+void engine_stop(struct workers *all)
+{
+    join_threads(all, all->count);
+    all->engine->workers = 0;
+    close_all(all);
+}
+
+void engine_device_states(const struct workers *all, enum device_state *states)
+{
+    for (u32 d = 0; d < all->devices; d++) {
+        states[d] = DEVICE_UP;
+        for (u32 w = 0; w < all->count; w++) {
+            enum device_state state = (enum device_state)atomic_load(&all->runner[w].state[d]);
+            if (state > states[d])
+                states[d] = state;
+        }
+    }
+}
+
+const struct device_ops *device_engine(const char *name)
+{
+    return strcmp(name, af_packet.engine) == 0 ? &af_packet : NULL;
+}
