@@ -1,0 +1,81 @@
+// The last messages of one peer, and how many there were of each kind.
+//
+// Messages are kept as they were on the wire (at most 64 of 4096 bytes) and decoded when an operator looks, so that
+// keeping them costs a copy. Pure.
+
+import { type MessageKind, messageKinds } from './constants.ts';
+import { bytesToHex } from './cursor.ts';
+import { decodeMessage, type Message } from './messages.ts';
+import { NotificationError } from './notification.ts';
+import type { UpdateContext } from './path-attributes.ts';
+
+export type Direction = 'sent' | 'received';
+
+/** One message as an operator sees it. */
+export interface JournalEntry {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly direction: Direction;
+  readonly bytes: number;
+  /** Undefined where the message could not be decoded; `error` says why and `hex` shows it. */
+  readonly message: Message | undefined;
+  readonly error: string | undefined;
+  readonly hex: string | undefined;
+}
+
+interface Kept {
+  readonly at: string;
+  readonly direction: Direction;
+  readonly wire: Uint8Array;
+  readonly context: UpdateContext;
+}
+
+export type MessageCounts = Readonly<Record<string, number>>;
+
+const keptMessages = 64;
+
+export class Journal {
+  readonly #kept: Kept[] = [];
+  readonly #counts: Record<Direction, Record<string, number>> = {
+    sent: zeroCounts(),
+    received: { ...zeroCounts(), malformed: 0 },
+  };
+
+  /** `wire` is a whole message and stays unchanged. No kind: it could not be decoded. */
+  add(entry: Kept, kind: MessageKind | undefined): void {
+    if (kind !== undefined) this.#count(entry.direction, kind);
+    this.#kept.push(entry);
+    if (this.#kept.length > keptMessages) this.#kept.shift();
+  }
+
+  /** Something the peer sent was not as it should be, whatever it was meant to be. */
+  countMalformed(): void {
+    this.#count('received', 'malformed');
+  }
+
+  #count(direction: Direction, name: string): void {
+    const counts = this.#counts[direction];
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+
+  counts(direction: Direction): MessageCounts {
+    return { ...this.#counts[direction] };
+  }
+
+  /** Oldest first. */
+  entries(): JournalEntry[] {
+    return this.#kept.map(({ at, direction, wire, context }) => {
+      const shown = { at, direction, bytes: wire.length };
+      try {
+        return { ...shown, message: decodeMessage(wire, context), error: undefined, hex: undefined };
+      } catch (error) {
+        if (!(error instanceof NotificationError)) throw error;
+        return { ...shown, message: undefined, error: error.message, hex: bytesToHex(wire) };
+      }
+    });
+  }
+}
+
+function zeroCounts(): Record<string, number> {
+  return Object.fromEntries(messageKinds.map((kind) => [kind, 0]));
+}

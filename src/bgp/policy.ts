@@ -1,0 +1,64 @@
+// From a route's policy to the path attributes that one peer is sent (RFC 4271 5, RFC 8326).
+//
+// The narrower policy wins key by key: a VIP's over its tenant's (already merged by the caller) over the peer's. Pure.
+
+import type { Policy } from '../model/peer.ts';
+import { encodeAttributes } from './attribute-encoder.ts';
+import { defaultLocalPref, gracefulShutdownCommunity, highestMed } from './constants.ts';
+import type { Family } from './families.ts';
+import type { PathAttributes } from './path-attributes.ts';
+import type { RouteAttributes } from './update.ts';
+
+/** What the attributes of every route on one session have in common. */
+export interface RouteSetting {
+  readonly localAs: number;
+  readonly internal: boolean;
+  readonly fourOctetAs: boolean;
+  readonly peerPolicy: Policy;
+  /** Leaving on purpose: tell the peer to prefer any other path. */
+  readonly draining: boolean;
+}
+
+/** Equal for policies that give equal attributes, so that their routes share messages. */
+export function policyKey(policy: Policy): string {
+  const { communities, largeCommunities, med, localPref, prepend } = policy;
+  return JSON.stringify([communities, largeCommunities, med, localPref, prepend]);
+}
+
+// Sorted as numbers, each once: RFC 1997 speaks of a set, and equal sets should give equal bytes.
+function communitySet(texts: readonly string[]): readonly string[] | undefined {
+  if (texts.length === 0) return undefined;
+  const compare = (a: string, b: string) => {
+    const left = a.split(':').map(Number);
+    const right = b.split(':').map(Number);
+    const i = left.findIndex((part, at) => part !== right[at]);
+    return i === -1 ? 0 : (left[i] ?? 0) - (right[i] ?? 0);
+  };
+  return [...new Set(texts)].sort(compare);
+}
+
+/** The path attributes of a route, without next hop. */
+export function pathAttributes(policy: Policy, setting: RouteSetting): PathAttributes {
+  const merged = { ...setting.peerPolicy, ...policy };
+  const { localAs, internal, draining } = setting;
+  const communities = communitySet([...(merged.communities ?? []), ...(draining ? [gracefulShutdownCommunity] : [])]);
+  const largeCommunities = communitySet(merged.largeCommunities ?? []);
+  const med = draining && !internal ? highestMed : merged.med;
+  // The own AS in a path would make every iBGP neighbour drop the route as a loop, so prepending is for eBGP.
+  const ases = internal ? [] : Array<number>(1 + (merged.prepend ?? 0)).fill(localAs);
+  return {
+    origin: 'igp',
+    asPath: ases.length === 0 ? [] : [{ kind: 'sequence', ases }],
+    ...(med === undefined ? {} : { med }),
+    ...(internal ? { localPref: draining ? 0 : (merged.localPref ?? defaultLocalPref) } : {}),
+    ...(communities === undefined ? {} : { communities }),
+    ...(largeCommunities === undefined ? {} : { largeCommunities }),
+  };
+}
+
+/** The same in wire form, for packing. */
+export function routeAttributes(policy: Policy, setting: RouteSetting, family: Family, nextHop: string): RouteAttributes {
+  const attributes = pathAttributes(policy, setting);
+  const withNextHop = family.name === 'ipv4' ? { ...attributes, nextHop } : attributes;
+  return { bytes: encodeAttributes(withNextHop, setting), nextHop };
+}

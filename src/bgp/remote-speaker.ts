@@ -1,0 +1,127 @@
+// Main's side of the bgp worker: a Speaker that does nothing but pass messages on. Runs on main, never blocks it.
+//
+// If the worker dies its sessions die with it, and with them the routes; a new one is started a second later with the last
+// configuration and routes. Works from built files only: worker_threads cannot load TypeScript.
+
+import { Worker } from 'node:worker_threads';
+import { messageOf } from '../errors.ts';
+import type { Advertisement, PeerStatus, Speaker, SpeakerConfig } from '../model/peer.ts';
+import type { JournalEntry } from './journal.ts';
+import type { FromWorker, LogEntry, ToWorker } from './thread-messages.ts';
+
+export interface BgpThreadOptions {
+  /** The latest state of all peers: after a change, and at least each second. */
+  onPeers(peers: readonly PeerStatus[]): void;
+  onLog(entry: LogEntry): void;
+}
+
+const restartDelayMs = 1000;
+
+export function startBgpThread(config: SpeakerConfig, options: BgpThreadOptions): RemoteSpeaker {
+  return new RemoteSpeaker(config, options);
+}
+
+export class RemoteSpeaker implements Speaker {
+  readonly #options: BgpThreadOptions;
+  readonly #requests = new Map<number, (entries: readonly JournalEntry[] | undefined) => void>();
+  #config: SpeakerConfig;
+  #worker: Worker | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #peers: readonly PeerStatus[] = [];
+  #routes: Uint8Array = new TextEncoder().encode('[]');
+  #nextRequest = 1;
+  #closing: Promise<void> | undefined;
+  #workerGone: () => void = () => undefined;
+
+  constructor(config: SpeakerConfig, options: BgpThreadOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#start();
+  }
+
+  set(advertisements: readonly Advertisement[]): void {
+    this.setEncoded(new TextEncoder().encode(JSON.stringify(advertisements)));
+  }
+
+  /** JSON of Advertisement[]. The buffer is transferred: it is empty afterwards. */
+  setEncoded(json: Uint8Array): void {
+    // A copy stays for a worker that has to be started again.
+    this.#routes = json.slice();
+    const whole = json.byteOffset === 0 && json.byteLength === json.buffer.byteLength && json.buffer instanceof ArrayBuffer;
+    const sent = whole ? json : json.slice();
+    this.#tell({ kind: 'set', json: sent }, [sent.buffer as ArrayBuffer]);
+  }
+
+  /** Peers added, removed or changed; the sessions of all others go on. */
+  configure(config: SpeakerConfig): void {
+    this.#config = config;
+    this.#tell({ kind: 'configure', config });
+  }
+
+  /** As last reported; at most a second old while the worker lives. */
+  peers(): readonly PeerStatus[] {
+    return this.#peers;
+  }
+
+  /** The last messages of one peer, oldest first; undefined when there is no such peer. */
+  messages(peer: string): Promise<readonly JournalEntry[] | undefined> {
+    if (this.#worker === undefined) return Promise.resolve(undefined);
+    const request = this.#nextRequest++;
+    return new Promise((resolve) => {
+      this.#requests.set(request, resolve);
+      this.#tell({ kind: 'messages', request, peer });
+    });
+  }
+
+  close(graceful: boolean): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      clearTimeout(this.#restart);
+      if (this.#worker === undefined) return resolve();
+      this.#workerGone = resolve;
+      this.#tell({ kind: 'close', graceful });
+    });
+    return this.#closing;
+  }
+
+  #start(): void {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: this.#config, name: 'bgp' });
+    this.#worker = worker;
+    worker.on('message', (message: FromWorker) => this.#hear(message));
+    worker.on('error', (error) => this.#options.onLog({ level: 'error', message: `bgp thread failed: ${messageOf(error)}` }));
+    worker.on('exit', () => this.#gone());
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.kind) {
+      case 'peers':
+        this.#peers = message.peers;
+        return this.#options.onPeers(message.peers);
+      case 'log':
+        return this.#options.onLog(message.entry);
+      case 'messages':
+        this.#requests.get(message.request)?.(message.entries);
+        this.#requests.delete(message.request);
+        return;
+      case 'closed':
+        return;
+    }
+  }
+
+  #gone(): void {
+    this.#worker = undefined;
+    for (const answer of this.#requests.values()) answer(undefined);
+    this.#requests.clear();
+    this.#workerGone();
+    if (this.#closing !== undefined) return;
+    this.#peers = this.#peers.map((peer) => ({ ...peer, state: 'idle', uptimeSec: 0, announced: 0, families: [] }));
+    this.#options.onPeers(this.#peers);
+    this.#restart = setTimeout(() => {
+      this.#start();
+      this.setEncoded(this.#routes.slice());
+    }, restartDelayMs);
+  }
+
+  #tell(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, transfer);
+  }
+}

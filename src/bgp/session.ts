@@ -1,0 +1,290 @@
+// One peer: carries out what its state machine decides, against real connections and timers. Runs in the bgp worker.
+//
+// All decisions are fsm.ts's; what the peer is told of routes is outbound.ts's. Events are worked off one at a time, so
+// that an action that causes an event never finds the state half-changed.
+
+import type { PeerConfig, PeerError, PeerStatus, SpeakerConfig } from '../model/peer.ts';
+import { retryDelayMs } from './backoff.ts';
+import type { Clock, Timer } from './clock.ts';
+import { familyOfAddress } from './families.ts';
+import { initialState, sessionState, step } from './fsm.ts';
+import type { Ending, FsmAction, FsmConfig, FsmEvent, FsmState } from './fsm-types.ts';
+import { Journal, type JournalEntry } from './journal.ts';
+import { BgpLink } from './link.ts';
+import type { Negotiated } from './negotiate.ts';
+import { describeNotification, type NotificationMessage } from './notification.ts';
+import { Outbound, type OutboundSetting } from './outbound.ts';
+import type { Routes } from './rib-out.ts';
+import type { Connection, Transport } from './transport.ts';
+
+export type LogLevel = 'info' | 'warn' | 'error';
+
+export interface SessionOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  onChange(): void;
+  onLog(level: LogLevel, message: string): void;
+}
+
+interface Established {
+  readonly linkId: number;
+  readonly link: BgpLink;
+  readonly negotiated: Negotiated;
+  readonly outbound: Outbound;
+  readonly sinceMs: number;
+}
+
+type UnstampedEvent = FsmEvent extends infer E ? (E extends unknown ? Omit<E, 'atMs'> : never) : never;
+
+export class PeerSession {
+  readonly #options: SessionOptions;
+  readonly #journal = new Journal();
+  readonly #links = new Map<number, BgpLink>();
+  readonly #closing = new Set<Promise<void>>();
+  readonly #queue: UnstampedEvent[] = [];
+  #working = false;
+  #speaker: SpeakerConfig;
+  #peer: PeerConfig;
+  #state: FsmState;
+  #routes: Routes;
+  #draining = false;
+  #established: Established | undefined;
+  #nextLinkId = 1;
+  #retry: Timer | undefined;
+  #cancelDial: (() => void) | undefined;
+  #flaps = 0;
+  #lastError: PeerError | null = null;
+
+  constructor(speaker: SpeakerConfig, peer: PeerConfig, routes: Routes, options: SessionOptions) {
+    this.#speaker = speaker;
+    this.#peer = peer;
+    this.#routes = routes;
+    this.#options = options;
+    this.#state = initialState(fsmConfig(speaker, peer));
+  }
+
+  get announced(): number {
+    return this.#established?.outbound.announced ?? 0;
+  }
+
+  /** Nothing is waiting to be told, as far as the peer can be told anything. */
+  get isTold(): boolean {
+    return this.#established?.outbound.isClean ?? true;
+  }
+
+  start(): void {
+    this.#dispatch({ kind: 'start' });
+  }
+
+  /** Ends every connection with this notification. Resolves when they are gone, a second later at most. */
+  async stop(notification: NotificationMessage): Promise<void> {
+    this.#dispatch({ kind: 'stop', notification });
+    await Promise.all(this.#closing);
+  }
+
+  /** What matters to a running session takes effect now, the rest with the next one. */
+  configure(speaker: SpeakerConfig, peer: PeerConfig): void {
+    this.#speaker = speaker;
+    this.#peer = peer;
+    this.#dispatch({ kind: 'configure', config: fsmConfig(speaker, peer) });
+    this.#retell();
+  }
+
+  set(routes: Routes): void {
+    this.#routes = routes;
+    this.#established?.outbound.want(routes);
+    this.#options.onChange();
+  }
+
+  /** Tells the peer to prefer other paths (RFC 8326), from now until the session is stopped. */
+  drain(): void {
+    this.#draining = true;
+    this.#retell();
+  }
+
+  /** The peer calls. */
+  accept(connection: Connection): void {
+    this.#dispatch({ kind: 'called', link: this.#addLink(connection) });
+  }
+
+  messages(): JournalEntry[] {
+    return this.#journal.entries();
+  }
+
+  status(): PeerStatus {
+    const established = this.#established;
+    return {
+      address: this.#peer.address,
+      as: this.#peer.as,
+      state: sessionState(this.#state),
+      uptimeSec: established === undefined ? 0 : Math.floor((this.#options.clock.nowMs() - established.sinceMs) / 1000),
+      holdTimeSec: established?.negotiated.holdTimeSec ?? this.#peer.holdTimeSec,
+      families: established?.negotiated.families ?? [],
+      announced: this.announced,
+      flaps: this.#flaps,
+      lastError: this.#lastError,
+      bfd: null,
+      messages: { sent: this.#journal.counts('sent'), received: this.#journal.counts('received') },
+    };
+  }
+
+  #dispatch(event: UnstampedEvent): void {
+    this.#queue.push(event);
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#work(next);
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  #work(event: UnstampedEvent): void {
+    const before = sessionState(this.#state);
+    const { state, actions } = step(this.#state, { ...event, atMs: this.#options.clock.nowMs() });
+    this.#state = state;
+    for (const action of actions) this.#perform(action);
+    if (sessionState(state) !== before || actions.some(({ kind }) => kind === 'ended')) this.#options.onChange();
+  }
+
+  #perform(action: FsmAction): void {
+    switch (action.kind) {
+      case 'dial':
+        return this.#dial();
+      case 'cancelDial':
+        this.#cancelDial?.();
+        this.#cancelDial = undefined;
+        return;
+      case 'retryAfter':
+        return this.#retryAfter(action.failures);
+      case 'ended':
+        return this.#ended(action.ending, action.wasEstablished);
+      default: {
+        const link = this.#links.get(action.link);
+        if (link !== undefined) this.#performOn(link, action);
+      }
+    }
+  }
+
+  #performOn(link: BgpLink, action: Extract<FsmAction, { readonly link: number }>): void {
+    switch (action.kind) {
+      case 'send':
+        return link.send(action.message);
+      case 'hold':
+        return link.holdFor(action.sec);
+      case 'keepalives':
+        return link.keepaliveWithin(action.holdTimeSec);
+      case 'agreed':
+        return link.agree(action.negotiated.fourOctetAs);
+      case 'established':
+        return this.#establish(action.link, link, action.negotiated);
+      case 'refresh':
+        return this.#established?.outbound.refresh(action.family);
+      case 'close':
+        return this.#close(action.link, link, action.notification, action.abort);
+    }
+  }
+
+  #dial(): void {
+    const { address, port, localAddress, connectRetrySec } = this.#peer;
+    this.#cancelDial = this.#options.transport.dial(
+      { address, port, localAddress, timeoutMs: Math.max(1, connectRetrySec) * 1000 },
+      {
+        onConnected: (connection) => {
+          this.#cancelDial = undefined;
+          this.#dispatch({ kind: 'dialled', link: this.#addLink(connection) });
+        },
+        onFailed: (text) => {
+          this.#cancelDial = undefined;
+          this.#dispatch({ kind: 'dialFailed', text });
+        },
+      },
+    );
+  }
+
+  #retryAfter(failures: number | undefined): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    if (failures === undefined) return;
+    const { clock } = this.#options;
+    const delayMs = retryDelayMs(failures, this.#peer.connectRetrySec, clock.random());
+    this.#retry = clock.after(delayMs, () => this.#dispatch({ kind: 'retryDue' }));
+  }
+
+  #addLink(connection: Connection): number {
+    const id = this.#nextLinkId++;
+    const link = new BgpLink({
+      id,
+      connection,
+      clock: this.#options.clock,
+      journal: this.#journal,
+      internal: this.#speaker.localAs === this.#peer.as,
+      onEvent: (event) => {
+        if (event.kind === 'closed') this.#links.delete(id);
+        this.#dispatch(event);
+      },
+      onWritable: () => {
+        if (this.#established?.linkId === id) this.#established.outbound.flush();
+      },
+    });
+    this.#links.set(id, link);
+    return id;
+  }
+
+  #close(id: number, link: BgpLink, notification: NotificationMessage | undefined, abort: boolean): void {
+    this.#links.delete(id);
+    const closing = link.close(notification, abort).finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
+  #establish(linkId: number, link: BgpLink, negotiated: Negotiated): void {
+    const outbound = new Outbound(link, negotiated.families, this.#outboundSetting(link, negotiated));
+    this.#established = { linkId, link, negotiated, outbound, sinceMs: this.#options.clock.nowMs() };
+    link.watchSending(negotiated.holdTimeSec);
+    this.#options.onLog('info', `session established with AS ${this.#peer.as}, hold time ${negotiated.holdTimeSec} s`);
+    outbound.want(this.#routes);
+  }
+
+  #retell(): void {
+    const { link, negotiated, outbound } = this.#established ?? {};
+    if (link !== undefined && negotiated !== undefined) outbound?.retell(this.#outboundSetting(link, negotiated));
+  }
+
+  #outboundSetting(link: BgpLink, { fourOctetAs }: Negotiated): OutboundSetting {
+    const { localAs, nextHop4, nextHop6 } = this.#speaker;
+    return {
+      localAs,
+      internal: localAs === this.#peer.as,
+      fourOctetAs,
+      peerPolicy: this.#peer.policy,
+      draining: this.#draining,
+      nextHops: {
+        ...(nextHop4 === undefined ? {} : { ipv4: nextHop4 }),
+        ...(nextHop6 === undefined ? {} : { ipv6: nextHop6 }),
+        [familyOfAddress(link.localAddress).name]: link.localAddress,
+      },
+    };
+  }
+
+  #ended({ direction, notification, text }: Ending, wasEstablished: boolean): void {
+    const words = [notification === undefined ? '' : describeNotification(notification), text].filter((part) => part !== '');
+    const error: PeerError = {
+      direction,
+      code: notification?.code ?? 0,
+      subcode: notification?.subcode ?? 0,
+      text: words.join(': '),
+      at: this.#options.clock.isoTime(),
+    };
+    // A router that is away fails the same way every few seconds: say it once.
+    const isNews = wasEstablished || this.#lastError?.text !== error.text || this.#lastError.direction !== direction;
+    this.#lastError = error;
+    if (isNews) this.#options.onLog('warn', `${wasEstablished ? 'session lost' : 'no session'} (${direction}): ${error.text}`);
+    if (!wasEstablished) return;
+    this.#established = undefined;
+    this.#flaps += 1;
+  }
+}
+
+function fsmConfig({ localAs, routerId }: SpeakerConfig, { as, address, holdTimeSec, passive }: PeerConfig): FsmConfig {
+  return { localAs, routerId, holdTimeSec, families: [familyOfAddress(address)], peerAs: as, passive };
+}

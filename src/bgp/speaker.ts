@@ -1,0 +1,183 @@
+// The built-in BGP speaker: all peers, the listener and the one set of routes. Runs in the bgp worker.
+//
+// set() is the whole contract with the rest: "this should be announced now". Reconfiguring touches only peers whose own
+// settings changed. Leaving on purpose follows RFC 8326 and RFC 9003: prefer others, wait, withdraw, say why.
+
+import { messageOf } from '../errors.ts';
+import type { Advertisement, PeerConfig, PeerStatus, Speaker, SpeakerConfig } from '../model/peer.ts';
+import { type Clock, systemClock, type Timer } from './clock.ts';
+import { ceaseError } from './constants.ts';
+import type { JournalEntry } from './journal.ts';
+import { ceaseNotification } from './notification.ts';
+import { makeRoute, type Route, type Routes } from './rib-out.ts';
+import { type LogLevel, PeerSession } from './session.ts';
+import { type Connection, type Transport, tcpTransport } from './transport.ts';
+
+export interface SpeakerOptions {
+  /** Something that peers() shows has changed. */
+  onChange(): void;
+  onLog(entry: { readonly level: LogLevel; readonly message: string; readonly peer?: string }): void;
+  readonly transport?: Transport;
+  readonly clock?: Clock;
+}
+
+interface Peer {
+  readonly config: PeerConfig;
+  readonly session: PeerSession;
+}
+
+const shutdownText = 'torii is shutting down';
+const listenRetryMs = 5000;
+const flushPollMs = 10;
+// After the drain a peer that does not read holds nobody longer than this.
+const withdrawPatienceMs = 1000;
+
+export class BgpSpeaker implements Speaker {
+  readonly #options: SpeakerOptions;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #peers = new Map<string, Peer>();
+  #config: SpeakerConfig;
+  #routes: Routes = new Map();
+  #stopListening: (() => void) | undefined;
+  #listenAttempt = 0;
+  #listenRetry: Timer | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(config: SpeakerConfig, options: SpeakerOptions) {
+    this.#options = options;
+    this.#transport = options.transport ?? tcpTransport;
+    this.#clock = options.clock ?? systemClock;
+    this.#config = config;
+    for (const peer of config.peers) this.#add(peer);
+    this.#listen();
+  }
+
+  set(advertisements: readonly Advertisement[]): void {
+    if (this.#closed !== undefined) return;
+    const routes = new Map<string, Route>();
+    for (const { prefix, policy } of advertisements) {
+      const route = makeRoute(prefix, policy);
+      if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
+      else routes.set(prefix, route);
+    }
+    this.#routes = routes;
+    for (const { session } of this.#peers.values()) session.set(routes);
+  }
+
+  peers(): readonly PeerStatus[] {
+    return [...this.#peers.values()].map(({ session }) => session.status());
+  }
+
+  /** The last messages of one peer, oldest first; undefined when there is no such peer. */
+  messages(address: string): readonly JournalEntry[] | undefined {
+    return this.#peers.get(address)?.session.messages();
+  }
+
+  /** Peers that are gone are told so, changed ones start over, all others keep their session. */
+  configure(config: SpeakerConfig): void {
+    if (this.#closed !== undefined) return;
+    const before = this.#config;
+    this.#config = config;
+    const wanted = new Map(config.peers.map((peer) => [peer.address, peer]));
+    for (const [address, { session }] of this.#peers) {
+      if (wanted.has(address)) continue;
+      this.#peers.delete(address);
+      void session.stop(ceaseNotification(ceaseError.peerDeconfigured, ''));
+    }
+    const all = before.localAs !== config.localAs || before.routerId !== config.routerId;
+    for (const peer of config.peers) this.#reconfigure(peer, all);
+    if (JSON.stringify(before.listen) !== JSON.stringify(config.listen)) this.#listen();
+    this.#options.onChange();
+  }
+
+  close(graceful: boolean): Promise<void> {
+    this.#closed ??= this.#leave(graceful);
+    return this.#closed;
+  }
+
+  #reconfigure(peer: PeerConfig, restart: boolean): void {
+    const known = this.#peers.get(peer.address);
+    if (known === undefined) return this.#add(peer);
+    if (restart || sessionIdentity(known.config) !== sessionIdentity(peer)) {
+      void known.session.stop(ceaseNotification(ceaseError.configurationChange, ''));
+      known.session.configure(this.#config, peer);
+      known.session.start();
+    } else {
+      known.session.configure(this.#config, peer);
+    }
+    this.#peers.set(peer.address, { config: peer, session: known.session });
+  }
+
+  #add(peer: PeerConfig): void {
+    const session = new PeerSession(this.#config, peer, this.#routes, {
+      transport: this.#transport,
+      clock: this.#clock,
+      onChange: () => this.#options.onChange(),
+      onLog: (level, message) => this.#options.onLog({ level, message, peer: peer.address }),
+    });
+    this.#peers.set(peer.address, { config: peer, session });
+    session.start();
+  }
+
+  #listen(): void {
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+    this.#listenRetry?.cancel();
+    this.#listenAttempt += 1;
+    if (this.#config.listen !== undefined) void this.#tryListen(this.#config.listen, this.#listenAttempt, true);
+  }
+
+  // The port may be held for a moment by the process that this one replaces, so failing is said once and tried again.
+  async #tryListen(at: { readonly address: string; readonly port: number }, attempt: number, isFirst: boolean): Promise<void> {
+    try {
+      const stop = await this.#transport.listen(at, (connection) => this.#accept(connection));
+      if (attempt === this.#listenAttempt && this.#closed === undefined) this.#stopListening = stop;
+      else stop();
+    } catch (error) {
+      if (attempt !== this.#listenAttempt || this.#closed !== undefined) return;
+      const advice = at.port < 1024 ? '; a port below 1024 needs the capability CAP_NET_BIND_SERVICE' : '';
+      const message = `node.bgp.listen: cannot listen on ${at.address} port ${at.port}: ${messageOf(error)}${advice}`;
+      if (isFirst) this.#options.onLog({ level: 'error', message });
+      this.#listenRetry = this.#clock.after(listenRetryMs, () => void this.#tryListen(at, attempt, false));
+    }
+  }
+
+  // Strangers learn nothing, not even that BGP is spoken here.
+  #accept(connection: Connection): void {
+    const peer = this.#peers.get(connection.remoteAddress);
+    if (peer === undefined || this.#closed !== undefined) connection.reset();
+    else peer.session.accept(connection);
+  }
+
+  async #leave(graceful: boolean): Promise<void> {
+    this.#stopListening?.();
+    this.#listenRetry?.cancel();
+    const sessions = [...this.#peers.values()].map(({ session }) => session);
+    if (graceful && sessions.some(({ announced }) => announced > 0)) {
+      for (const session of sessions) session.drain();
+      await this.#pause(this.#config.drainSec * 1000);
+      for (const session of sessions) session.set(new Map());
+      await this.#untilTold(sessions);
+    }
+    const notification = ceaseNotification(ceaseError.administrativeShutdown, shutdownText);
+    await Promise.all(sessions.map((session) => session.stop(notification)));
+    this.#options.onChange();
+  }
+
+  async #untilTold(sessions: readonly PeerSession[]): Promise<void> {
+    const deadlineMs = this.#clock.nowMs() + withdrawPatienceMs;
+    while (sessions.some(({ isTold }) => !isTold) && this.#clock.nowMs() < deadlineMs) await this.#pause(flushPollMs);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(ms, resolve);
+    });
+  }
+}
+
+/** What cannot change under a running session. */
+function sessionIdentity({ port, as, localAddress, passive, holdTimeSec }: PeerConfig): string {
+  return JSON.stringify([port, as, localAddress, passive, holdTimeSec]);
+}

@@ -1,0 +1,24 @@
+// What main and the bgp worker say to each other (worker_threads messages). Types only.
+
+import type { PeerStatus, SpeakerConfig } from '../model/peer.ts';
+import type { JournalEntry } from './journal.ts';
+import type { LogLevel } from './session.ts';
+
+export type ToWorker =
+  | { readonly kind: 'configure'; readonly config: SpeakerConfig }
+  /** JSON of Advertisement[]: bytes cross without being copied, and are parsed over there. */
+  | { readonly kind: 'set'; readonly json: Uint8Array }
+  | { readonly kind: 'messages'; readonly request: number; readonly peer: string }
+  | { readonly kind: 'close'; readonly graceful: boolean };
+
+export interface LogEntry {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly peer?: string;
+}
+
+export type FromWorker =
+  | { readonly kind: 'peers'; readonly peers: readonly PeerStatus[] }
+  | { readonly kind: 'log'; readonly entry: LogEntry }
+  | { readonly kind: 'messages'; readonly request: number; readonly entries: readonly JournalEntry[] | undefined }
+  | { readonly kind: 'closed' };
