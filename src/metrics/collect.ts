@@ -1,0 +1,183 @@
+// Turns the sources into values of the defined metrics. Pure: what it finds goes to `put`.
+
+import type { PeerStatus } from '../model/peer.ts';
+import type { MetricId } from './definitions.ts';
+import type {
+  CheckRow,
+  CounterReader,
+  Directory,
+  MetricsState,
+  Sources,
+  VerdictName,
+  VipCounters,
+  WorkerCounters,
+} from './sources.ts';
+
+/** Takes one value; label values in the order of the definition. Called once per series and rendering. */
+export type Put = (id: MetricId, value: number, ...labels: readonly string[]) => void;
+
+export function collectAll(sources: Sources, put: Put): void {
+  const { version, layoutVersion, counters, directory, state } = sources;
+  put('buildInfo', 1, version, String(layoutVersion));
+  if (state !== null) collectState(state, put);
+  if (directory !== null) collectDirectory(directory, put);
+  if (counters === null) return;
+  collectWorkers(counters, state, put);
+  if (directory !== null) collectTraffic(counters, directory, put);
+}
+
+function collectState(state: MetricsState, put: Put): void {
+  put('startTime', state.startedAtMs / 1000);
+  put('ready', Number(state.ready));
+  put('maintenance', Number(state.maintenance));
+  put('overrides', state.overrides);
+  put('applies', state.applied, 'applied');
+  put('applies', state.refused, 'refused');
+  if (state.applyMs !== null) put('applyDuration', state.applyMs / 1000);
+  for (const { thread, p50Ms, p99Ms, maxMs } of state.eventLoops) {
+    put('eventLoopLag', p50Ms / 1000, thread, '0.5');
+    put('eventLoopLag', p99Ms / 1000, thread, '0.99');
+    put('eventLoopLag', maxMs / 1000, thread, '1');
+  }
+  for (const peer of state.peers) collectPeer(peer, put);
+  for (const [key, row] of checksByBackend(state.checks)) collectChecks(key, row, put);
+}
+
+const sessionStates = ['idle', 'connect', 'active', 'openSent', 'openConfirm', 'established'] as const;
+
+function collectPeer(peer: PeerStatus, put: Put): void {
+  const { address, state, messages, bfd } = peer;
+  const isUp = state === 'established';
+  put('sessionUp', Number(isUp), address);
+  for (const each of sessionStates) put('sessionState', Number(each === state), address, each);
+  put('sessionUptime', isUp ? peer.uptimeSec : 0, address);
+  put('sessionFlaps', peer.flaps, address);
+  put('prefixesAnnounced', peer.announced, address);
+  for (const direction of ['sent', 'received'] as const) {
+    for (const [type, count] of Object.entries(messages[direction])) put('bgpMessages', count, address, direction, type);
+  }
+  if (bfd !== null) put('bfdUp', Number(bfd === 'up'), address);
+}
+
+/** A backend that changes its check has two keys for a moment; its counters must not be put twice. */
+function checksByBackend(rows: readonly CheckRow[]): ReadonlyMap<string, CheckRow> {
+  const sums = new Map<string, CheckRow>();
+  for (const row of rows) {
+    const key = row.key.slice(0, row.key.indexOf('|'));
+    const before = sums.get(key);
+    if (before === undefined) sums.set(key, { ...row, key });
+    else {
+      sums.set(key, {
+        key,
+        passed: before.passed + row.passed,
+        failed: before.failed + row.failed,
+        inconclusive: before.inconclusive + row.inconclusive,
+        latencyMs: row.latencyMs ?? before.latencyMs,
+      });
+    }
+  }
+  return sums;
+}
+
+function collectChecks(key: string, { passed, failed, inconclusive, latencyMs }: CheckRow, put: Put): void {
+  const slash = key.lastIndexOf('/');
+  const labels = [key.slice(0, slash), key.slice(slash + 1)];
+  put('checks', passed, ...labels, 'passed');
+  put('checks', failed, ...labels, 'failed');
+  put('checks', inconclusive, ...labels, 'inconclusive');
+  if (latencyMs !== null) put('checkLatency', latencyMs / 1000, ...labels);
+}
+
+function collectDirectory({ revision, generation, vips, backends, tenants, pools }: Directory, put: Put): void {
+  put('revision', revision);
+  put('generation', generation);
+  for (const { vip, tenant, announced } of vips) put('vipAnnounced', Number(announced), vip, tenant);
+  for (const { pool, address, weight, health, takesNewFlows } of backends) {
+    if (health !== 'unknown') put('backendUp', Number(health === 'up'), pool, address);
+    put('backendTakesNewFlows', Number(takesNewFlows), pool, address);
+    put('backendWeight', weight, pool, address);
+  }
+  for (const { tenant, cps, burst } of tenants) {
+    if (cps !== null) put('tenantPlanCps', cps, tenant);
+    if (burst !== null) put('tenantPlanBurst', burst, tenant);
+  }
+  for (const { pool, tableSize, usable, fillChecksum, tableChecksum } of pools) {
+    put('poolUsable', Number(usable), pool);
+    put('poolSlots', tableSize, pool);
+    put('poolFillChecksum', checksumValue(fillChecksum), pool);
+    put('poolTableChecksum', checksumValue(tableChecksum), pool);
+  }
+}
+
+/** The upper 52 bits of 16 hex digits: exact in a double, and a label would be a new series with every change. */
+function checksumValue(hex: string): number {
+  return Number.parseInt(hex.slice(0, 13), 16);
+}
+
+function collectWorkers(reader: CounterReader, state: MetricsState | null, put: Put): void {
+  for (const [number, counters] of reader.workers().entries()) {
+    const known = state?.workers[number];
+    const labels = [String(number), known?.device ?? ''];
+    if (known !== undefined) {
+      put('workerInfo', 1, ...labels, known.engine);
+      put('flowCapacity', known.flowCapacity, ...labels);
+    }
+    collectWorker(counters, labels, put);
+    for (const [i, { kind, reason }] of reader.verdicts.entries()) {
+      put('workerVerdicts', counters.verdicts[i] ?? 0, ...labels, kind, reason === 'none' ? '' : reason);
+    }
+  }
+}
+
+function collectWorker(counters: WorkerCounters, labels: readonly string[], put: Put): void {
+  put('workerGeneration', counters.generation, ...labels);
+  put('workerReceivedPackets', counters.rxPackets, ...labels);
+  put('workerReceivedBytes', counters.rxBytes, ...labels);
+  put('workerSentPackets', counters.txPackets, ...labels);
+  put('workerSentBytes', counters.txBytes, ...labels);
+  put('workerBursts', counters.bursts, ...labels);
+  put('workerBusy', counters.busyNs / 1e9, ...labels);
+  put('workerReceiveLost', counters.rxLost, ...labels);
+  put('workerSendErrors', counters.txErrors, ...labels);
+  put('flows', counters.flows, ...labels);
+  put('newFlows', counters.newFlows, ...labels);
+  put('untracked', counters.untracked, ...labels);
+  put('evicted', counters.evicted, ...labels);
+  put('resteered', counters.resteered, ...labels);
+}
+
+function collectTraffic(counters: CounterReader, { vips, backends, tenants }: Directory, put: Put): void {
+  for (const { index, vip, tenant } of vips) collectVip(counters.vip(index), counters.verdicts, [vip, tenant], put);
+  for (const { index, pool, address } of backends) {
+    const { packets, bytesIn, bytesOut, newFlows, resteered } = counters.backend(index);
+    put('backendPackets', packets, pool, address);
+    put('backendReceivedBytes', bytesIn, pool, address);
+    put('backendSentBytes', bytesOut, pool, address);
+    put('backendNewFlows', newFlows, pool, address);
+    put('backendResteered', resteered, pool, address);
+  }
+  for (const { index, tenant } of tenants) {
+    const { admitted, limited } = counters.tenant(index);
+    put('tenantAdmitted', admitted, tenant);
+    put('tenantLimited', limited, tenant);
+  }
+}
+
+function collectVip(counters: VipCounters, verdicts: readonly VerdictName[], labels: readonly string[], put: Put): void {
+  let received = 0;
+  let sent = 0;
+  for (const [i, { kind, reason }] of verdicts.entries()) {
+    const count = counters.verdicts[i] ?? 0;
+    received += count;
+    if (kind === 'forward' || kind === 'answer') sent += count;
+    if (kind === 'drop' && count > 0) put('vipDropped', count, ...labels, reason);
+  }
+  put('vipReceivedPackets', received, ...labels);
+  put('vipReceivedBytes', counters.bytesIn, ...labels);
+  put('vipSentPackets', sent, ...labels);
+  put('vipSentBytes', counters.bytesOut, ...labels);
+  put('vipNewFlows', counters.newFlows, ...labels);
+  put('vipUntracked', counters.untracked, ...labels);
+  put('vipEvicted', counters.evicted, ...labels);
+  put('vipResteered', counters.resteered, ...labels);
+}

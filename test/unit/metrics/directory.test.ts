@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest';
+import { makeDirectory } from '../../../src/metrics/directory.ts';
+import type { Desired } from '../../../src/model/desired.ts';
+import { defaultTimeouts } from '../../../src/model/vip.ts';
+import { directory } from './fixtures.ts';
+
+const nextHop = { kind: 'unresolved', reason: 'no neighbour' } as const;
+const backend = { pool: 'acme-web', state: 'active', nextHop, keepsFlows: true, reason: null } as const;
+const rate = { rate: 1000, burst: 200 };
+
+const desired: Desired = {
+  revision: 7,
+  node: { address: '10.0.1.11', address6: null, devices: [], answers: { echo: rate, tooBig: rate, timeExceeded: rate } },
+  clusterSecret: '00'.repeat(32),
+  tenants: [
+    { name: 'acme', plan: { name: 'standard', cps: 1000, burst: 2000, udp: false } },
+    { name: 'free', plan: null },
+  ],
+  vips: ['203.0.113.10:80/tcp', '203.0.113.11:80/tcp'].map((name) => ({
+    name,
+    prefix: { address: '203.0.113.10', length: 32 },
+    protocol: 'tcp',
+    ports: { first: 80, last: 80 },
+    tenant: 'acme',
+    pool: 'acme-web',
+    activePool: 'acme-web',
+    hash: '5tuple',
+    encap: 'ipip',
+    entropy: false,
+    timeouts: defaultTimeouts,
+    announce: { kind: 'announce' },
+    policy: {},
+  })),
+  pools: [
+    {
+      name: 'acme-web',
+      tableSize: 65537,
+      usable: true,
+      fallback: null,
+      backends: [
+        { ...backend, address: '10.0.2.21', weight: 100, health: 'up', takesNewFlows: true },
+        { ...backend, address: '10.0.2.22', weight: 50, health: 'unknown', takesNewFlows: false },
+      ],
+    },
+  ],
+};
+
+it('names every index of a generation and leaves out what has none', () => {
+  const made = makeDirectory({
+    desired,
+    generation: 9,
+    vipIndex: new Map([['203.0.113.10:80/tcp', 1]]),
+    backendIndex: new Map([
+      ['acme-web/10.0.2.21', 1],
+      ['acme-web/10.0.2.22', 2],
+    ]),
+    tenantIndex: new Map([
+      ['acme', 1],
+      ['free', 2],
+    ]),
+    checksums: new Map([['acme-web', { fillChecksum: 'ffffffffffffffff', tableChecksum: '0000000000001abc' }]]),
+  });
+  expect(made).toEqual(directory);
+});

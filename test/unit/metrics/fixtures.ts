@@ -1,0 +1,91 @@
+// Small sources with one of everything, and a CounterReader over plain numbers.
+
+import type { CounterReader, Directory, MetricsState, WorkerCounters } from '../../../src/metrics/sources.ts';
+import { views } from '../api/memory-node.ts';
+
+export const worker: WorkerCounters = {
+  generation: 9,
+  rxPackets: 12,
+  rxBytes: 1200,
+  txPackets: 10,
+  txBytes: 1400,
+  bursts: 3,
+  busyNs: 2_500_000_000,
+  untracked: 1,
+  evicted: 2,
+  resteered: 3,
+  newFlows: 4,
+  flows: 5,
+  rxLost: 6,
+  txErrors: 7,
+  verdicts: [9, 0, 1, 2],
+};
+
+export class FixedCounters implements CounterReader {
+  readonly verdicts = [
+    { kind: 'forward', reason: 'none' },
+    { kind: 'pass', reason: 'none' },
+    { kind: 'answer', reason: 'echo' },
+    { kind: 'drop', reason: 'cps_limited' },
+    { kind: 'drop', reason: 'malformed' },
+  ] as const;
+  list: readonly WorkerCounters[] = [worker];
+
+  workers() {
+    return this.list;
+  }
+
+  vip(index: number) {
+    return {
+      bytesIn: index * 100,
+      bytesOut: 120,
+      newFlows: 4,
+      untracked: 0,
+      evicted: 0,
+      resteered: 0,
+      verdicts: [9, 0, 1, 2, 0],
+    };
+  }
+
+  backend(index: number) {
+    return { packets: index * 10, bytesIn: 900, bytesOut: 1080, newFlows: 4, resteered: 1 };
+  }
+
+  tenant() {
+    return { admitted: 4, limited: 2 };
+  }
+}
+
+export const directory: Directory = {
+  revision: 7,
+  generation: 9,
+  vips: [{ index: 1, vip: '203.0.113.10:80/tcp', tenant: 'acme', announced: true }],
+  backends: [
+    { index: 1, pool: 'acme-web', address: '10.0.2.21', weight: 100, health: 'up', takesNewFlows: true },
+    { index: 2, pool: 'acme-web', address: '10.0.2.22', weight: 50, health: 'unknown', takesNewFlows: false },
+  ],
+  tenants: [
+    { index: 1, tenant: 'acme', cps: 1000, burst: 2000 },
+    { index: 2, tenant: 'free', cps: null, burst: null },
+  ],
+  pools: [
+    { pool: 'acme-web', tableSize: 65537, usable: true, fillChecksum: 'ffffffffffffffff', tableChecksum: '0000000000001abc' },
+  ],
+};
+
+export const state: MetricsState = {
+  startedAtMs: 1_700_000_000_500,
+  ready: true,
+  maintenance: false,
+  overrides: 2,
+  applied: 3,
+  refused: 1,
+  applyMs: 12,
+  peers: views.peers,
+  checks: [
+    { key: 'acme-web/10.0.2.21|tcp:80', passed: 10, failed: 2, inconclusive: 0, latencyMs: 1.5 },
+    { key: 'acme-web/10.0.2.21|http:80/a|b', passed: 1, failed: 0, inconclusive: 1, latencyMs: null },
+  ],
+  eventLoops: [{ thread: 'main', p50Ms: 0.1, p99Ms: 2, maxMs: 15 }],
+  workers: [{ device: 'eth0', engine: 'af_packet', flowCapacity: 1_048_576 }],
+};
