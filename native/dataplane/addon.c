@@ -2,7 +2,9 @@
  *
  * TypeScript validates, native assumes, except for what would corrupt memory. Engines are numbered process-wide, because each
  * JavaScript thread loads the addon for itself and needs its own view of the same memory. Nothing calls back into JavaScript. */
+#include "maglev.h"
 #include "memory.h"
+#include "workers.h"
 #include <node_api.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #define ARGS_MAX 8
 
 static struct engine *engines[ENGINES_MAX];
+static struct workers *running[ENGINES_MAX]; /* of a live engine */
 static pthread_mutex_t engines_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- Small helpers over napi ---- */
@@ -285,6 +288,141 @@ static napi_value js_view(napi_env env, napi_callback_info info)
     return out;
 }
 
+/* ---- Maglev tables ---- */
+
+/* fillTable(key, identities, weights, backends, takesNew, filled, hasFilled, slots) → [fill checksum, table checksum].
+ * Arrays of n: 16 bytes, u32, u16, u16; `filled` and `slots` are u16 per slot. With hasFilled, `filled` is read, not made. */
+static napi_value js_fill_table(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX], out, checksum;
+    args(env, info, argv);
+    size_t key_size, ids_size, weights_size, backends_size, takes_size, filled_size, slots_size;
+    const u8 *key = bytes_of(env, argv[0], &key_size), *ids = bytes_of(env, argv[1], &ids_size);
+    const u32 *weights = bytes_of(env, argv[2], &weights_size);
+    const u16 *backends = bytes_of(env, argv[3], &backends_size), *takes = bytes_of(env, argv[4], &takes_size);
+    u16 *filled = bytes_of(env, argv[5], &filled_size), *slots = bytes_of(env, argv[7], &slots_size);
+    bool has_filled = false;
+    napi_get_value_bool(env, argv[6], &has_filled);
+    u32 n = (u32)(ids_size / 16), size = (u32)(slots_size / sizeof *slots);
+    if (key_size != MAGLEV_KEY_BYTES || weights_size != n * 4u || backends_size != n * 2u || takes_size != n * 2u || filled_size != slots_size)
+        return throw_error(env, "bad_request", "fillTable: the arrays do not fit each other");
+    struct maglev_member *members = calloc(n ? n : 1, sizeof *members);
+    if (!members)
+        return throw_error(env, "memory", "not enough memory for the members of a pool");
+    for (u32 i = 0; i < n; i++) {
+        memcpy(members[i].identity, ids + i * 16, 16);
+        members[i].weight = weights[i];
+        members[i].backend = backends[i];
+        members[i].takes_new = takes[i];
+    }
+    enum maglev_error error;
+    struct maglev *m = maglev_open(members, n, size, key, &error);
+    free(members);
+    if (!m)
+        return throw_error(env, "bad_request", error == MAGLEV_SIZE     ? "a table's size is a prime up to 655373"
+                                               : error == MAGLEV_MEMBER ? "a pool's members differ in identity and index, and none has index 0"
+                                                                        : "not enough memory for a Maglev table");
+    if (!has_filled)
+        maglev_fill(m, filled);
+    maglev_refill(m, filled, slots);
+    napi_create_array(env, &out);
+    napi_create_bigint_uint64(env, maglev_checksum(m, filled), &checksum);
+    napi_set_element(env, out, 0, checksum);
+    napi_create_bigint_uint64(env, maglev_checksum(m, slots), &checksum);
+    napi_set_element(env, out, 1, checksum);
+    maglev_close(m);
+    return out;
+}
+
+/* ---- Live engine ---- */
+
+/* start(engine, workers, devices: [{name, engine}]). Throws with a code of src/errors.ts. */
+static napi_value js_start(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX], element, v;
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    if (!e)
+        return NULL;
+    u32 id = as_u32(env, argv[0]), workers = as_u32(env, argv[1]), count = 0;
+    struct device_spec specs[DEVICES_MAX];
+    memset(specs, 0, sizeof specs);
+    if (napi_get_array_length(env, argv[2], &count) != napi_ok || count == 0 || count > DEVICES_MAX || workers == 0 ||
+        workers > e->capacity.workers || running[id])
+        return throw_error(env, "bad_request", "start: one to sixteen devices, a possible number of workers, an engine that does not run");
+    for (u32 i = 0; i < count; i++) {
+        char engine_name[16] = "";
+        napi_get_element(env, argv[2], i, &element);
+        napi_get_named_property(env, element, "name", &v);
+        napi_get_value_string_utf8(env, v, specs[i].name, sizeof specs[i].name, NULL);
+        napi_get_named_property(env, element, "engine", &v);
+        napi_get_value_string_utf8(env, v, engine_name, sizeof engine_name, NULL);
+        specs[i].ops = device_engine(engine_name);
+        if (!specs[i].ops)
+            return throw_error(env, "bad_request", "start: no such engine");
+    }
+    struct device_error error;
+    struct workers *w = engine_start(e, specs, count, workers, &error);
+    if (!w)
+        return throw_error(env, error.code, error.text);
+    running[id] = w;
+    return NULL;
+}
+
+static struct workers *workers_of(napi_env env, napi_value v)
+{
+    return engine_of(env, v) ? running[as_u32(env, v)] : NULL;
+}
+
+static napi_value js_kick(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct workers *w = workers_of(env, argv[0]);
+    if (w)
+        engine_kick(w);
+    return NULL;
+}
+
+static napi_value js_stop(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct workers *w = workers_of(env, argv[0]);
+    if (w) {
+        engine_stop(w);
+        running[as_u32(env, argv[0])] = NULL;
+    }
+    return NULL;
+}
+
+/* deviceStates(engine) → "up" | "down" | "gone" per device, in the order of start. */
+static napi_value js_device_states(napi_env env, napi_callback_info info)
+{
+    static const char *const names[] = {[DEVICE_UP] = "up", [DEVICE_DOWN] = "down", [DEVICE_GONE] = "gone"};
+    napi_value argv[ARGS_MAX], out;
+    size_t argc = args(env, info, argv);
+    struct workers *w = workers_of(env, argv[0]);
+    u32 count = argc > 1 ? as_u32(env, argv[1]) : 0;
+    enum device_state states[DEVICES_MAX] = {0};
+    napi_create_array(env, &out);
+    if (!w || count > DEVICES_MAX)
+        return out;
+    engine_device_states(w, states);
+    for (u32 i = 0; i < count; i++)
+        napi_set_element(env, out, i, string(env, names[states[i]]));
+    return out;
+}
+
+/* now() → the live engine's clock, ns. */
+static napi_value js_now(napi_env env, napi_callback_info info)
+{
+    napi_value out;
+    (void)info;
+    napi_create_bigint_uint64(env, monotonic_ns(), &out);
+    return out;
+}
+
 /* ---- Memory engine ---- */
 
 /* run(engine, worker, frames, lengths, timesNs, outcomes, output) → bytes of output used. Every array is the caller's. */
@@ -340,6 +478,8 @@ static napi_value init(napi_env env, napi_value exports)
     } functions[] = {
         {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"load", js_load}, {"adopted", js_adopted},
         {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"bench", js_bench},
+        {"fillTable", js_fill_table}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
+        {"deviceStates", js_device_states}, {"now", js_now},
     };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         napi_value f;

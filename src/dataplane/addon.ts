@@ -1,0 +1,107 @@
+// The only file that loads the packet path's native addon, and the types of what it offers.
+//
+// Every JavaScript thread loads it for itself and gets its own views of the same memory: an ArrayBuffer over native
+// memory that is transferred to another thread is silently copied. Engines are numbers valid in the whole process.
+
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { messageOf, ToriiError } from '../errors.ts';
+import { checkLayout, type Layout } from '../steering/layout.ts';
+
+export type EngineId = number;
+
+export interface Capacity {
+  /** Highest index + 1. */
+  readonly vips: number;
+  readonly backends: number;
+  readonly tenants: number;
+  /** Lines of 64 bytes. */
+  readonly snapshotLines: number;
+  readonly slotLines: number;
+  /** Flow buckets per worker, four flows each; a power of two. */
+  readonly flowLines: number;
+  readonly workers: number;
+}
+
+export interface CounterShape {
+  readonly workers: number;
+  readonly linesPerWorker: number;
+  /** First lines of worker 0's blocks. */
+  readonly vipCounters: number;
+  readonly backendCounters: number;
+  readonly tenantCounters: number;
+  readonly flowLines: number;
+  readonly slotLines: number;
+}
+
+export interface DeviceSpec {
+  readonly name: string;
+  readonly engine: 'af_packet';
+}
+
+export type DeviceState = 'up' | 'down' | 'gone';
+
+export interface DataplaneAddon {
+  layout(): Layout;
+  open(capacity: Capacity): EngineId;
+  close(engine: EngineId): void;
+  /** Validates, copies, puts in force; returns the generation. Throws `busy` while a worker has not adopted the last one. */
+  load(engine: EngineId, snapshot: Uint8Array, nowNs?: bigint): number;
+  /** Lowest generation that every running worker has adopted. */
+  adopted(engine: EngineId): number;
+  shape(engine: EngineId): CounterShape;
+  /** Live memory of SLOTS, FLOWS, COUNTERS or TENANTS (layout().tables). Not to be used after close(). */
+  view(engine: EngineId, table: number): ArrayBuffer;
+  run(
+    engine: EngineId,
+    worker: number,
+    frames: Uint8Array,
+    lengths: Uint32Array,
+    timesNs: BigUint64Array,
+    outcomes: Uint32Array,
+    output: Uint8Array,
+  ): number;
+  /** ns a packet; load 0: established flows, 1: every packet a new flow. */
+  bench(engine: EngineId, worker: number, frame: Uint8Array, flows: number, packets: number, load: 0 | 1): number;
+  fillTable(
+    key: Uint8Array,
+    identities: Uint8Array,
+    weights: Uint32Array,
+    backends: Uint16Array,
+    takesNew: Uint16Array,
+    filled: Uint16Array,
+    hasFilled: boolean,
+    slots: Uint16Array,
+  ): readonly [bigint, bigint];
+  start(engine: EngineId, workers: number, devices: readonly DeviceSpec[]): void;
+  kick(engine: EngineId): void;
+  stop(engine: EngineId): void;
+  deviceStates(engine: EngineId, devices: number): readonly DeviceState[];
+  /** The live engine's clock. */
+  now(): bigint;
+}
+
+let loaded: DataplaneAddon | undefined;
+
+/** Once per thread. Throws addon_mismatch when it is not built, or built from another version. */
+export function loadDataplaneAddon(): DataplaneAddon {
+  if (loaded) return loaded;
+  const path = fileURLToPath(new URL(addonPath(), import.meta.url));
+  try {
+    const addon = createRequire(import.meta.url)(path) as DataplaneAddon;
+    checkLayout(addon.layout());
+    loaded = addon;
+    return addon;
+  } catch (cause) {
+    if (cause instanceof ToriiError) throw cause;
+    throw new ToriiError('addon_mismatch', `expected the native addon at ${path}: ${messageOf(cause)}; run \`npm run build\``, {
+      cause,
+    });
+  }
+}
+
+/** From src/dataplane when run as source (tests), from dist/src/dataplane when built. */
+function addonPath(): string {
+  const levels = import.meta.url.endsWith('.ts') ? '../..' : '../../..';
+  return `${levels}/native/build/dataplane.node`;
+}

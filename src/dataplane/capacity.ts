@@ -1,0 +1,28 @@
+// How large the packet path's tables are. Virtual memory: pages are taken when first written.
+
+import { constantOf, type Layout } from '../steering/layout.ts';
+import type { Capacity } from './addon.ts';
+
+const mebi = 1024 * 1024;
+/** 64 MiB a side: 65,535 VIPs and backends with their indices, twice over. */
+const snapshotLines = mebi;
+/** 256 MiB: two thousand tables of 65,537 slots. */
+const slotLines = 4 * mebi;
+
+export const defaultFlowEntries = mebi;
+
+/** `flowEntries` per worker is rounded up to a power of two. */
+export function capacityFor(layout: Layout, params: { readonly workers: number; readonly flowEntries: number }): Capacity {
+  const flowsPerLine = constantOf(layout, 'FLOWS_PER_LINE');
+  let flowLines = 2;
+  while (flowLines * flowsPerLine < params.flowEntries) flowLines *= 2;
+  return {
+    vips: constantOf(layout, 'MAX_VIPS') + 1,
+    backends: constantOf(layout, 'MAX_BACKENDS') + 1,
+    tenants: constantOf(layout, 'MAX_TENANTS') + 1,
+    snapshotLines,
+    slotLines,
+    flowLines,
+    workers: params.workers,
+  };
+}

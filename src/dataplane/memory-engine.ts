@@ -1,0 +1,114 @@
+// The packet core on memory: frames in, frames out, no device, any clock. Behind tests, bench and replay.
+//
+// Keeps flows, buckets and counters between runs, as a live engine does. Runs in the calling thread.
+
+import type { Desired } from '../model/desired.ts';
+import { emptyAllocation } from '../steering/allocate-all.ts';
+import { type Compiled, compile, type Directory } from '../steering/snapshot.ts';
+import { type DataplaneAddon, type EngineId, loadDataplaneAddon } from './addon.ts';
+import { capacityFor } from './capacity.ts';
+import { Counters } from './counters.ts';
+import { TableFiller } from './tables.ts';
+
+export interface Frame {
+  readonly bytes: Uint8Array;
+  readonly timeNs: bigint;
+}
+
+export interface FrameOutcome {
+  readonly verdict: 'forward' | 'pass' | 'answer' | 'drop';
+  readonly reason: string | null;
+  readonly vip: string | null;
+  readonly tenant: string | null;
+  readonly backend: string | null;
+  readonly flow: 'new' | 'known' | 'untracked' | 'none';
+  /** What leaves, in order. */
+  readonly out: readonly Uint8Array[];
+}
+
+const outcomeWords = 8;
+const encapRoom = 64;
+const fillByte = 0xa5;
+
+export class MemoryEngine {
+  readonly counters: Counters;
+  readonly engine: EngineId;
+  readonly #addon: DataplaneAddon;
+  readonly #tables: TableFiller;
+  #allocation;
+  #compiles = 0;
+  #names: Names = { vips: new Map(), tenants: new Map(), backends: new Map() };
+
+  constructor(options: { readonly flowEntries: number; readonly workers?: number }) {
+    this.#addon = loadDataplaneAddon();
+    const capacity = capacityFor(this.#addon.layout(), { workers: options.workers ?? 1, flowEntries: options.flowEntries });
+    this.engine = this.#addon.open(capacity);
+    this.counters = new Counters(this.#addon, this.engine);
+    this.#tables = new TableFiller(this.#addon, this.engine);
+    this.#allocation = emptyAllocation(capacity.slotLines);
+  }
+
+  /** Compiles, fills, loads. Throws what compile() and native validation throw; the old snapshot then stays. */
+  load(desired: Desired, nowNs = 0n): Compiled {
+    const compiled = compile(desired, this.#allocation, this.#compiles + 1, this.#addon.layout());
+    for (const fill of compiled.fills) this.#tables.fill(fill, desired.clusterSecret);
+    this.#addon.load(this.engine, compiled.bytes, nowNs);
+    this.#allocation = compiled.allocation;
+    this.#compiles++;
+    this.#names = namesOf(compiled.directory);
+    return compiled;
+  }
+
+  /** Each frame is judged at its own time, or at the latest so far. */
+  run(frames: readonly Frame[], worker = 0): FrameOutcome[] {
+    const lengths = Uint32Array.from(frames, ({ bytes }) => bytes.length);
+    const total = lengths.reduce((sum, length) => sum + length, 0);
+    const input = new Uint8Array(total);
+    let at = 0;
+    for (const { bytes } of frames) {
+      input.set(bytes, at);
+      at += bytes.length;
+    }
+    const outcomes = new Uint32Array(frames.length * outcomeWords);
+    const output = new Uint8Array(total + frames.length * encapRoom).fill(fillByte);
+    const times = BigUint64Array.from(frames, ({ timeNs }) => timeNs);
+    this.#addon.run(this.engine, worker, input, lengths, times, outcomes, output);
+    return frames.map((_, i) => this.#outcome(outcomes.subarray(i * outcomeWords, (i + 1) * outcomeWords), output));
+  }
+
+  close(): void {
+    this.#addon.close(this.engine);
+  }
+
+  #outcome(words: Uint32Array, output: Uint8Array): FrameOutcome {
+    const [verdict = 0, flow = 0, vip = 0, tenant = 0, backend = 0, , offset = 0, length = 0] = words;
+    const entry = this.counters.verdicts[verdict];
+    const isSent = entry?.kind === 'forward' || entry?.kind === 'answer';
+    return {
+      verdict: entry?.kind ?? 'drop',
+      reason: entry === undefined || entry.reason === 'none' ? null : entry.reason,
+      vip: this.#names.vips.get(vip) ?? null,
+      tenant: this.#names.tenants.get(tenant) ?? null,
+      backend: this.#names.backends.get(backend) ?? null,
+      flow: flowNames[flow] ?? 'none',
+      out: isSent ? [output.slice(offset, offset + length)] : [],
+    };
+  }
+}
+
+const flowNames = ['none', 'new', 'known', 'untracked'] as const;
+
+interface Names {
+  readonly vips: ReadonlyMap<number, string>;
+  readonly tenants: ReadonlyMap<number, string>;
+  /** Addresses. */
+  readonly backends: ReadonlyMap<number, string>;
+}
+
+function namesOf(directory: Directory): Names {
+  return {
+    vips: new Map(directory.vips.map(({ index, name }) => [index, name])),
+    tenants: new Map(directory.tenants.map(({ index, name }) => [index, name])),
+    backends: new Map(directory.backends.map(({ index, address }) => [index, address])),
+  };
+}

@@ -1,0 +1,85 @@
+// Fills the Maglev tables that a compile asks for, natively, in the SLOTS memory of an engine.
+//
+// Runs in the thread that compiles, never on main: a table of 65,537 slots takes milliseconds. Remembers each pool's
+// unmasked table, so that a backend that goes down or drains costs a refill only. Knows checksums of both per pool.
+
+import { ToriiError } from '../errors.ts';
+import { addressBytes } from '../model/address.ts';
+import { constantOf, type Layout } from '../steering/layout.ts';
+import { expandMaglevKey } from '../steering/maglev.ts';
+import type { Fill } from '../steering/snapshot.ts';
+import type { DataplaneAddon, EngineId } from './addon.ts';
+
+export interface TableChecksums {
+  /** Of the table over all members; 16 hex digits, equal on every node. */
+  readonly fill: string;
+  /** Of the table in force. */
+  readonly table: string;
+}
+
+interface Filled {
+  /** What the unmasked table depends on. */
+  readonly signature: string;
+  readonly slots: Uint16Array;
+  readonly checksums: TableChecksums;
+}
+
+export class TableFiller {
+  readonly #addon: DataplaneAddon;
+  readonly #slots: ArrayBuffer;
+  readonly #lineBytes: number;
+  readonly #pools = new Map<string, Filled>();
+
+  constructor(addon: DataplaneAddon, engine: EngineId) {
+    const layout: Layout = addon.layout();
+    this.#addon = addon;
+    this.#lineBytes = constantOf(layout, 'LINE_BYTES');
+    this.#slots = addon.view(engine, layout.tables['SLOTS'] ?? -1);
+  }
+
+  /** Writes the table of one pool into its region. `secretHex` is the cluster's. */
+  fill(fill: Fill, secretHex: string): void {
+    const { members, size } = fill;
+    const signature = `${secretHex} ${size} ${members.map(({ address, weight, index }) => `${address}*${weight}#${index}`).join(' ')}`;
+    const before = this.#pools.get(fill.pool);
+    const hasFilled = before?.signature === signature;
+    const filled = hasFilled ? before.slots : new Uint16Array(size);
+    const identities = new Uint8Array(members.length * 16);
+    members.forEach(({ address }, i) => {
+      identities.set(addressBytes(address), i * 16);
+    });
+    const [fillChecksum, tableChecksum] = this.#addon.fillTable(
+      expandMaglevKey(secretHex),
+      identities,
+      Uint32Array.from(members, ({ weight }) => weight),
+      Uint16Array.from(members, ({ index }) => index),
+      Uint16Array.from(members, ({ takesNewFlows }) => (takesNewFlows ? 1 : 0)),
+      filled,
+      hasFilled,
+      new Uint16Array(this.#slots, fill.firstLine * this.#lineBytes, size),
+    );
+    this.#pools.set(fill.pool, { signature, slots: filled, checksums: { fill: hex(fillChecksum), table: hex(tableChecksum) } });
+  }
+
+  /** Forgets pools that are no more. */
+  keep(pools: ReadonlySet<string>): void {
+    for (const pool of this.#pools.keys()) if (!pools.has(pool)) this.#pools.delete(pool);
+  }
+
+  /** Of the last fill of that pool; undefined when it never had a usable backend. */
+  checksums(pool: string): TableChecksums | undefined {
+    return this.#pools.get(pool)?.checksums;
+  }
+
+  /** The live slots of a table (backend indices), for shares and explain. */
+  slots(firstLine: number, size: number): Uint16Array {
+    if (firstLine * this.#lineBytes + size * 2 > this.#slots.byteLength) {
+      throw new ToriiError('internal', `a table of ${size} slots at line ${firstLine} lies outside the slots`);
+    }
+    return new Uint16Array(this.#slots, firstLine * this.#lineBytes, size);
+  }
+}
+
+function hex(checksum: bigint): string {
+  return checksum.toString(16).padStart(16, '0');
+}
