@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
 import { failWith, labArguments, labOptions } from './arguments.ts';
+import { pinnedObjects } from './bpffs.ts';
 import { claims } from './claims/all.ts';
 import { type Claim, type Outcome, outcomeOf, settle } from './claims/claim.ts';
 import { Scene } from './claims/scene.ts';
@@ -29,6 +30,7 @@ interface Story {
   readonly narrator: Narrator;
   readonly deadline: AbortSignal;
   readonly keep: boolean;
+  readonly pinnedBefore: readonly string[];
 }
 
 function outOfTime(deadline: AbortSignal): Promise<Outcome> {
@@ -62,12 +64,12 @@ async function tellAll(lab: Lab, story: Story): Promise<readonly Chapter[]> {
 }
 
 /** The last claim: after tearing down nothing of the lab is left. */
-async function endsClean({ options, narrator }: Story): Promise<Chapter> {
-  const sentence = 'everything ends clean: no namespace, no process, no file is left';
+async function endsClean({ options, narrator, pinnedBefore }: Story): Promise<Chapter> {
+  const sentence = 'everything ends clean: no namespace, process, file or pinned BPF object is left';
   narrator.chapter('the lab is taken down', sentence);
   const startMs = performance.now();
   await tearDown(options.name);
-  const left = remains(options.name);
+  const left = [...remains(options.name), ...pinnedObjects().filter((path) => !pinnedBefore.includes(path))];
   const outcome = outcomeOf(
     [{ holds: left.length === 0, otherwise: `left behind: ${left.join(', ')}` }],
     `nothing left after ${((performance.now() - startMs) / 1000).toFixed(1)} s`,
@@ -122,7 +124,7 @@ async function main(): Promise<void> {
   const deadline = AbortSignal.any([interrupt.signal, AbortSignal.timeout(deadlineMs)]);
   const narrator = new Narrator(values.json === true ? process.stderr : process.stdout);
   const startMs = performance.now();
-  const chapters = await run({ options, narrator, deadline, keep: values.keep === true });
+  const chapters = await run({ options, narrator, deadline, keep: values.keep === true, pinnedBefore: pinnedObjects() });
   const seconds = (performance.now() - startMs) / 1000;
   narrator.table(chapters);
   const ok = chapters.every(({ outcome }) => outcome.held);

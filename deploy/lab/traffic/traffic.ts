@@ -66,6 +66,11 @@ export class Traffic {
   /** No new requests; resolves with all results once those under way have ended. */
   async stop(): Promise<readonly RequestResult[]> {
     this.#child.stdin.end();
+    return await this.ended();
+  }
+
+  /** All results, once its own time (`durationMs`) or `stop` has ended it. */
+  async ended(): Promise<readonly RequestResult[]> {
     await this.#ended;
     return this.results;
   }

@@ -1,0 +1,9 @@
+// What the lab's tests run with; the environment may say otherwise, so that one engine or router can be looked at alone.
+
+import type { RouterKind } from '../../../deploy/lab/topology.ts';
+
+export const labEngine = process.env.TORII_LAB_ENGINE ?? 'af_packet';
+
+export const routersUnderTest = ((process.env.TORII_LAB_ROUTERS ?? 'bird,frr').split(',') as RouterKind[]).map(
+  (router) => [router] as const,
+);
