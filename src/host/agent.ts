@@ -1,0 +1,160 @@
+// The host agent: makes this machine a backend of Torii, follows the document, and when it stops leaves an ordinary
+// machine behind.
+//
+// What it changes is written down before it is done (undo-record.ts). A run that was killed is taken over, not undone
+// and done again, so that restarting the agent breaks no connection. A document that cannot be applied leaves the
+// earlier one in force; at start, the last good one on disk. Runs on the main thread of `torii host`.
+
+import { join } from 'node:path';
+import { type LastGood, readLastGood, writeLastGood } from '../config/last-good.ts';
+import { parseOrThrow } from '../config/parse.ts';
+import type { ConfigSource } from '../config/source.ts';
+import { messageOf } from '../errors.ts';
+import { hostIntent, prefixText } from './intent.ts';
+import { Machine } from './machine.ts';
+
+/** What the agent needs of a logger; pino's fits. */
+export interface HostLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface HostAgentParams {
+  readonly source: ConfigSource;
+  /** What survives a crash lies in its subdirectory `host`. */
+  readonly stateDirectory: string;
+  /** Directory of the native build: decap_load and bpf/decap.o. */
+  readonly nativeDirectory: string;
+  readonly log: HostLog;
+}
+
+export interface HostStatus {
+  readonly outer: readonly string[];
+  readonly devices: readonly string[];
+  readonly vips: readonly string[];
+  readonly lastError: { readonly at: string; readonly message: string } | null;
+}
+
+export interface HostAgent {
+  /** As after a change of the document: reads and applies it. On error logs it and resolves to false. */
+  reload(): Promise<boolean>;
+  status(): HostStatus;
+  /** Undoes everything. */
+  close(): Promise<void>;
+}
+
+/** Resolves once this machine is a backend, then follows the document. Rejects, with everything undone, if it can't be. */
+export async function runHostAgent(params: HostAgentParams): Promise<HostAgent> {
+  const agent = new Agent(params);
+  try {
+    await agent.start();
+  } catch (error) {
+    await agent.close();
+    throw error;
+  }
+  return agent;
+}
+
+class Agent implements HostAgent {
+  readonly #params: HostAgentParams;
+  readonly #directory: string;
+  readonly #machine: Machine;
+  #status: HostStatus = { outer: [], devices: [], vips: [], lastError: null };
+  /** Applying and closing one after the other, in the order they were asked for. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+  #unwatch = () => {};
+
+  constructor(params: HostAgentParams) {
+    const { stateDirectory, nativeDirectory, log } = params;
+    this.#params = params;
+    this.#directory = join(stateDirectory, 'host');
+    const programs = { loader: join(nativeDirectory, 'decap_load'), object: join(nativeDirectory, 'bpf/decap.o') };
+    this.#machine = new Machine(this.#directory, programs);
+    const vips = this.#machine.leftovers();
+    if (vips.length > 0) log.warn({ vips }, 'taking over from a run that did not end in order');
+  }
+
+  status(): HostStatus {
+    return this.#status;
+  }
+
+  async start(): Promise<void> {
+    // Watching comes first, or a change while this one is being applied would go unnoticed.
+    this.#unwatch = this.#params.source.watch(() => void this.reload());
+    await this.#inTurn(async () => this.#apply(await this.#readOrLastGood()));
+  }
+
+  reload(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (this.#isClosed) return false;
+      try {
+        await this.#apply(await this.#read());
+        this.#status = { ...this.#status, lastError: null };
+        return true;
+      } catch (error) {
+        this.#note(error, 'document not applied, the earlier one stays');
+        return false;
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      this.#unwatch();
+      const problems = await this.#machine.undo();
+      for (const problem of problems) this.#params.log.error({}, `could not undo: ${problem}`);
+      this.#params.log.info({}, 'this machine is no backend any more');
+    });
+  }
+
+  async #read(): Promise<LastGood> {
+    const { name: source } = this.#params.source;
+    return { source, ...(await this.#params.source.read()) };
+  }
+
+  /** At start a broken document must not cost a backend its VIPs: the one that was good before will do. */
+  async #readOrLastGood(): Promise<LastGood> {
+    try {
+      const document = await this.#read();
+      parseOrThrow(document.text, document.source);
+      return document;
+    } catch (error) {
+      const lastGood = readLastGood(this.#directory);
+      if (lastGood === undefined) throw error;
+      this.#note(error, 'starting with the last good document');
+      return lastGood;
+    }
+  }
+
+  async #apply(document: LastGood): Promise<void> {
+    const { log } = this.#params;
+    const { config, warnings } = parseOrThrow(document.text, document.source);
+    for (const warning of warnings) log.warn({ source: document.source }, warning);
+    const intent = hostIntent(config);
+    const { outer } = intent;
+    const { devices, added, removed, sysctls, advices } = await this.#machine.apply(intent);
+    writeLastGood(this.#directory, document);
+    const vips = intent.vips.map(prefixText);
+    this.#status = { ...this.#status, outer, devices, vips };
+    const settings = sysctls.map(({ name, before, set }) => `${name}: ${before} -> ${set}`);
+    log.info({ outer, devices, vips, added, removed, settings }, 'this machine is a backend');
+    for (const advice of advices) log.warn({}, `large requests may not fit with the balancers' outer header: ${advice}`);
+    if (vips.length === 0) log.warn({ outer }, 'no pool with VIPs has a backend of this address: nothing will arrive');
+  }
+
+  #note(error: unknown, consequence: string): void {
+    const message = messageOf(error);
+    this.#status = { ...this.#status, lastError: { at: new Date().toISOString(), message } };
+    this.#params.log.error({ err: error }, `${consequence}: ${message}`);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work);
+    this.#queue = turn.catch(() => {});
+    return turn;
+  }
+}

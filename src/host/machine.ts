@@ -1,0 +1,90 @@
+// This machine as a backend: brings it to what an intent says, and back to what it was.
+//
+// Order: everything that a VIP needs comes before the VIP and goes after it. When something fails on the way,
+// nothing of the earlier intent has been taken away yet.
+
+import { networkInterfaces } from 'node:os';
+import { messageOf, ToriiError } from '../errors.ts';
+import { type Family, familyOf } from '../model/address.ts';
+import { run } from './commands.ts';
+import { attachDecapsulation, type DecapPrograms, detachDecapsulation } from './decapsulation.ts';
+import { type HostIntent, overheadBytes } from './intent.ts';
+import { applySettings, undoSettings } from './kernel-settings.ts';
+import { addVips, removeVips } from './loopback.ts';
+import { applyMss, undoMss } from './mss.ts';
+import { type SysctlChange, UndoRecord } from './undo-record.ts';
+
+export interface Applied {
+  readonly devices: readonly string[];
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly sysctls: readonly SysctlChange[];
+  /** What the administrator should do, in words. */
+  readonly advices: readonly string[];
+}
+
+export class Machine {
+  readonly #programs: DecapPrograms;
+  readonly #record: UndoRecord;
+
+  /** `directory` keeps the record of changes; it is created with the first one. */
+  constructor(directory: string, programs: DecapPrograms) {
+    this.#programs = programs;
+    this.#record = new UndoRecord(directory);
+  }
+
+  /** VIPs that a run before this one put here and did not take away. */
+  leftovers(): readonly string[] {
+    return this.#record.changes.vips;
+  }
+
+  async apply(intent: HostIntent): Promise<Applied> {
+    const devices = intent.devices.length > 0 ? intent.devices : devicesOf(intent.outer);
+    const sysctls = applySettings(devices, this.#record);
+    await attachDecapsulation(this.#programs, intent, devices, this.#record);
+    const families = [...new Set<Family>(intent.vips.map(({ address }) => familyOf(address)))];
+    const room = { mtuBytes: await smallestMtu(devices), overheadBytes: overheadBytes(intent) };
+    const advices = (await applyMss(families, room, this.#record)).map(({ advice }) => advice);
+    const added = await addVips(intent.vips, this.#record);
+    const removed = await removeVips(intent.vips, this.#record);
+    await detachDecapsulation(this.#programs, devices, this.#record);
+    return { devices, added, removed, sysctls, advices };
+  }
+
+  /** Tries every step, whatever became of the ones before, and returns what went wrong. What could not be undone stays
+   * written down for the next run. */
+  async undo(): Promise<readonly string[]> {
+    const steps: readonly (() => unknown)[] = [
+      () => removeVips([], this.#record),
+      () => undoMss(this.#record),
+      () => detachDecapsulation(this.#programs, [], this.#record),
+      () => undoSettings(this.#record),
+    ];
+    const problems: string[] = [];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        problems.push(messageOf(error));
+      }
+    }
+    if (problems.length === 0) this.#record.clear();
+    return problems;
+  }
+}
+
+function devicesOf(addresses: readonly string[]): readonly string[] {
+  const carriers = Object.entries(networkInterfaces())
+    .filter(([, infos = []]) => infos.some(({ address }) => addresses.includes(address)))
+    .map(([device]) => device);
+  if (carriers.length > 0) return carriers;
+  throw new ToriiError('device_unknown', `no device of this host carries ${addresses.join(' or ')}, as node.address says`);
+}
+
+async function smallestMtu(devices: readonly string[]): Promise<number> {
+  const rows = JSON.parse(await run(['ip', '-json', 'link', 'show'])) as readonly {
+    readonly ifname: string;
+    readonly mtu: number;
+  }[];
+  return Math.min(...rows.filter(({ ifname }) => devices.includes(ifname)).map(({ mtu }) => mtu));
+}

@@ -1,0 +1,209 @@
+// The host agent in network namespaces: real encapsulated connections, a crash, and everything undone.
+
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { build, nativeBuild, remove, sh, start } from '../support/dsr-bed.ts';
+
+const agentScript = fileURLToPath(new URL('../../dist/test/support/host-agent.js', import.meta.url));
+const isRunnable = process.getuid?.() === 0 && existsSync(`${nativeBuild}test/encap.o`) && existsSync(agentScript);
+
+// Answers with the client's address and the number of bytes that arrived.
+const server = `require('http').createServer((request, response) => {
+  let bytes = 0;
+  request.on('data', (chunk) => (bytes += chunk.length));
+  request.on('end', () => response.end(request.socket.remoteAddress + ' ' + bytes));
+}).listen(80, '0.0.0.0', () => console.log(JSON.stringify({ message: 'listening' })));`;
+
+// One connection, kept; a request for every line "BYTES" on standard input would need a pipe: a signal does.
+const client = `const agent = new (require('http').Agent)({ keepAlive: true, maxSockets: 1 });
+const ask = () => {
+  const request = require('http').request({ host: '203.0.113.10', port: 80, agent, method: 'POST', timeout: 5000 }, (response) => {
+    response.on('data', (chunk) => console.log(JSON.stringify({ message: String(chunk), port: response.socket.localPort })));
+  });
+  request.on('error', (error) => console.log(JSON.stringify({ message: error.message })));
+  request.on('timeout', () => request.destroy(new Error('timeout')));
+  request.end(Buffer.alloc(1000000));
+};
+process.on('SIGUSR2', ask);
+setInterval(() => {}, 1 << 30);
+console.log(JSON.stringify({ message: 'ready' }));`;
+
+interface Line {
+  readonly message: string;
+  readonly port?: number;
+  readonly code?: string;
+  readonly added?: readonly string[];
+  readonly removed?: readonly string[];
+}
+
+/** A process and its output as awaitable lines. */
+class Talker {
+  readonly process: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(process: ChildProcess) {
+    this.process = process;
+    if (process.stdout === null) throw new Error('no output');
+    this.#lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
+    started.push(process);
+  }
+
+  /** The next line whose message matches. */
+  async says(pattern: RegExp): Promise<Line> {
+    const seen: string[] = [];
+    for (;;) {
+      const { value, done } = await this.#lines.next();
+      if (done === true) throw new Error(`ended without saying ${pattern}, but: ${seen.join('\n')}`);
+      seen.push(value);
+      const line = JSON.parse(value) as Line;
+      if (pattern.test(line.message)) return line;
+    }
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    const exit = once(this.process, 'exit');
+    this.process.kill(signal);
+    await exit;
+  }
+}
+
+const started: ChildProcess[] = [];
+let directory = '';
+const configFile = () => join(directory, 'torii.yaml');
+
+function writeDocument(addresses: readonly string[]): void {
+  const vips = addresses.map((address) => ({ address, protocol: 'tcp', ports: [80], pool: 'web' }));
+  const pools = { web: { backends: [{ address: '10.99.2.21' }] } };
+  writeFileSync(
+    configFile(),
+    JSON.stringify({ version: 1, node: { address: '10.99.2.21' }, tenants: [{ name: 'acme', vips }], pools }),
+  );
+}
+
+const startAgent = () =>
+  new Talker(start('host', [process.execPath, agentScript, configFile(), join(directory, 'state'), nativeBuild]));
+
+/** All that the agent may change, as text. */
+const machineState = () =>
+  sh(
+    'host',
+    `ip -o addr show | sed 's/valid_lft.*//'; ip route show table all; tc qdisc show dev eth0; tc filter show dev eth0 ingress
+     cat /proc/sys/net/ipv4/conf/*/arp_ignore /proc/sys/net/ipv4/conf/*/arp_announce /proc/sys/net/ipv4/conf/*/rp_filter`,
+  );
+
+describe.skipIf(!isRunnable)('a host agent', () => {
+  let before = '';
+
+  beforeAll(() => {
+    build();
+    sh('host', 'sysctl -qw net.ipv4.conf.all.rp_filter=1');
+  });
+  afterAll(() => remove());
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'torii-host-'));
+    before = machineState();
+    writeDocument(['203.0.113.10']);
+  });
+
+  afterEach(() => {
+    for (const process of started.splice(0)) process.kill('SIGKILL');
+    rmSync(directory, { recursive: true });
+  });
+
+  it('serves clients by their own address, large requests on 1500-byte links too, and survives its own crash', async () => {
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    await new Talker(start('host', [process.execPath, '-e', server])).says(/listening/);
+    const visitor = new Talker(start('client', [process.execPath, '-e', client]));
+    await visitor.says(/ready/);
+    visitor.process.kill('SIGUSR2');
+    const first = await visitor.says(/./);
+    expect(first.message).toBe('10.99.1.2 1000000');
+
+    await agent.stop('SIGKILL');
+    const next = startAgent();
+    await next.says(/taking over/);
+    await next.says(/is a backend/);
+    visitor.process.kill('SIGUSR2');
+    expect(await visitor.says(/./)).toEqual(first);
+    await next.stop('SIGTERM');
+    expect(machineState()).toBe(before);
+  });
+
+  it('leaves no trace when it stops', async () => {
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    expect(machineState()).not.toBe(before);
+    await agent.stop('SIGTERM');
+    expect(machineState()).toBe(before);
+    expect(existsSync(join(directory, 'state/host/undo.json'))).toBe(false);
+  });
+
+  it('owns its VIPs without a word on the segment', async () => {
+    writeDocument(['203.0.113.99']);
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    const probe = `require('dgram').createSocket('udp4').send('x', 9, '203.0.113.99', () => process.exit())`;
+    sh(
+      'balancer',
+      `${process.execPath} -e "${probe}"; for i in $(seq 100); do ip neigh show 203.0.113.99 | grep -q FAILED && exit; sleep 0.02; done; exit 1`,
+    );
+    await agent.stop('SIGTERM');
+  });
+
+  it('follows the document, keeps it when the next is broken, and never takes a VIP that it did not bring', async () => {
+    sh('host', 'ip addr add 203.0.113.12/32 dev lo');
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    writeDocument(['203.0.113.11', '203.0.113.12']);
+    const change = await agent.says(/is a backend/);
+    expect(change).toMatchObject({ added: ['203.0.113.11/32'], removed: ['203.0.113.10/32'] });
+    writeFileSync(configFile(), 'version: 1\nnonsense: true\n');
+    expect((await agent.says(/not applied/)).message).toContain('nonsense');
+    const vips = () => [...sh('host', 'ip -o addr show dev lo').matchAll(/203\.0\.113\.\d+/g)].map(([vip]) => vip);
+    expect(vips()).toEqual(['203.0.113.12', '203.0.113.11']);
+    await agent.stop('SIGTERM');
+    expect(vips()).toEqual(['203.0.113.12']);
+    sh('host', 'ip addr del 203.0.113.12/32 dev lo');
+  });
+
+  it('starts with the last good document when the present one is broken', async () => {
+    const first = startAgent();
+    await first.says(/is a backend/);
+    await first.stop('SIGKILL');
+    writeFileSync(configFile(), 'version: 1\nnonsense: true\n');
+    const next = startAgent();
+    await next.says(/last good document/);
+    await next.says(/is a backend/);
+    await next.stop('SIGTERM');
+    expect(machineState()).toBe(before);
+  });
+
+  it.each([
+    ['an address that is not of this host', { address: '10.99.2.99' }, 'device_unknown', '10.99.2.99'],
+    ['a device that does not exist', { address: '10.99.2.21', devices: [{ name: 'eth7' }] }, 'device_unknown', 'eth7'],
+  ])('refuses %s and changes nothing', async (_, node, code, word) => {
+    writeFileSync(configFile(), JSON.stringify({ version: 1, node }));
+    const agent = startAgent();
+    const line = await agent.says(/no device/);
+    expect(line).toMatchObject({ code });
+    expect(line.message).toContain(word);
+    expect(machineState()).toBe(before);
+  });
+
+  it('says which capabilities it lacks and changes nothing', async () => {
+    const unprivileged = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all', '--'];
+    const agent = new Talker(
+      start('host', [...unprivileged, process.execPath, agentScript, configFile(), join(directory, 'state'), nativeBuild]),
+    );
+    expect(await agent.says(/CAP_NET_ADMIN/)).toMatchObject({ code: 'no_privilege' });
+    expect(machineState()).toBe(before);
+  });
+});
