@@ -42,13 +42,13 @@ static always_inline u32 next_state(const struct packet *p, u32 state)
     return p->tcp_flags & TCP_FIN ? FLOW_FIN : state == FLOW_PROBATION ? FLOW_ESTABLISHED : state;
 }
 
-/* Slot hash of a packet: the fingerprint's, or that of the part of the tuple that the VIP hashes by. */
+/* Slot hash of a packet: the fingerprint's, or that of a tuple that has only the field the VIP hashes by, so that a client
+ * (or a port) keeps its backend over all VIPs and protocols of one pool. */
 static always_inline u32 packet_slot_hash(const struct core *core, const struct vip *vip, const struct packet *p)
 {
     if (likely(vip->hash_mode == HASH_5TUPLE))
         return hash_slot(core->mix, p->hash.fp);
-    struct tuple part = {.protocol = p->tuple.protocol};
-    __builtin_memcpy(part.dst, p->tuple.dst, sizeof part.dst);
+    struct tuple part = {.protocol = 0};
     if (vip->hash_mode == HASH_SOURCE)
         __builtin_memcpy(part.src, p->tuple.src, sizeof part.src);
     else

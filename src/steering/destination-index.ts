@@ -106,7 +106,7 @@ function addressEntry(group: readonly IndexedVip[]): AddressEntry {
 }
 
 function place(entries: readonly AddressEntry[], count: number, probes: number): (AddressEntry | undefined)[] | undefined {
-  const table = new Array<AddressEntry | undefined>(count).fill(undefined);
+  const table = Array.from({ length: count }, (): AddressEntry | undefined => undefined);
   for (const entry of entries) {
     const hash = hashDestination(entry.bytes, addressKey(entry.length));
     let probe = 0;

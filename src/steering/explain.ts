@@ -1,0 +1,210 @@
+// Where a flow would go now, and why: the packet path's decision told step by step. Pure; touches no state.
+//
+// Follows the order of native/core/steer.h for a packet of the middle of the flow (no SYN), so that admission is named but not
+// judged. What is live (the flow's entry, the slots) comes in as functions.
+
+import { addressBytes } from '../model/address.ts';
+import type { Desired, DesiredBackend, DesiredPool, DesiredVip } from '../model/desired.ts';
+import { type Flow, flowText } from '../model/flow.ts';
+import type { ExplainStep, ExplainView } from '../model/views.ts';
+import { profileOf } from './allocate-all.ts';
+import { protocolNumber } from './destination-index.ts';
+import { expandFlowKey, type FlowHash, type FlowKey, flowHash, slotHash, type Tuple } from './flow-hash.ts';
+
+export interface FlowEntry {
+  readonly worker: number;
+  readonly state: 'probation' | 'established' | 'fin';
+  readonly idleMs: number;
+  readonly backendIndex: number;
+  readonly backendGeneration: number;
+}
+
+export interface ExplainSources {
+  readonly desired: Desired;
+  /** The flow's entry in any worker's table. */
+  entry(hash: FlowHash): FlowEntry | undefined;
+  /** The backend of that index, if it still is the one of that generation. */
+  backend(index: number, generation: number): { readonly pool: string; readonly address: string } | undefined;
+  /** Backend index in a slot of a pool's table in force; 0: the pool is empty. */
+  slot(pool: string, slot: number): number;
+  /** Address of a backend index that a slot holds. */
+  backendAddress(index: number): string | undefined;
+}
+
+export function explain(flow: Flow, sources: ExplainSources): ExplainView {
+  const steps: ExplainStep[] = [];
+  const say = (step: string, result: string): void => {
+    steps.push({ step, result });
+  };
+  const text = flowText(flow);
+  const end = (outcome: Partial<ExplainView> & Pick<ExplainView, 'verdict'>): ExplainView => ({
+    flow: text,
+    reason: null,
+    vip: null,
+    tenant: null,
+    backend: null,
+    ...outcome,
+    steps,
+  });
+  const { desired } = sources;
+  const here = desired.vips.filter(({ prefix }) => prefix.address === flow.destination.address);
+  if (here.length === 0) {
+    say('destination', `${flow.destination.address} is no VIP address: the kernel's`);
+    return end({ verdict: 'pass' });
+  }
+  const vip = findVip(here, flow);
+  if (!vip) {
+    say(
+      'destination',
+      `${flow.destination.address} has no VIP for ${flow.protocol} port ${flow.destination.port}: ${here.map(({ name }) => name).join(', ')}`,
+    );
+    return end({ verdict: 'drop', reason: 'no_vip_port' });
+  }
+  say(
+    'VIP',
+    `${vip.name} of tenant ${vip.tenant}${vip.announce.kind === 'announce' ? '' : `; not announced: ${vip.announce.reason}`}`,
+  );
+  const known = { vip: vip.name, tenant: vip.tenant };
+  if (flow.source.address === desired.node.address || flow.source.address === desired.node.address6) {
+    say('source', `${flow.source.address} is this node`);
+    return end({ ...known, verdict: 'drop', reason: 'loop' });
+  }
+  const key = expandFlowKey(desired.clusterSecret);
+  const hash = flowHash(key, tupleOf(flow));
+  const kept = keptBackend({ vip, hash, sources, say });
+  sayAdmission(desired, vip, say);
+  const backend = kept ?? tableBackend({ vip, flow, key, hash, sources, say });
+  if (!backend) return end({ ...known, verdict: 'drop', reason: 'no_backend' });
+  const target = desired.pools
+    .flatMap(({ backends }) => backends)
+    .find((b) => b.address === backend.address && b.pool === backend.pool);
+  if (target?.nextHop.kind === 'unresolved') {
+    say('next hop', target.nextHop.reason);
+    return end({ ...known, backend: null, verdict: 'drop', reason: 'no_next_hop' });
+  }
+  if (target?.nextHop.kind === 'resolved')
+    say(
+      'encapsulate',
+      `${vip.encap} to ${backend.address} by ${target.nextHop.device}, next hop ${target.nextHop.mac}, MTU ${target.nextHop.mtuBytes}`,
+    );
+  return end({ ...known, verdict: 'forward', backend: backend.address });
+}
+
+type Say = (step: string, result: string) => void;
+
+interface Target {
+  readonly pool: string;
+  readonly address: string;
+}
+
+function tupleOf({ protocol, source, destination }: Flow): Tuple {
+  return {
+    source: addressBytes(source.address),
+    destination: addressBytes(destination.address),
+    sourcePort: source.port,
+    destinationPort: destination.port,
+    protocol: protocolNumber[protocol],
+  };
+}
+
+/** The narrowest match: the port itself, then a range that has it, then any port. */
+function findVip(vips: readonly DesiredVip[], { protocol, destination }: Flow): DesiredVip | undefined {
+  const width = ({ ports }: DesiredVip): number => ports.last - ports.first;
+  return vips
+    .filter((vip) => vip.protocol === protocol && vip.ports.first <= destination.port && destination.port <= vip.ports.last)
+    .sort((a, b) => width(a) - width(b))[0];
+}
+
+function keptBackend(params: {
+  readonly vip: DesiredVip;
+  readonly hash: FlowHash;
+  readonly sources: ExplainSources;
+  readonly say: Say;
+}): Target | undefined {
+  const { vip, hash, sources, say } = params;
+  const entry = sources.entry(hash);
+  if (!entry) {
+    say('flow table', 'unknown flow');
+    return undefined;
+  }
+  const { probationMs, establishedMs, finMs } = profileOf(vip);
+  const timeoutMs = { probation: probationMs, established: establishedMs, fin: finMs }[entry.state];
+  const where = `${entry.state}, idle for ${(entry.idleMs / 1000).toFixed(1)} s of ${timeoutMs / 1000} s, worker ${entry.worker}`;
+  if (entry.idleMs >= timeoutMs) {
+    say('flow table', `expired entry (${where})`);
+    return undefined;
+  }
+  const owner = sources.backend(entry.backendIndex, entry.backendGeneration);
+  const backend = owner && findBackend(sources.desired.pools, owner);
+  const isMember = backend && (backend.pool === vip.pool || backend.pool === vip.activePool);
+  if (!backend?.keepsFlows || !isMember) {
+    const why = !owner
+      ? 'which is gone'
+      : !isMember
+        ? `${owner.address}, no longer in the VIP's pool`
+        : `${owner.address}: ${backend?.reason ?? ''}`;
+    say('flow table', `known flow (${where}) of a backend that takes no traffic: ${why}; chosen anew`);
+    return undefined;
+  }
+  say('flow table', `known flow (${where}): stays with ${backend.address}`);
+  return backend;
+}
+
+function findBackend(pools: readonly DesiredPool[], { pool, address }: Target): DesiredBackend | undefined {
+  return pools.find(({ name }) => name === pool)?.backends.find((backend) => backend.address === address);
+}
+
+function sayAdmission(desired: Desired, vip: DesiredVip, say: Say): void {
+  const plan = desired.tenants.find(({ name }) => name === vip.tenant)?.plan ?? null;
+  const spends = vip.protocol === 'tcp' ? 'a SYN' : plan?.udp ? 'the first packet of an unknown flow' : 'nothing';
+  say(
+    'admission',
+    plan === null
+      ? 'no plan: unlimited'
+      : `plan ${plan.name}: ${plan.cps} new flows a second, burst ${plan.burst}; ${spends} spends a token`,
+  );
+}
+
+function tableBackend(params: {
+  readonly vip: DesiredVip;
+  readonly flow: Flow;
+  readonly key: FlowKey;
+  readonly hash: FlowHash;
+  readonly sources: ExplainSources;
+  readonly say: Say;
+}): Target | undefined {
+  const { vip, sources, say } = params;
+  const pool = sources.desired.pools.find(({ name }) => name === vip.activePool);
+  if (!pool?.backends.some(({ takesNewFlows }) => takesNewFlows)) {
+    say('table', `pool ${vip.activePool} has no backend that takes new flows`);
+    return undefined;
+  }
+  const slot = slotHash(params.key, slotFingerprint(params)) % pool.tableSize;
+  const address = sources.backendAddress(sources.slot(pool.name, slot));
+  if (address === undefined) {
+    say('table', `pool ${pool.name} is empty`);
+    return undefined;
+  }
+  say('table', `pool ${pool.name}: slot ${slot} of ${pool.tableSize} (hash ${vip.hash}) → ${address}`);
+  return { pool: pool.name, address };
+}
+
+/** Fingerprint of a tuple that has only the field the VIP hashes by. */
+function slotFingerprint({
+  vip,
+  flow,
+  key,
+  hash,
+}: {
+  readonly vip: DesiredVip;
+  readonly flow: Flow;
+  readonly key: FlowKey;
+  readonly hash: FlowHash;
+}): bigint {
+  if (vip.hash === '5tuple') return hash.fp;
+  const whole = tupleOf(flow);
+  const nothing = { source: new Uint8Array(16), destination: new Uint8Array(16), sourcePort: 0, destinationPort: 0, protocol: 0 };
+  const part =
+    vip.hash === 'source' ? { ...nothing, source: whole.source } : { ...nothing, destinationPort: whole.destinationPort };
+  return flowHash(key, part).fp;
+}
