@@ -89,11 +89,11 @@ function writeDocument(addresses: readonly string[]): void {
 const startAgent = () =>
   new Talker(start('host', [process.execPath, agentScript, configFile(), join(directory, 'state'), nativeBuild]));
 
-/** All that the agent may change, as text. */
+/** All that the agent may change, as text. Not eth0's own IPv6 address, which comes to life when it likes. */
 const machineState = () =>
   sh(
     'host',
-    `ip -o addr show | sed 's/valid_lft.*//'; ip route show table all; tc qdisc show dev eth0; tc filter show dev eth0 ingress
+    `ip -4 -o addr show | sed 's/valid_lft.*//'; ip -6 -o addr show dev lo; ip -4 route show table all; tc qdisc show dev eth0; tc filter show dev eth0 ingress
      cat /proc/sys/net/ipv4/conf/*/arp_ignore /proc/sys/net/ipv4/conf/*/arp_announce /proc/sys/net/ipv4/conf/*/rp_filter`,
   );
 
