@@ -58,7 +58,7 @@ async function tellAll(lab: Lab, story: Story): Promise<readonly Chapter[]> {
     for (const claim of claims) chapters.push(await tell(claim, scene, story));
   } finally {
     live.stop();
-    await Promise.race([scene.stop(), delay(5_000)]);
+    await Promise.race([scene.stop(), delay(5_000, undefined, { ref: false })]);
   }
   return chapters;
 }

@@ -4,29 +4,33 @@ import type { Scene } from './claims/scene.ts';
 import type { Narrator } from './narrator.ts';
 import { startedBetween, summarize } from './traffic/summary.ts';
 
+type Counts = Readonly<Record<string, number>>;
+
 const everyMs = 1_000;
 
 /** Draws the live line once a second until told to stop. */
 export function watch(scene: Scene, narrator: Narrator): { stop(): void } {
-  let flows: Readonly<Record<string, number>> = {};
+  let last = { flows: {} as Counts, refused: 0 };
   const draw = async () => {
     const now = Date.now();
     const { requests, failed, p50Ms, p99Ms, byBackend } = summarize(
       startedBetween(scene.results(), now - everyMs - 200, now - 200),
     );
-    // A balancer that is being killed may not answer this time.
-    const newFlows = await scene.newFlows().catch(() => flows);
-    const gained = Object.fromEntries(Object.entries(newFlows).map(([id, count]) => [id, count - (flows[id] ?? count)]));
-    flows = newFlows;
+    const { acme } = scene.lab.topology.vips;
+    const [flows, { limited: refused }] = await Promise.all([scene.newFlows(), scene.tenant(acme.tenant)]);
+    const gained = Object.fromEntries(Object.entries(flows).map(([id, count]) => [id, count - (last.flows[id] ?? count)]));
+    const flood = refused > last.refused ? `  ${acme.tenant} SYNs refused/s ${refused - last.refused}` : '';
+    last = { flows, refused };
     narrator.live(
-      `${requests} req/s  failed ${failed}  p50 ${p50Ms} ms  p99 ${p99Ms} ms  new flows/s ${list(gained)}  answers/s ${list(byBackend)}`,
+      `${requests} req/s  failed ${failed}  p50 ${p50Ms} ms  p99 ${p99Ms} ms  new flows/s ${list(gained)}  answers/s ${list(byBackend)}${flood}`,
     );
   };
-  const timer = setInterval(() => void draw(), everyMs);
+  // A balancer that is just being killed may not answer; the next second shows the rest again.
+  const timer = setInterval(() => void draw().catch(() => {}), everyMs);
   return { stop: () => clearInterval(timer) };
 }
 
-function list(counts: Readonly<Record<string, number>>): string {
+function list(counts: Counts): string {
   return Object.keys(counts)
     .toSorted()
     .map((id) => `${id} ${counts[id] ?? 0}`)

@@ -54,11 +54,11 @@ export class Narrator {
   table(chapters: readonly Chapter[]): void {
     const width = Math.max(...chapters.map(({ id }) => id.length));
     this.say('');
-    for (const { id, outcome } of chapters) this.say(`  ${this.#mark(outcome.held)}  ${id.padEnd(width)}  ${outcome.detail}`);
+    for (const { id, outcome } of chapters) this.say(`  ${this.#mark(outcome.held)} ${id.padEnd(width)}  ${outcome.detail}`);
   }
 
   #mark(held: boolean): string {
-    const word = held ? 'held' : 'BROKEN';
+    const word = held ? 'held  ' : 'BROKEN';
     return this.#stream.isTTY === true ? `\u001b[${held ? 32 : 31}m${word}\u001b[0m` : word;
   }
 

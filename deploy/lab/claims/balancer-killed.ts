@@ -44,7 +44,7 @@ export const balancerKilled: Claim = {
         },
         {
           holds: judged.slowestLaterMs < synRepeatedMs,
-          otherwise: `a later request took ${Math.round(judged.slowestLaterMs)} ms: new ones must succeed at once`,
+          otherwise: `a later request took ${judged.slowestLaterMs} ms: new ones must succeed at once`,
         },
         {
           holds: kept.before > 0 && kept.broken === 0,

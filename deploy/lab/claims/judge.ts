@@ -27,7 +27,7 @@ export function judgeKill(results: readonly RequestResult[], killMs: number, win
     inFlight: inFlight.length,
     failedInFlight: inFlight.filter(({ ok }) => !ok).length,
     failedLater: later.filter(({ ok }) => !ok).length,
-    slowestLaterMs: Math.max(0, ...later.map(({ durationMs }) => durationMs)),
+    slowestLaterMs: Math.ceil(Math.max(0, ...later.map(({ durationMs }) => durationMs))),
     later: later.length,
   };
 }
