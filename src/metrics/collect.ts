@@ -1,17 +1,9 @@
 // Turns the sources into values of the defined metrics. Pure: what it finds goes to `put`.
 
+import type { VipCounters, WorkerCounters } from '../dataplane/counters.ts';
 import type { PeerStatus } from '../model/peer.ts';
 import type { MetricId } from './definitions.ts';
-import type {
-  CheckRow,
-  CounterReader,
-  Directory,
-  MetricsState,
-  Sources,
-  VerdictName,
-  VipCounters,
-  WorkerCounters,
-} from './sources.ts';
+import type { CheckRow, CounterReader, MetricsDirectory, MetricsState, Sources } from './sources.ts';
 
 /** Takes one value; label values in the order of the definition. Called once per series and rendering. */
 export type Put = (id: MetricId, value: number, ...labels: readonly string[]) => void;
@@ -88,7 +80,7 @@ function collectChecks(key: string, { passed, failed, inconclusive, latencyMs }:
   if (latencyMs !== null) put('checkLatency', latencyMs / 1000, ...labels);
 }
 
-function collectDirectory({ revision, generation, vips, backends, tenants, pools }: Directory, put: Put): void {
+function collectDirectory({ revision, generation, vips, backends, tenants, pools }: MetricsDirectory, put: Put): void {
   put('revision', revision);
   put('generation', generation);
   for (const { vip, tenant, announced } of vips) put('vipAnnounced', Number(announced), vip, tenant);
@@ -101,11 +93,12 @@ function collectDirectory({ revision, generation, vips, backends, tenants, pools
     if (cps !== null) put('tenantPlanCps', cps, tenant);
     if (burst !== null) put('tenantPlanBurst', burst, tenant);
   }
-  for (const { pool, tableSize, usable, fillChecksum, tableChecksum } of pools) {
+  for (const { pool, tableSize, usable, checksums } of pools) {
     put('poolUsable', Number(usable), pool);
     put('poolSlots', tableSize, pool);
-    put('poolFillChecksum', checksumValue(fillChecksum), pool);
-    put('poolTableChecksum', checksumValue(tableChecksum), pool);
+    if (checksums === null) continue;
+    put('poolFillChecksum', checksumValue(checksums.fill), pool);
+    put('poolTableChecksum', checksumValue(checksums.table), pool);
   }
 }
 
@@ -146,9 +139,12 @@ function collectWorker(counters: WorkerCounters, labels: readonly string[], put:
   put('resteered', counters.resteered, ...labels);
 }
 
-function collectTraffic(counters: CounterReader, { vips, backends, tenants }: Directory, put: Put): void {
-  for (const { index, vip, tenant } of vips) collectVip(counters.vip(index), counters.verdicts, [vip, tenant], put);
+function collectTraffic(counters: CounterReader, { vips, backends, tenants }: MetricsDirectory, put: Put): void {
+  for (const { index, vip, tenant } of vips) {
+    if (index !== 0) collectVip(counters.vip(index), counters.verdicts, [vip, tenant], put);
+  }
   for (const { index, pool, address } of backends) {
+    if (index === 0) continue;
     const { packets, bytesIn, bytesOut, newFlows, resteered } = counters.backend(index);
     put('backendPackets', packets, pool, address);
     put('backendReceivedBytes', bytesIn, pool, address);
@@ -157,13 +153,14 @@ function collectTraffic(counters: CounterReader, { vips, backends, tenants }: Di
     put('backendResteered', resteered, pool, address);
   }
   for (const { index, tenant } of tenants) {
+    if (index === 0) continue;
     const { admitted, limited } = counters.tenant(index);
     put('tenantAdmitted', admitted, tenant);
     put('tenantLimited', limited, tenant);
   }
 }
 
-function collectVip(counters: VipCounters, verdicts: readonly VerdictName[], labels: readonly string[], put: Put): void {
+function collectVip(counters: VipCounters, verdicts: CounterReader['verdicts'], labels: readonly string[], put: Put): void {
   let received = 0;
   let sent = 0;
   for (const [i, { kind, reason }] of verdicts.entries()) {

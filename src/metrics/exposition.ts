@@ -4,7 +4,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { collectAll } from './collect.ts';
 import { definitions, type MetricDefinition, type MetricId } from './definitions.ts';
-import type { CounterReader, Directory, MetricsState } from './sources.ts';
+import type { CounterReader, MetricsDirectory, MetricsState } from './sources.ts';
 
 interface ExpositionParams {
   readonly version: string;
@@ -23,7 +23,7 @@ export class Exposition {
   readonly #params: ExpositionParams;
   readonly #registry = new Registry();
   readonly #series: ReadonlyMap<MetricId, Series>;
-  #directory: Directory | null = null;
+  #directory: MetricsDirectory | null = null;
   #state: MetricsState | null = null;
   /** Counts what was set, so that a fingerprint tells a new directory or state from the old one. */
   #version = 0;
@@ -36,7 +36,7 @@ export class Exposition {
     this.#series = new Map(entries);
   }
 
-  setDirectory(directory: Directory): void {
+  setDirectory(directory: MetricsDirectory): void {
     this.#directory = directory;
     this.#version += 1;
   }

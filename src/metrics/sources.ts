@@ -1,70 +1,16 @@
 // What the exposition is rendered from, all of it plain data: live counters of the packet path, names by index, and
 // the state that other threads post. Pure types.
 
+import type { Counters } from '../dataplane/counters.ts';
+import type { TableChecksums } from '../dataplane/tables.ts';
 import type { Health } from '../model/backend.ts';
 import type { PeerStatus } from '../model/peer.ts';
 
-export interface VerdictName {
-  readonly kind: 'forward' | 'pass' | 'answer' | 'drop';
-  /** "none" where the verdict has no reasons. */
-  readonly reason: string;
-}
-
-/** One worker's totals since it started; `flows` is a gauge. */
-export interface WorkerCounters {
-  readonly generation: number;
-  readonly rxPackets: number;
-  readonly rxBytes: number;
-  readonly txPackets: number;
-  readonly txBytes: number;
-  readonly bursts: number;
-  readonly busyNs: number;
-  readonly untracked: number;
-  readonly evicted: number;
-  readonly resteered: number;
-  readonly newFlows: number;
-  readonly flows: number;
-  readonly rxLost: number;
-  readonly txErrors: number;
-  /** By verdict number. */
-  readonly verdicts: readonly number[];
-}
-
-export interface VipCounters {
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly newFlows: number;
-  readonly untracked: number;
-  readonly evicted: number;
-  readonly resteered: number;
-  readonly verdicts: readonly number[];
-}
-
-export interface BackendCounters {
-  readonly packets: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly newFlows: number;
-  readonly resteered: number;
-}
-
-export interface TenantCounters {
-  readonly admitted: number;
-  readonly limited: number;
-}
-
 /** Counters read in place; vip, backend and tenant are summed over all workers. */
-export interface CounterReader {
-  /** By verdict number. */
-  readonly verdicts: readonly VerdictName[];
-  workers(): readonly WorkerCounters[];
-  vip(index: number): VipCounters;
-  backend(index: number): BackendCounters;
-  tenant(index: number): TenantCounters;
-}
+export type CounterReader = Pick<Counters, 'verdicts' | 'workers' | 'vip' | 'backend' | 'tenant'>;
 
-/** Who owns which index in a generation. Sent as JSON bytes by the config worker with every generation. */
-export interface Directory {
+/** Who owns which index in a generation, and its gauges. Index 0: no counters. Sent as JSON bytes by the config worker. */
+export interface MetricsDirectory {
   readonly revision: number;
   readonly generation: number;
   readonly vips: readonly {
@@ -91,9 +37,8 @@ export interface Directory {
     readonly pool: string;
     readonly tableSize: number;
     readonly usable: boolean;
-    /** 16 hex digits. */
-    readonly fillChecksum: string;
-    readonly tableChecksum: string;
+    /** Null before its table was first filled. */
+    readonly checksums: TableChecksums | null;
   }[];
 }
 
@@ -134,6 +79,6 @@ export interface Sources {
   readonly layoutVersion: number;
   /** Null on a node without a packet path. */
   readonly counters: CounterReader | null;
-  readonly directory: Directory | null;
+  readonly directory: MetricsDirectory | null;
   readonly state: MetricsState | null;
 }

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
+import type { TableChecksums } from '../../../src/dataplane/tables.ts';
 import { makeDirectory } from '../../../src/metrics/directory.ts';
 import type { Desired } from '../../../src/model/desired.ts';
 import { defaultTimeouts } from '../../../src/model/vip.ts';
+import type { Directory } from '../../../src/steering/snapshot.ts';
 import { directory } from './fixtures.ts';
 
 const nextHop = { kind: 'unresolved', reason: 'no neighbour' } as const;
@@ -16,7 +18,7 @@ const desired: Desired = {
     { name: 'acme', plan: { name: 'standard', cps: 1000, burst: 2000, udp: false } },
     { name: 'free', plan: null },
   ],
-  vips: ['203.0.113.10:80/tcp', '203.0.113.11:80/tcp'].map((name) => ({
+  vips: ['203.0.113.10:80/tcp'].map((name) => ({
     name,
     prefix: { address: '203.0.113.10', length: 32 },
     protocol: 'tcp',
@@ -45,20 +47,31 @@ const desired: Desired = {
   ],
 };
 
-it('names every index of a generation and leaves out what has none', () => {
-  const made = makeDirectory({
+const checksums = (): TableChecksums => ({ fill: 'ffffffffffffffff', table: '0000000000001abc' });
+const compiled: Directory = {
+  vips: [{ index: 1, name: '203.0.113.10:80/tcp', tenant: 'acme', pool: 'acme-web' }],
+  backends: [
+    { index: 1, pool: 'acme-web', address: '10.0.2.21' },
+    { index: 2, pool: 'acme-web', address: '10.0.2.22' },
+  ],
+  tenants: [
+    { index: 1, name: 'acme', cps: 1000 },
+    { index: 2, name: 'free', cps: null },
+  ],
+  pools: [],
+};
+
+it('puts what is desired under the indices of the generation', () => {
+  expect(makeDirectory({ desired, generation: 9, compiled, checksums })).toEqual(directory);
+});
+
+it('has no indices and no checksums on a node without a packet path', () => {
+  const { vips, backends, tenants, pools } = makeDirectory({
     desired,
     generation: 9,
-    vipIndex: new Map([['203.0.113.10:80/tcp', 1]]),
-    backendIndex: new Map([
-      ['acme-web/10.0.2.21', 1],
-      ['acme-web/10.0.2.22', 2],
-    ]),
-    tenantIndex: new Map([
-      ['acme', 1],
-      ['free', 2],
-    ]),
-    checksums: new Map([['acme-web', { fillChecksum: 'ffffffffffffffff', tableChecksum: '0000000000001abc' }]]),
+    compiled: null,
+    checksums: () => undefined,
   });
-  expect(made).toEqual(directory);
+  expect([...vips, ...backends, ...tenants].map(({ index }) => index)).toEqual([0, 0, 0, 0, 0]);
+  expect(pools).toEqual([{ pool: 'acme-web', tableSize: 65537, usable: true, checksums: null }]);
 });

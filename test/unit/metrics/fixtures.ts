@@ -1,6 +1,7 @@
 // Small sources with one of everything, and a CounterReader over plain numbers.
 
-import type { CounterReader, Directory, MetricsState, WorkerCounters } from '../../../src/metrics/sources.ts';
+import type { WorkerCounters } from '../../../src/dataplane/counters.ts';
+import type { CounterReader, MetricsDirectory, MetricsState } from '../../../src/metrics/sources.ts';
 import { views } from '../api/memory-node.ts';
 
 export const worker: WorkerCounters = {
@@ -11,6 +12,7 @@ export const worker: WorkerCounters = {
   txBytes: 1400,
   bursts: 3,
   busyNs: 2_500_000_000,
+  heartbeat: 1,
   untracked: 1,
   evicted: 2,
   resteered: 3,
@@ -23,13 +25,13 @@ export const worker: WorkerCounters = {
 
 export class FixedCounters implements CounterReader {
   readonly verdicts = [
-    { kind: 'forward', reason: 'none' },
-    { kind: 'pass', reason: 'none' },
-    { kind: 'answer', reason: 'echo' },
-    { kind: 'drop', reason: 'cps_limited' },
-    { kind: 'drop', reason: 'malformed' },
+    { number: 0, kind: 'forward', reason: 'none' },
+    { number: 1, kind: 'pass', reason: 'none' },
+    { number: 2, kind: 'answer', reason: 'echo' },
+    { number: 3, kind: 'drop', reason: 'cps_limited' },
+    { number: 4, kind: 'drop', reason: 'malformed' },
   ] as const;
-  list: readonly WorkerCounters[] = [worker];
+  list: WorkerCounters[] = [worker];
 
   workers() {
     return this.list;
@@ -56,7 +58,7 @@ export class FixedCounters implements CounterReader {
   }
 }
 
-export const directory: Directory = {
+export const directory: MetricsDirectory = {
   revision: 7,
   generation: 9,
   vips: [{ index: 1, vip: '203.0.113.10:80/tcp', tenant: 'acme', announced: true }],
@@ -69,7 +71,7 @@ export const directory: Directory = {
     { index: 2, tenant: 'free', cps: null, burst: null },
   ],
   pools: [
-    { pool: 'acme-web', tableSize: 65537, usable: true, fillChecksum: 'ffffffffffffffff', tableChecksum: '0000000000001abc' },
+    { pool: 'acme-web', tableSize: 65537, usable: true, checksums: { fill: 'ffffffffffffffff', table: '0000000000001abc' } },
   ],
 };
 
