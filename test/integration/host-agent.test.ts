@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { build, nativeBuild, remove, sh, start } from '../support/dsr-bed.ts';
 
 const agentScript = fileURLToPath(new URL('../../dist/test/support/host-agent.js', import.meta.url));
-const isRunnable = process.getuid?.() === 0 && existsSync(`${nativeBuild}test/encap.o`) && existsSync(agentScript);
+const isRunnable = process.getuid?.() === 0 && existsSync(`${nativeBuild}bpf/decap.o`) && existsSync(agentScript);
 
 // Answers with the client's address and the number of bytes that arrived.
 const server = `require('http').createServer((request, response) => {

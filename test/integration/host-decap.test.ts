@@ -5,9 +5,10 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { addressBytes } from '../../src/model/address.ts';
+import { buildNative } from '../support/native-build.ts';
 
 const build = fileURLToPath(new URL('../../native/build/', import.meta.url));
-const isRunnable = process.getuid?.() === 0 && existsSync(`${build}test/skb_run`);
+const isRunnable = process.getuid?.() === 0 && existsSync(`${build}bpf/decap.o`);
 
 const balancer = { 4: '10.0.1.11', 6: '2001:db8:1::11' } as const;
 const host = { 4: '10.0.2.21', 6: '2001:db8:2::21' } as const;
@@ -52,10 +53,12 @@ function ipv6({ from, to, protocol, payload, ecn = 0 }: Header): number[] {
 }
 
 const ip = (family: Family, header: Header) => (family === 4 ? ipv4(header) : ipv6(header));
-// The destination is the loopback device's address: BPF_PROG_RUN then takes the frame as sent to this host.
+// Sent to the loopback device's address, BPF_PROG_RUN takes a frame as one for this host.
+const loopbackMac = [0, 0, 0, 0, 0, 0];
+const senderMac = [2, 0, 0, 0, 0, 9];
 const frame = (family: Family, packet: readonly number[]) => [
-  ...[0, 0, 0, 0, 0, 0],
-  ...[2, 0, 0, 0, 0, 9],
+  ...loopbackMac,
+  ...senderMac,
   ...(family === 4 ? [8, 0] : [0x86, 0xdd]),
   ...packet,
 ];
@@ -159,6 +162,7 @@ function runAll(object: string): { readonly returned: number; readonly frame: st
     element('192.0.2.0', 96 + 24, vipRole),
     ...fixtures.map(({ frame }) => `run ${hex(Uint8Array.from(frame))}`),
   ];
+  buildNative('build/test/skb_run');
   const run = spawnSync(`${build}test/skb_run`, [object, 'torii_decap', 'addresses'], {
     input: `${lines.join('\n')}\n`,
     encoding: 'utf8',

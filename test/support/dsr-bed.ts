@@ -1,12 +1,13 @@
 // The smallest bed in which a backend can be seen at work: client, balancer and host in three network namespaces.
 //
-// The balancer is the router of both links and encapsulates TCP to 203.0.113.10 in a tc program (test/native/encap.c).
+// The balancer is the router of both links and encapsulates TCP to 203.0.113.10 in a tc program (native/test/encap.c).
 // Links carry 1500 bytes, so that room for the outer header is not a gift. Names carry the pid; beds of processes that
 // are gone are removed first.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { buildNative } from './native-build.ts';
 
 const prefix = 'thost-';
 export const nativeBuild = fileURLToPath(new URL('../../native/build/', import.meta.url));
@@ -31,6 +32,7 @@ export function start(place: Place, argv: readonly string[]): ChildProcess {
 }
 
 export function build(): void {
+  buildNative('build/test/encap.o');
   removeStale();
   for (const place of places) ip(`netns add ${prefix}${process.pid}-${place}`);
   const link = (a: Place, aName: string, b: Place, bName: string) =>
