@@ -97,8 +97,8 @@ function collectDirectory({ revision, generation, vips, backends, tenants, pools
     put('poolUsable', Number(usable), pool);
     put('poolSlots', tableSize, pool);
     if (checksums === null) continue;
-    put('poolFillChecksum', checksumValue(checksums.fill), pool);
-    put('poolTableChecksum', checksumValue(checksums.table), pool);
+    put('poolFillChecksum', checksumValue(checksums.fillChecksum), pool);
+    put('poolTableChecksum', checksumValue(checksums.tableChecksum), pool);
   }
 }
 

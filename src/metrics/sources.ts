@@ -1,8 +1,8 @@
 // What the exposition is rendered from, all of it plain data: live counters of the packet path, names by index, and
 // the state that other threads post. Pure types.
 
+import type { TableFacts } from '../control/ports.ts';
 import type { Counters } from '../dataplane/counters.ts';
-import type { TableChecksums } from '../dataplane/tables.ts';
 import type { Health } from '../model/backend.ts';
 import type { PeerStatus } from '../model/peer.ts';
 
@@ -38,7 +38,7 @@ export interface MetricsDirectory {
     readonly tableSize: number;
     readonly usable: boolean;
     /** Null before its table was first filled. */
-    readonly checksums: TableChecksums | null;
+    readonly checksums: TableFacts | null;
   }[];
 }
 

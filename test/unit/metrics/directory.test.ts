@@ -1,9 +1,7 @@
 import { expect, it } from 'vitest';
-import type { TableChecksums } from '../../../src/dataplane/tables.ts';
 import { makeDirectory } from '../../../src/metrics/directory.ts';
 import type { Desired } from '../../../src/model/desired.ts';
 import { defaultTimeouts } from '../../../src/model/vip.ts';
-import type { Directory } from '../../../src/steering/snapshot.ts';
 import { directory } from './fixtures.ts';
 
 const nextHop = { kind: 'unresolved', reason: 'no neighbour' } as const;
@@ -47,22 +45,21 @@ const desired: Desired = {
   ],
 };
 
-const checksums = (): TableChecksums => ({ fill: 'ffffffffffffffff', table: '0000000000001abc' });
-const compiled: Directory = {
-  vips: [{ index: 1, name: '203.0.113.10:80/tcp', tenant: 'acme', pool: 'acme-web' }],
-  backends: [
-    { index: 1, pool: 'acme-web', address: '10.0.2.21' },
-    { index: 2, pool: 'acme-web', address: '10.0.2.22' },
-  ],
-  tenants: [
-    { index: 1, name: 'acme', cps: 1000 },
-    { index: 2, name: 'free', cps: null },
-  ],
-  pools: [],
+const indices = {
+  vips: new Map([['203.0.113.10:80/tcp', 1]]),
+  backends: new Map([
+    ['acme-web/10.0.2.21', 1],
+    ['acme-web/10.0.2.22', 2],
+  ]),
+  tenants: new Map([
+    ['acme', 1],
+    ['free', 2],
+  ]),
 };
+const tables = new Map([['acme-web', { fillChecksum: 'ffffffffffffffff', tableChecksum: '0000000000001abc' }]]);
 
 it('puts what is desired under the indices of the generation', () => {
-  expect(makeDirectory({ desired, generation: 9, compiled, checksums })).toEqual(directory);
+  expect(makeDirectory({ desired, generation: 9, indices, tables })).toEqual(directory);
 });
 
 it('has no indices and no checksums on a node without a packet path', () => {

@@ -71,7 +71,12 @@ export const directory: MetricsDirectory = {
     { index: 2, tenant: 'free', cps: null, burst: null },
   ],
   pools: [
-    { pool: 'acme-web', tableSize: 65537, usable: true, checksums: { fill: 'ffffffffffffffff', table: '0000000000001abc' } },
+    {
+      pool: 'acme-web',
+      tableSize: 65537,
+      usable: true,
+      checksums: { fillChecksum: 'ffffffffffffffff', tableChecksum: '0000000000001abc' },
+    },
   ],
 };
 
