@@ -1,0 +1,118 @@
+// What the main thread and the config worker say to each other. Everything large crosses as transferred bytes. Types only.
+
+import type { NodeConfig } from '../config/config.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { NextHop } from '../model/backend.ts';
+import type { HealthReport } from '../model/health-check.ts';
+import type { Change, ChangeContext, ExplainView, Resource } from '../model/views.ts';
+import type { ObservedDevice } from './desired-pool.ts';
+
+/** workerData of the config worker. */
+export interface ConfigWorkerData {
+  readonly stateDir: string;
+  readonly version: string;
+  readonly startedAtMs: number;
+}
+
+/** What main knows and views show. Sent with each request for a view. */
+export interface NodeFacts {
+  readonly ready: boolean;
+  /** Why no route at all is announced; null when routes are. */
+  readonly blocked: string | null;
+  /** Routes that wait out their hold-down, with the reason in words. */
+  readonly heldDown: readonly (readonly [prefix: string, reason: string])[];
+  readonly peers: { readonly total: number; readonly established: number };
+  readonly engine: string;
+  /** By worker number. */
+  readonly workerDevices: readonly { readonly device: string; readonly engine: string }[];
+  readonly flowCapacity: number;
+  readonly warnings: readonly string[];
+}
+
+export type ToConfig =
+  /** The first document. `text` is null where the source could not be read, and `error` says why. */
+  | {
+      readonly kind: 'boot';
+      readonly id: number;
+      readonly source: string;
+      readonly text: string | null;
+      readonly error: string | null;
+    }
+  /** The engine whose tables are to be filled; null on a node without a packet path. Compiling begins. */
+  | { readonly kind: 'packetPath'; readonly engine: number | null }
+  | { readonly kind: 'document'; readonly id: number; readonly source: string; readonly text: string; readonly force: boolean }
+  /** The source could not be read. Counted and shown; nothing changes. */
+  | { readonly kind: 'unreadable'; readonly message: string }
+  | { readonly kind: 'change'; readonly id: number; readonly change: Change; readonly context: ChangeContext }
+  | { readonly kind: 'health'; readonly reports: readonly HealthReport[] }
+  | { readonly kind: 'nextHops'; readonly hops: readonly (readonly [address: string, hop: NextHop])[] }
+  | { readonly kind: 'devices'; readonly devices: readonly (readonly [name: string, device: ObservedDevice])[] }
+  | { readonly kind: 'adopted'; readonly compile: number; readonly generation: number }
+  | { readonly kind: 'refused'; readonly compile: number; readonly message: string }
+  | { readonly kind: 'read'; readonly id: number; readonly resource: Exclude<Resource, 'peers'>; readonly facts: NodeFacts }
+  | { readonly kind: 'explain'; readonly id: number; readonly flow: string }
+  | { readonly kind: 'close' };
+
+export type Request = Extract<ToConfig, { readonly id: number }>;
+
+export interface BootReply {
+  readonly revision: number;
+  readonly node: NodeConfig;
+  /** Why the last good document was taken instead of the source's; null when it was not. */
+  readonly fallback: string | null;
+}
+
+export interface AppliedReply {
+  readonly revision: number;
+  readonly changes: readonly string[];
+}
+
+export type ReplyOf<Kind extends Request['kind']> = Kind extends 'boot'
+  ? BootReply
+  : Kind extends 'document' | 'change'
+    ? AppliedReply
+    : Kind extends 'read'
+      ? Uint8Array
+      : ExplainView;
+
+/** One compiled state, to be put in force. */
+export interface Outcome {
+  readonly compile: number;
+  readonly revision: number;
+  /** Null on a node without a packet path. */
+  readonly snapshot: Uint8Array<ArrayBuffer> | null;
+  /** JSON of Advertisement[]: every route wanted now. Null: as before. */
+  readonly routes: Uint8Array<ArrayBuffer> | null;
+  /** A document or an operator caused it: hold-downs end. */
+  readonly isIntended: boolean;
+  /** JSON of HealthTarget[]. Null: as before. */
+  readonly targets: Uint8Array<ArrayBuffer> | null;
+  /** JSON of string[]: addresses whose next hops are needed. Null: as before. */
+  readonly addresses: Uint8Array<ArrayBuffer> | null;
+  /** Null: as before. */
+  readonly node: NodeConfig | null;
+  readonly changes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export type FromConfig =
+  | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
+  | {
+      readonly kind: 'failure';
+      readonly id: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly detail: unknown;
+    }
+  | { readonly kind: 'outcome'; readonly outcome: Outcome }
+  /** Routes that must go at once, ahead of the outcome being compiled. */
+  | { readonly kind: 'withdraw'; readonly prefixes: readonly string[]; readonly byHealth: readonly string[] }
+  /** JSON of the metrics thread's Directory. */
+  | { readonly kind: 'directory'; readonly json: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'applied'; readonly revision: number; readonly generation: number; readonly applyMs: number }
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn' | 'error';
+      readonly message: string;
+      readonly fields?: Readonly<Record<string, unknown>>;
+    };

@@ -1,0 +1,241 @@
+// From edits to outcomes: gathers what changed, resolves and compiles it as one, hands the result to main, and waits
+// until every packet worker has adopted it before compiling the next. Runs in the config worker.
+//
+// Guarantees: changes that arrive together are one compile; routes that must go are told before the compile begins; an
+// intent that cannot be put in force is taken back whole, and whoever asked for it is told why. A VIP that leaves the
+// document stays in the tables for graceMs after its route is withdrawn.
+
+import type { Config } from '../config/config.ts';
+import { messageOf, ToriiError } from '../errors.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Advertisement } from '../model/peer.ts';
+import { resolve } from './desired.ts';
+import { diff } from './diff.ts';
+import { withLeaving } from './leaving.ts';
+import type { AppliedReply, FromConfig, Outcome } from './messages.ts';
+import { nodeChanges } from './node-changes.ts';
+import type { Compiler, Draft } from './ports.ts';
+import { lostByHealth, routesOf } from './routes.ts';
+import { backendAddressesOf, healthTargetsOf, type Intent, type Store } from './store.ts';
+
+/** Time for routers to act on a withdrawal before the tables forget the VIP. */
+export const graceMs = 2000;
+
+export interface Waiter {
+  readonly done: (reply: AppliedReply) => void;
+  readonly failed: (error: ToriiError) => void;
+}
+
+export interface Applied {
+  readonly intent: Intent;
+  readonly config: Config;
+  readonly leaving: ReadonlySet<string>;
+  readonly desired: Desired;
+  /** Null on a node without a packet path. */
+  readonly draft: Draft | null;
+}
+
+interface Batch {
+  isIntended: boolean;
+  readonly startedMs: number;
+  readonly waiters: Waiter[];
+}
+
+interface Pending extends Applied {
+  readonly compile: number;
+  readonly batch: Batch;
+  readonly changes: readonly string[];
+}
+
+export interface PlannerParams {
+  readonly store: Store;
+  readonly emit: (message: FromConfig, transfer?: readonly ArrayBuffer[]) => void;
+  /** Called after every worker has adopted a state. */
+  readonly onApplied: (applied: Applied, generation: number, applyMs: number) => void;
+  /** The intent that is in force again after a later one could not be applied. */
+  readonly onTakenBack: (intent: Intent) => void;
+  /** Milliseconds, any origin. */
+  readonly now: () => number;
+}
+
+/** What main was last told, so that equal lists are not sent again. */
+interface Told {
+  routes: string;
+  targets: string;
+  addresses: string;
+  node: string;
+}
+
+export class Planner {
+  readonly #params: PlannerParams;
+  /** Undefined until main has said whether there is a packet path. */
+  #compiler: Compiler | null | undefined;
+  #compile = 0;
+  #batch: Batch | null = null;
+  #pending: Pending | null = null;
+  #applied: Applied | null = null;
+  #isGraceOver = false;
+  #grace: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+  #routes: readonly Advertisement[] = [];
+  readonly #told: Told = { routes: '[]', targets: '[]', addresses: '[]', node: '' };
+
+  constructor(params: PlannerParams) {
+    this.#params = params;
+  }
+
+  /** What every worker has adopted; null before the first. */
+  get applied(): Applied | null {
+    return this.#applied;
+  }
+
+  /** The newest state that was resolved, adopted or not. */
+  get newest(): Applied | null {
+    return this.#pending ?? this.#applied;
+  }
+
+  usePacketPath(compiler: Compiler | null): void {
+    this.#compiler = compiler;
+    this.#schedule();
+  }
+
+  /** Something changed. `waiter` hears when it is in force, or why it cannot be. */
+  changed(isIntended: boolean, waiter?: Waiter): void {
+    this.#batch ??= { isIntended: false, startedMs: this.#params.now(), waiters: [] };
+    this.#batch.isIntended ||= isIntended;
+    if (waiter !== undefined) this.#batch.waiters.push(waiter);
+    this.#schedule();
+  }
+
+  adopted(compile: number, generation: number): void {
+    const pending = this.#pending;
+    if (pending?.compile !== compile) return;
+    this.#pending = null;
+    if (pending.draft !== null) this.#compiler?.keep(pending.draft);
+    this.#applied = pending;
+    this.#startGrace(pending.leaving);
+    this.#params.onApplied(pending, generation, this.#params.now() - pending.batch.startedMs);
+    for (const { done } of pending.batch.waiters) done({ revision: pending.intent.revision, changes: pending.changes });
+    this.#schedule();
+  }
+
+  refused(compile: number, message: string): void {
+    const pending = this.#pending;
+    if (pending?.compile !== compile) return;
+    this.#pending = null;
+    this.#takeBack(pending.batch, new ToriiError('snapshot_invalid', message));
+    this.#schedule();
+  }
+
+  close(): void {
+    clearTimeout(this.#grace);
+    clearImmediate(this.#turn);
+  }
+
+  #schedule(): void {
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    const batch = this.#batch;
+    const { intent } = this.#params.store;
+    if (batch === null || intent === null || this.#pending !== null || this.#compiler === undefined) return;
+    this.#batch = null;
+    const state = this.#resolve(intent);
+    this.#withdraw(state.desired);
+    let draft: Draft | null;
+    try {
+      draft = this.#compiler?.draft(state.desired) ?? null;
+    } catch (error) {
+      this.#takeBack(batch, error instanceof ToriiError ? error : new ToriiError('internal', messageOf(error), { cause: error }));
+      return;
+    }
+    this.#hand({ ...state, draft }, batch);
+  }
+
+  #resolve(intent: Intent): Omit<Applied, 'draft'> {
+    const { config: documented, clusterSecret } = intent.document;
+    const loaded = this.#isGraceOver ? documented : (this.#applied?.config ?? documented);
+    this.#isGraceOver = false;
+    const { config, leaving } = withLeaving(loaded, documented);
+    const { overrides, revision } = intent;
+    const { observed } = this.#params.store;
+    return { intent, config, leaving, desired: resolve({ revision, config, clusterSecret, overrides, observed, leaving }) };
+  }
+
+  /** Routes go before anything else is done; new ones come only with adopted tables. */
+  #withdraw(desired: Desired): void {
+    const wanted = new Set(routesOf(desired).map(({ prefix }) => prefix));
+    const lost = this.#routes.filter(({ prefix }) => !wanted.has(prefix));
+    if (lost.length === 0) return;
+    const prefixes = lost.map(({ prefix }) => prefix);
+    this.#params.emit({ kind: 'withdraw', prefixes, byHealth: lostByHealth(lost, desired) });
+    this.#routes = this.#routes.filter(({ prefix }) => wanted.has(prefix));
+    this.#told.routes = JSON.stringify(this.#routes);
+  }
+
+  #hand(state: Applied, batch: Batch): void {
+    const { intent, config, desired, draft } = state;
+    const before = this.#applied;
+    const compile = ++this.#compile;
+    const changes = [
+      ...(before === null ? [] : nodeChanges(before.config.node, config.node)),
+      ...diff(before?.desired ?? null, desired),
+    ];
+    this.#routes = routesOf(desired);
+    const outcome: Outcome = {
+      compile,
+      revision: intent.revision,
+      snapshot: draft?.snapshot ?? null,
+      routes: this.#news('routes', this.#routes),
+      isIntended: batch.isIntended,
+      targets: this.#news('targets', healthTargetsOf(config)),
+      addresses: this.#news('addresses', backendAddressesOf(config)),
+      node: this.#news('node', config.node) === null ? null : config.node,
+      changes,
+      warnings: intent.document.warnings,
+    };
+    this.#pending = { ...state, compile, batch, changes };
+    this.#params.store.forget(new Set(healthTargetsOf(config).map(({ key }) => key)), new Set(backendAddressesOf(config)));
+    const transfer = [outcome.snapshot, outcome.routes, outcome.targets, outcome.addresses].flatMap((bytes) =>
+      bytes === null ? [] : [bytes.buffer],
+    );
+    this.#params.emit({ kind: 'outcome', outcome }, transfer);
+  }
+
+  /** JSON bytes of a value, or null when main already has an equal one. */
+  #news(what: keyof Told, value: unknown): Uint8Array<ArrayBuffer> | null {
+    const text = JSON.stringify(value);
+    if (this.#told[what] === text) return null;
+    this.#told[what] = text;
+    return new TextEncoder().encode(text);
+  }
+
+  #takeBack(batch: Batch, error: ToriiError): void {
+    const { store } = this.#params;
+    const before = this.#applied?.intent;
+    for (const { failed } of batch.waiters) failed(error);
+    // Main has taken nothing of it: whatever comes next is news again.
+    for (const what of ['routes', 'targets', 'addresses', 'node'] as const) this.#told[what] = '';
+    this.#params.emit({ kind: 'log', level: 'error', message: `not applied: ${error.message}` });
+    if (!batch.isIntended || before === undefined || store.intent === before) return;
+    // What was said meanwhile was said on top of it, and goes with it.
+    for (const { failed } of this.#batch?.waiters.splice(0) ?? []) failed(error);
+    store.put(before);
+    this.#params.onTakenBack(before);
+    // Routes were withdrawn for what is not to be; this brings them back.
+    this.changed(true);
+  }
+
+  #startGrace(leaving: ReadonlySet<string>): void {
+    if (leaving.size === 0) return;
+    clearTimeout(this.#grace);
+    this.#grace = setTimeout(() => {
+      this.#isGraceOver = true;
+      this.changed(false);
+    }, graceMs);
+  }
+}

@@ -1,0 +1,116 @@
+// Puts outcomes in force, in the one order that is safe: withdraw what must go, load, wait until every worker has
+// adopted, announce. The only writer of packet path, speaker and monitor. Main thread.
+//
+// It never announces what a worker cannot forward: routes are held back until their tables are adopted, all of them go
+// when the packet path stops making progress, and a hold-down follows a withdrawal that health caused.
+
+import { messageOf } from '../errors.ts';
+import type { Advertisement } from '../model/peer.ts';
+import { type HeldDown, holdDown, nextEndMs, nothingHeld, stillHeld } from './hold-down.ts';
+import type { Outcome } from './messages.ts';
+import type { PacketPath } from './ports.ts';
+
+export interface ReconcilerParams {
+  /** Null on a node without a packet path. */
+  readonly path: PacketPath | null;
+  readonly announce: (routes: readonly Advertisement[]) => void;
+  /** Takes ownership of the bytes: JSON of HealthTarget[]. */
+  readonly probe: (targets: Uint8Array<ArrayBuffer>) => void;
+  readonly adopted: (compile: number, generation: number) => void;
+  readonly refused: (compile: number, message: string) => void;
+  /** Milliseconds, any origin. */
+  readonly now: () => number;
+}
+
+export class Reconciler {
+  readonly #params: ReconcilerParams;
+  /** Wanted and adopted. */
+  #wanted: readonly Advertisement[] = [];
+  #announced = '[]';
+  #held: HeldDown = nothingHeld;
+  #heldTimer: NodeJS.Timeout | undefined;
+  /** Why nothing may be announced. */
+  #blocked: string | null;
+  #isAdopted = false;
+
+  constructor(params: ReconcilerParams) {
+    this.#params = params;
+    this.#blocked = params.path === null ? null : 'the packet path has not started';
+  }
+
+  /** True once a state is adopted by every worker. */
+  get ready(): boolean {
+    return this.#isAdopted && this.#blocked === null;
+  }
+
+  get blocked(): string | null {
+    return this.#blocked ?? (this.#isAdopted ? null : 'not yet adopted by every worker');
+  }
+
+  /** Routes that wait, with how long in words. */
+  heldDown(): readonly (readonly [prefix: string, reason: string])[] {
+    const now = this.#params.now();
+    return [...stillHeld(this.#held, now)].map(([prefix, untilMs]) => [
+      prefix,
+      `held down for ${Math.ceil((untilMs - now) / 1000)} s after a withdrawal`,
+    ]);
+  }
+
+  /** Ahead of the outcome that is being compiled. */
+  withdraw(prefixes: readonly string[], byHealth: readonly string[]): void {
+    const gone = new Set(prefixes);
+    this.#wanted = this.#wanted.filter(({ prefix }) => !gone.has(prefix));
+    this.#held = holdDown(this.#held, byHealth, this.#params.now());
+    this.#announceNow();
+  }
+
+  /** One at a time: the next outcome comes only after this one was adopted or refused. */
+  async apply(outcome: Outcome): Promise<void> {
+    const { path, adopted, refused, probe } = this.#params;
+    if (outcome.targets !== null) probe(outcome.targets);
+    let generation = 0;
+    try {
+      if (path !== null && outcome.snapshot !== null) {
+        generation = path.load(outcome.snapshot);
+        await path.adopted(generation);
+      }
+    } catch (error) {
+      refused(outcome.compile, messageOf(error));
+      return;
+    }
+    this.#isAdopted = true;
+    if (outcome.isIntended) this.#held = nothingHeld;
+    if (outcome.routes !== null) this.#wanted = JSON.parse(Buffer.from(outcome.routes).toString()) as readonly Advertisement[];
+    this.#announceNow();
+    adopted(outcome.compile, generation);
+  }
+
+  /** The packet path's own watchdog: a reason when it makes no progress, null when it does again. */
+  setBlocked(reason: string | null): void {
+    if (this.#blocked === reason) return;
+    this.#blocked = reason;
+    this.#announceNow();
+  }
+
+  close(): void {
+    clearTimeout(this.#heldTimer);
+  }
+
+  #announceNow(): void {
+    const now = this.#params.now();
+    this.#held = stillHeld(this.#held, now);
+    const routes = this.#blocked === null ? this.#wanted.filter(({ prefix }) => !this.#held.has(prefix)) : [];
+    const text = JSON.stringify(routes);
+    if (text !== this.#announced) {
+      this.#announced = text;
+      this.#params.announce(routes);
+    }
+    this.#armTimer(now);
+  }
+
+  #armTimer(now: number): void {
+    clearTimeout(this.#heldTimer);
+    const end = nextEndMs(this.#held);
+    if (end !== null) this.#heldTimer = setTimeout(() => this.#announceNow(), Math.max(1, end - now));
+  }
+}

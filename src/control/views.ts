@@ -1,0 +1,208 @@
+// The JSON of GET /v1/*: the newest state, what is in force of it, and live counters. Pure apart from reading counters
+// in place; runs in the config worker, so that main never renders a large list.
+
+import { backendKey } from '../model/backend.ts';
+import type { Desired, DesiredBackend, DesiredVip } from '../model/desired.ts';
+import type { BackendView, PoolView, ReadView, StatusView, TenantView, TrafficView, VipView } from '../model/views.ts';
+import type { NodeFacts } from './messages.ts';
+import { overrideViews } from './overrides.ts';
+import type { Applied } from './planner.ts';
+import type { BackendTotals, Compiler, Counters, VipTotals, WorkerTotals } from './ports.ts';
+import { routeOf, routesOf } from './routes.ts';
+
+export interface ViewSource {
+  readonly facts: NodeFacts;
+  readonly newest: Applied;
+  /** Null before every worker has adopted the first state. */
+  readonly applied: Applied | null;
+  /** Null on a node without a packet path. */
+  readonly counters: Counters | null;
+  readonly compiler: Compiler | null;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly generation: number;
+  readonly appliedAtMs: number | null;
+  readonly applyMs: number | null;
+  readonly lastError: StatusView['lastError'];
+  readonly warnings: readonly string[];
+}
+
+type Renderers = { readonly [R in Exclude<keyof ReadView, 'peers'>]: (source: ViewSource) => ReadView[R] };
+
+export const views: Renderers = {
+  status: statusView,
+  vips: vipViews,
+  backends: backendViews,
+  pools: poolViews,
+  tenants: tenantViews,
+};
+
+const noTraffic: TrafficView = { packets: 0, bytesIn: 0, bytesOut: 0, newFlows: 0 };
+
+/** VIPs of the document; those on their way out are not shown. */
+function shownVips({ newest }: ViewSource): readonly DesiredVip[] {
+  const { desired, leaving } = newest;
+  return leaving.size === 0 ? desired.vips : desired.vips.filter(({ name }) => !leaving.has(name));
+}
+
+/** Why each withheld VIP is; null when it is announced. */
+function reasonFinder({ facts, newest, applied }: ViewSource): (vip: DesiredVip) => string | null {
+  const inForce = new Set(applied === null ? [] : routesOf(applied.desired).map(({ prefix }) => prefix));
+  const known = new Set(applied?.desired.vips.map(({ name }) => name));
+  const heldDown = new Map(facts.heldDown);
+  const isSettled = newest === applied;
+  return (vip) => {
+    if (vip.announce.kind === 'withheld') return vip.announce.reason;
+    if (facts.blocked !== null) return facts.blocked;
+    const route = routeOf(vip);
+    if (!isSettled && !(known.has(vip.name) && inForce.has(route))) return 'not yet adopted by every worker';
+    return heldDown.get(route) ?? null;
+  };
+}
+
+function vipViews(source: ViewSource): readonly VipView[] {
+  const { counters } = source;
+  const { desired } = source.newest;
+  const indices = source.applied?.draft?.indices.vips;
+  const usable = new Map(
+    desired.pools.map((pool) => [pool.name, pool.backends.filter(({ takesNewFlows }) => takesNewFlows).length]),
+  );
+  const sizes = new Map(desired.pools.map((pool) => [pool.name, pool.backends.length]));
+  const reasonOf = reasonFinder(source);
+  return shownVips(source).map((vip) => {
+    const index = indices?.get(vip.name);
+    const totals = index === undefined ? undefined : counters?.vip(index);
+    const reason = reasonOf(vip);
+    return {
+      vip: vip.name,
+      tenant: vip.tenant,
+      pool: vip.pool,
+      activePool: vip.activePool,
+      state: reason === null ? 'announced' : 'withheld',
+      reason,
+      usableBackends: usable.get(vip.activePool) ?? 0,
+      backends: sizes.get(vip.activePool) ?? 0,
+      traffic: totals === undefined ? noTraffic : vipTraffic(totals),
+      drops: totals === undefined || counters === null ? {} : dropsOf(totals.verdicts, counters),
+    };
+  });
+}
+
+function vipTraffic({ bytesIn, bytesOut, newFlows, verdicts }: VipTotals): TrafficView {
+  return { packets: verdicts.reduce((sum, count) => sum + count, 0), bytesIn, bytesOut, newFlows };
+}
+
+/** Drops by reason; reasons with none are left out. */
+function dropsOf(counts: readonly number[], { verdicts }: Counters): Readonly<Record<string, number>> {
+  const drops: Record<string, number> = {};
+  for (const [number, { kind, reason }] of verdicts.entries()) {
+    const count = counts[number] ?? 0;
+    if (kind === 'drop' && count > 0) drops[reason] = count;
+  }
+  return drops;
+}
+
+function backendViews(source: ViewSource): readonly BackendView[] {
+  const { counters, compiler } = source;
+  const indices = source.applied?.draft?.indices.backends;
+  return source.newest.desired.pools.flatMap((pool) => {
+    const slots = compiler?.slotCounts(pool.name);
+    return pool.backends.map((backend) => {
+      const index = indices?.get(backendKey(backend.pool, backend.address));
+      const totals = index === undefined ? undefined : counters?.backend(index);
+      const share = index === undefined || slots === undefined ? 0 : (slots.get(index) ?? 0) / pool.tableSize;
+      return { ...backendWords(backend), share, traffic: backendTraffic(totals), resteered: totals?.resteered ?? 0 };
+    });
+  });
+}
+
+function backendWords(backend: DesiredBackend): Omit<BackendView, 'share' | 'traffic' | 'resteered'> {
+  const { pool, address, weight, state, health, takesNewFlows, reason, nextHop } = backend;
+  const { device, mac, mtuBytes } = nextHop.kind === 'resolved' ? nextHop : { device: '', mac: '', mtuBytes: 0 };
+  const hop = nextHop.kind === 'resolved' ? { device, mac, mtuBytes } : null;
+  return { pool, address, weight, state, health, takesNewFlows, reason, nextHop: hop };
+}
+
+function backendTraffic(totals: BackendTotals | undefined): TrafficView {
+  if (totals === undefined) return noTraffic;
+  const { packets, bytesIn, bytesOut, newFlows } = totals;
+  return { packets, bytesIn, bytesOut, newFlows };
+}
+
+function poolViews({ newest, applied }: ViewSource): readonly PoolView[] {
+  return newest.desired.pools.map(({ name, tableSize, usable, backends }) => {
+    const { fillChecksum, tableChecksum } = applied?.draft?.tables.get(name) ?? { fillChecksum: '', tableChecksum: '' };
+    return { pool: name, tableSize, usable, backends: backends.length, fillChecksum, tableChecksum };
+  });
+}
+
+function tenantViews(source: ViewSource): readonly TenantView[] {
+  const { counters } = source;
+  const { desired } = source.newest;
+  const indices = source.applied?.draft?.indices.tenants;
+  const vips = new Map<string, number>();
+  for (const { tenant } of shownVips(source)) vips.set(tenant, (vips.get(tenant) ?? 0) + 1);
+  return desired.tenants.map(({ name, plan }) => {
+    const index = indices?.get(name);
+    const { admitted, limited } = (index === undefined ? undefined : counters?.tenant(index)) ?? { admitted: 0, limited: 0 };
+    return {
+      tenant: name,
+      plan: plan?.name ?? null,
+      cps: plan?.cps ?? null,
+      burst: plan?.burst ?? null,
+      admitted,
+      limited,
+      vips: vips.get(name) ?? 0,
+    };
+  });
+}
+
+function statusView(source: ViewSource): StatusView {
+  const { facts, newest, counters, lastError, applyMs } = source;
+  const { intent, desired } = newest;
+  const reasonOf = reasonFinder(source);
+  const vips = shownVips(source);
+  const workers = counters?.workers() ?? [];
+  const sum = (of: (worker: WorkerTotals) => number): number => workers.reduce((total, worker) => total + of(worker), 0);
+  return {
+    node: desired.node.address ?? desired.node.address6,
+    version: source.version,
+    startedAt: new Date(source.startedAtMs).toISOString(),
+    ready: facts.ready,
+    revision: intent.revision,
+    generation: source.generation,
+    source: intent.document.source,
+    appliedAt: source.appliedAtMs === null ? null : new Date(source.appliedAtMs).toISOString(),
+    applyMs,
+    lastError,
+    warnings: [...intent.document.warnings, ...source.warnings, ...facts.warnings],
+    vips: { total: vips.length, announced: vips.filter((vip) => reasonOf(vip) === null).length },
+    backends: backendCounts(desired),
+    peers: facts.peers,
+    engine: facts.engine,
+    workers: workers.map((worker, number) => workerView(worker, number, source)),
+    flowTable: {
+      entries: sum(({ flows }) => flows),
+      capacity: facts.flowCapacity,
+      untracked: sum(({ untracked }) => untracked),
+      evicted: sum(({ evicted }) => evicted),
+    },
+    overrides: overrideViews(intent.overrides),
+  };
+}
+
+function backendCounts({ pools }: Desired): StatusView['backends'] {
+  const backends = pools.flatMap((pool) => pool.backends);
+  return { total: backends.length, usable: backends.filter(({ takesNewFlows }) => takesNewFlows).length };
+}
+
+function workerView(worker: WorkerTotals, number: number, { facts, counters }: ViewSource): StatusView['workers'][number] {
+  const { device, engine } = facts.workerDevices[number] ?? { device: '', engine: facts.engine };
+  const verdicts: Record<string, number> = {};
+  for (const [i, { kind, reason }] of (counters?.verdicts ?? []).entries()) {
+    const count = worker.verdicts[i] ?? 0;
+    if (count > 0) verdicts[reason === 'none' ? kind : `${kind}:${reason}`] = count;
+  }
+  const { generation, rxPackets, flows } = worker;
+  return { worker: number, device, engine, generation, rxPackets, flows, verdicts };
+}
