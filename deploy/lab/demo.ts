@@ -91,7 +91,6 @@ async function run(story: Story): Promise<readonly Chapter[]> {
     const chapters = await tellAll(lab, story);
     if (keep && !deadline.aborted) {
       lab.disown();
-      narrator.say(`\n${lookAround(lab)}`);
       return chapters;
     }
     return [...chapters, await endsClean(story)];
@@ -129,8 +128,12 @@ async function main(): Promise<void> {
   narrator.table(chapters);
   const ok = chapters.every(({ outcome }) => outcome.held);
   narrator.say(`\n${ok ? 'Every claim held' : 'NOT every claim held'} (${seconds.toFixed(1)} s).`);
-  if (values.json === true) process.stdout.write(`${JSON.stringify(report(chapters, options, seconds))}\n`);
+  const standing = Lab.open(options.name);
+  if (standing !== undefined) narrator.say(`\n${lookAround(standing)}`);
   process.exitCode = ok ? 0 : 1;
+  const json = values.json === true ? `${JSON.stringify(report(chapters, options, seconds))}\n` : '';
+  // A claim that was given up may still be waiting for something; nothing waits for it.
+  process.stdout.write(json, () => process.exit());
 }
 
 await main().catch((error: unknown) => failWith('demo', error));

@@ -20,8 +20,8 @@ export function lookAround(lab: Lab): string {
       : `vtysh -N torii-${name} -c 'show bgp summary'`;
   return [
     `Lab ${name} is up. Try:`,
-    `  ${inside(client)} curl -s http://${acme.address}/     a request, with what the backend saw`,
-    `  ${inside(router)} ip route show ${acme.address}       the router's next hops`,
+    `  ${inside(client)} curl -s http://${acme.address}/    # a request, with what the backend saw`,
+    `  ${inside(router)} ip route show ${acme.address}    # the router's next hops`,
     `  ${seeRouter}`,
     ...(first === undefined ? [] : [`  ${torii} status --api ${first.socket}`, `  ${torii} backends --api ${first.socket}`]),
     `  ${cli} status --name ${name}`,

@@ -153,6 +153,8 @@ async function main(): Promise<void> {
     stop.abort();
   });
   process.stdin.resume();
+  // Nobody reads any more: whoever started this is dead.
+  process.stdout.on('error', () => process.exit(0));
   const watermarks = setInterval(reportWatermark, 100);
   const endMs = nowMs() + options.durationMs;
   const { mode } = options;
