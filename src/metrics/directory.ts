@@ -1,18 +1,22 @@
 // Makes the directory of a generation for metrics: what is desired, under the indices that compile() gave. Pure; runs in
 // the config worker, which sends it on as JSON bytes.
 
-import type { IndexOf, TableFacts } from '../control/ports.ts';
 import { backendKey } from '../model/backend.ts';
 import type { Desired } from '../model/desired.ts';
-import type { MetricsDirectory } from './sources.ts';
+import type { MetricsDirectory, TableChecksums } from './sources.ts';
 
 export interface DirectoryParams {
   readonly desired: Desired;
   readonly generation: number;
   /** Null on a node without a packet path. */
-  readonly indices: IndexOf | null;
+  readonly indices: {
+    readonly vips: ReadonlyMap<string, number>;
+    /** By backendKey(). */
+    readonly backends: ReadonlyMap<string, number>;
+    readonly tenants: ReadonlyMap<string, number>;
+  } | null;
   /** By pool; a pool that never had a usable backend has none. */
-  readonly tables: ReadonlyMap<string, TableFacts>;
+  readonly tables: ReadonlyMap<string, TableChecksums>;
 }
 
 export function makeDirectory({ desired, generation, indices, tables }: DirectoryParams): MetricsDirectory {

@@ -1,13 +1,18 @@
 // What the exposition is rendered from, all of it plain data: live counters of the packet path, names by index, and
 // the state that other threads post. Pure types.
 
-import type { TableFacts } from '../control/ports.ts';
 import type { Counters } from '../dataplane/counters.ts';
 import type { Health } from '../model/backend.ts';
 import type { PeerStatus } from '../model/peer.ts';
 
 /** Counters read in place; vip, backend and tenant are summed over all workers. */
 export type CounterReader = Pick<Counters, 'verdicts' | 'workers' | 'vip' | 'backend' | 'tenant'>;
+
+/** Of a pool's tables; 16 hex digits each. */
+export interface TableChecksums {
+  readonly fillChecksum: string;
+  readonly tableChecksum: string;
+}
 
 /** Who owns which index in a generation, and its gauges. Index 0: no counters. Sent as JSON bytes by the config worker. */
 export interface MetricsDirectory {
@@ -38,7 +43,7 @@ export interface MetricsDirectory {
     readonly tableSize: number;
     readonly usable: boolean;
     /** Null before its table was first filled. */
-    readonly checksums: TableFacts | null;
+    readonly checksums: TableChecksums | null;
   }[];
 }
 

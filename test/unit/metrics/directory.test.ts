@@ -66,8 +66,8 @@ it('has no indices and no checksums on a node without a packet path', () => {
   const { vips, backends, tenants, pools } = makeDirectory({
     desired,
     generation: 9,
-    compiled: null,
-    checksums: () => undefined,
+    indices: null,
+    tables: new Map(),
   });
   expect([...vips, ...backends, ...tenants].map(({ index }) => index)).toEqual([0, 0, 0, 0, 0]);
   expect(pools).toEqual([{ pool: 'acme-web', tableSize: 65537, usable: true, checksums: null }]);
