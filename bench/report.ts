@@ -1,0 +1,46 @@
+// How benchmarks speak: a table for people, or with --json one line per measure (docs/benchmarks.md).
+//
+// A measure over its limit is marked, never fatal: machines differ, and CI prints figures without judging them.
+
+export interface Measure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly limit?: number;
+  /** The limit is a floor: at least so much is wanted. */
+  readonly atLeast?: boolean;
+}
+
+export interface BenchOptions {
+  readonly isJson: boolean;
+  /** Fewer rounds, for CI. */
+  readonly isQuick: boolean;
+}
+
+export function benchOptions(argv: readonly string[] = process.argv.slice(2)): BenchOptions {
+  const unknown = argv.find((word) => word !== '--json' && word !== '--quick');
+  if (unknown !== undefined) {
+    process.stderr.write(`bench: expected --json or --quick, got ${unknown}\n`);
+    process.exit(64);
+  }
+  return { isJson: argv.includes('--json'), isQuick: argv.includes('--quick') };
+}
+
+/** Prints each measure as it comes. */
+export function reporter({ isJson }: BenchOptions): (measure: Measure) => void {
+  return ({ name, value, unit, limit, atLeast }) => {
+    const rounded = Math.round(value * 1000) / 1000;
+    if (isJson) {
+      process.stdout.write(`${JSON.stringify({ name, value: rounded, unit, ...(limit === undefined ? {} : { limit }) })}\n`);
+      return;
+    }
+    const isMissed = limit !== undefined && (atLeast === true ? value < limit : value > limit);
+    const bound = limit === undefined ? '' : `${atLeast === true ? '≥' : '≤'} ${limit}${isMissed ? '  missed' : ''}`;
+    process.stdout.write(`${name.padEnd(52)} ${String(rounded).padStart(10)} ${unit.padEnd(10)} ${bound}\n`);
+  };
+}
+
+/** The best of several tries: on a shared machine everything but the best is somebody else's work. */
+export function best(tries: number, measure: () => number): number {
+  return Math.min(...Array.from({ length: tries }, measure));
+}
