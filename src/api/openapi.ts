@@ -16,7 +16,15 @@ export async function registerOpenapi(app: FastifyInstance, version: string): Pr
       },
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: namedSchemas,
   });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }
+
+/** The provider names every schema twice, as answer and as input; no named schema of ours is an input. */
+const namedSchemas: typeof jsonSchemaTransformObject = (source) => {
+  const document = jsonSchemaTransformObject(source);
+  const schemas = document.components?.schemas ?? {};
+  const answers = Object.fromEntries(Object.entries(schemas).filter(([name]) => !name.endsWith('Input')));
+  return { ...document, components: { ...document.components, schemas: answers } } as typeof document;
+};

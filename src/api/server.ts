@@ -4,8 +4,15 @@
 // error shape; reads go out as the bytes they came in. Left out: TLS, roles, the dashboard.
 
 import { createServer, type Server } from 'node:http';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+  type RouteOptions,
+} from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { ToriiError } from '../errors.ts';
 import { parseAddress } from '../model/address.ts';
 import type { Endpoint } from '../model/flow.ts';
@@ -85,6 +92,7 @@ async function buildApp({ control, metricsText, audit, logger, version }: ApiOpt
   // A form or text/plain body needs no CORS preflight: without the parser a web page cannot reach a change.
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request) => refuseForeignHost(request));
+  app.addHook('onRoute', refuseUnknownQuery);
   await registerOpenapi(app, version);
   const context: ApiContext = { control, audit, metricsText: metricsText ?? (() => control.metrics()) };
   const routes = [
@@ -101,6 +109,14 @@ async function buildApp({ control, metricsText, audit, logger, version }: ApiOpt
   for (const each of routes) await app.register(each(context));
   await app.ready();
   return app;
+}
+
+const noQuery = z.strictObject({});
+
+/** A misspelt filter must not look like an answer: routes that take no query refuse one. */
+function refuseUnknownQuery(route: RouteOptions): void {
+  if (route.url.startsWith('/v1/') && route.schema?.querystring === undefined)
+    route.schema = { ...route.schema, querystring: noQuery };
 }
 
 /** A name that resolves to loopback (DNS rebinding) would let a web page send changes as if from this host. */

@@ -45,6 +45,10 @@ describe('reading', () => {
     },
   );
 
+  it('refuses a query that it would have to ignore', async () => {
+    expect((await api.ask('/v1/vips?tenant=acme')).status).toBe(400);
+  });
+
   it('explains a flow in canonical form, however it was written', async () => {
     const flow = encodeURIComponent('198.51.100.7:40000 > 203.0.113.10:80/tcp');
     expect(JSON.parse((await api.ask(`/v1/explain?flow=${flow}`)).text).backend).toBe('10.0.2.21');
@@ -201,6 +205,8 @@ describe('the OpenAPI document', () => {
       '/v1/vips',
       '/v1/vips/{name}',
     ]);
+    const names = ['Backend', 'Error', 'Explanation', 'Peer', 'Pool', 'Reload', 'Revision', 'Status', 'Tenant', 'Vip'];
+    expect(Object.keys(document.components.schemas).sort()).toEqual(names);
     expect(document.paths['/v1/vips/{name}'].get.responses['200'].content['application/json'].schema).toEqual({
       $ref: '#/components/schemas/Vip',
     });

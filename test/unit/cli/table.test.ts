@@ -30,7 +30,7 @@ describe('a table', () => {
 
   it('lets no control character of anybody reach the terminal', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(fc.string({ unit: 'binary', maxLength: 20 }), (text) => {
         expect(clean(text)).not.toMatch(/[\p{Cc}\u202a-\u202e]/u);
       }),
     );
