@@ -1,0 +1,115 @@
+// Holds the code against docs/architecture.md: what may import what, which files are pure, who loads native code.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+function filesBelow(folder: string, ending: RegExp): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => ending.test(name))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+const text = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+/** Project files and package names that a source imports; type imports count. */
+function importsOf(file: string): { readonly local: readonly string[]; readonly packages: readonly string[] } {
+  const names = [...text(file).matchAll(/^(?:import|export|\} )[^'\n]*from '([^']+)'|^import '([^']+)'/gm)].map(
+    ([, from, bare]) => from ?? bare ?? '',
+  );
+  const isLocal = (name: string): boolean => name.startsWith('.');
+  return {
+    local: names.filter(isLocal).map((name) => relative(root, resolve(root, dirname(file), name))),
+    packages: names.filter((name) => !isLocal(name)),
+  };
+}
+
+const sources = filesBelow('src', /\.ts$/);
+
+const pureFiles = [
+  ...sources.filter((file) => /^src\/(model|steering)\//.test(file)),
+  'src/control/desired.ts',
+  'src/control/desired-pool.ts',
+  'src/control/diff.ts',
+  'src/control/guard.ts',
+  'src/health/dampener.ts',
+  'src/bgp/constants.ts',
+  'src/bgp/messages.ts',
+  'src/bgp/notification.ts',
+  'src/bgp/fsm.ts',
+];
+
+describe('the rooms', () => {
+  it('are all there to be looked at', () => {
+    expect(sources.length).toBeGreaterThan(100);
+    for (const file of pureFiles) expect(sources).toContain(file);
+  });
+
+  it('keep model free of everything but errors', () => {
+    for (const file of sources.filter((name) => name.startsWith('src/model/'))) {
+      for (const imported of importsOf(file).local) expect(imported, file).toMatch(/^src\/(model\/|errors\.ts$)/);
+    }
+  });
+
+  it('keep pure files free of timers, sockets, files, loggers and clocks', () => {
+    const impure =
+      /\b(setTimeout|setInterval|setImmediate|Date\.now|performance\.now|new Date\(\)|process\.|console\.|Math\.random)/;
+    const allowed = new Set(['node:crypto', 'node:net', 'ipaddr.js', 'zod']);
+    for (const file of pureFiles) {
+      const code = text(file).replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+      expect(impure.exec(code)?.[0], file).toBeUndefined();
+      for (const name of importsOf(file).packages) expect(allowed.has(name), `${file} imports ${name}`).toBe(true);
+      if (/from 'node:net'/.test(code)) expect(code, file).toMatch(/import \{ isIP[^}]*\} from 'node:net'/);
+    }
+  });
+
+  it('let pure files import only pure files, model and errors, but for types', () => {
+    const isPure = new Set([...pureFiles, 'src/errors.ts']);
+    for (const file of sources.filter((name) => /^src\/(steering|model)\//.test(name))) {
+      for (const imported of importsOf(file).local) expect(isPure.has(imported), `${file} imports ${imported}`).toBe(true);
+    }
+  });
+
+  it('load native code in one file per addon', () => {
+    const loaders = sources.filter((file) => /\.node`|\.node'|\.node"/.test(text(file)));
+    expect(loaders).toEqual(['src/dataplane/addon.ts', 'src/net.ts']);
+  });
+
+  it('let the CLI reach the node by HTTP alone', () => {
+    for (const file of sources.filter((name) => name.startsWith('src/cli/'))) {
+      for (const imported of importsOf(file).local) {
+        expect(imported, file).not.toMatch(/^src\/(bgp|control|dataplane|health|host|metrics|api)\//);
+      }
+    }
+  });
+
+  it('show the document type to config, control, the host agent and the composition root alone', () => {
+    const readers = sources.filter((file) => importsOf(file).local.includes('src/config/config.ts'));
+    for (const file of readers) expect(file).toMatch(/^src\/(config|control|host|api)\/|^src\/main\.ts$|^src\/balancer/);
+  });
+});
+
+describe('the native rooms', () => {
+  const core = filesBelow('native/core', /\.h$/);
+
+  it('keep the core freestanding', () => {
+    expect(core.length).toBeGreaterThan(8);
+    for (const file of core) {
+      for (const [, name] of text(file).matchAll(/^#include [<"]([^>"]+)[>"]/gm)) {
+        expect(['platform.h', ...core.map((other) => other.replace('native/core/', ''))], file).toContain(name);
+      }
+    }
+  });
+
+  it('know Node-API in glue files only', () => {
+    const knowing = filesBelow('native', /\.[ch]$/).filter((file) => text(file).includes('node_api.h'));
+    expect(knowing.filter((file) => !file.startsWith('native/build/') && !file.startsWith('native/test/')).sort()).toEqual([
+      'native/dataplane/addon.c',
+      'native/net/addon.c',
+    ]);
+  });
+});
