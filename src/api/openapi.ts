@@ -16,15 +16,14 @@ export async function registerOpenapi(app: FastifyInstance, version: string): Pr
       },
     },
     transform: jsonSchemaTransform,
-    transformObject: namedSchemas,
+    transformObject: jsonSchemaTransformObject,
   });
-  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => withoutInputs(app.swagger()));
 }
 
 /** The provider names every schema twice, as answer and as input; no named schema of ours is an input. */
-const namedSchemas: typeof jsonSchemaTransformObject = (source) => {
-  const document = jsonSchemaTransformObject(source);
-  const schemas = document.components?.schemas ?? {};
-  const answers = Object.fromEntries(Object.entries(schemas).filter(([name]) => !name.endsWith('Input')));
-  return { ...document, components: { ...document.components, schemas: answers } } as typeof document;
-};
+function withoutInputs(document: ReturnType<FastifyInstance['swagger']>): unknown {
+  if (typeof document === 'string' || !('components' in document)) return document;
+  const schemas = Object.entries(document.components?.schemas ?? {}).filter(([name]) => !name.endsWith('Input'));
+  return { ...document, components: { ...document.components, schemas: Object.fromEntries(schemas) } };
+}
