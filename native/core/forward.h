@@ -41,10 +41,14 @@ static always_inline u8 steer_other(const struct core *core, struct packet *p)
     const struct address *a = address_of(core, p->tuple.dst);
     if (!a)
         return VERDICT_PASS;
-    if (p->fault)
+    if (p->fault && p->fault != VERDICT_FRAGMENT_UNMATCHED && p->fault != VERDICT_ICMP_OTHER)
         return p->fault;
+    if ((p->fault || p->kind == KIND_ICMP) && is_own_source(core, p))
+        return VERDICT_LOOP;
+    if (p->fault) /* fragments: look-up comes after TTL */
+        return p->kind == KIND_FLOW && p->ttl <= 1 ? VERDICT_TTL_EXPIRED : p->fault;
     if (p->kind == KIND_ICMP)
-        return is_own_source(core, p) ? VERDICT_LOOP : steer_icmp(core, p);
+        return steer_icmp(core, p);
     const struct vip *vip = vip_by_range(core, a, &p->tuple);
     return vip ? steer_vip(core, vip, p) : VERDICT_NO_VIP_PORT;
 }
@@ -66,10 +70,10 @@ static always_inline void core_finish(const struct core *core, struct packet *p)
         const struct backend *b = backend_at(core, p->backend);
         if (!b)
             p->verdict = VERDICT_NO_BACKEND;
+        else if (!(b->flags & BACKEND_RESOLVED)) /* then no MTU is known either */
+            p->verdict = VERDICT_NO_NEXT_HOP;
         else if ((u32)p->l3_len + OUTER_IPV4_BYTES > b->mtu)
             p->verdict = VERDICT_OVERSIZE;
-        else if (!(b->flags & BACKEND_RESOLVED))
-            p->verdict = VERDICT_NO_NEXT_HOP;
         else {
             p->device = b->device;
             if (!encapsulate(p, b))

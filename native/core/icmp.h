@@ -7,6 +7,7 @@
 #define ICMP_ECHO_REQUEST 8
 #define ICMP_CHECKSUM 2
 #define ANSWER_TTL 64
+#define ECHO_SCAN_WORDS 2048
 
 /* A token of this worker's own bucket for answers; the same virtual time as in admit.h, without a shared word. */
 static always_inline bool answer_allowed(const struct core *core, u64 *tat, u64 interval, u64 burst)
@@ -21,9 +22,28 @@ static always_inline bool answer_allowed(const struct core *core, u64 *tat, u64 
     return true;
 }
 
-/* Turns the request in place into its reply. Swapping the addresses changes no sum. */
-static always_inline void echo_reply(u8 *data, u8 *ip, u8 *icmp)
+/* Whether the message is zero behind its checksum; one word tells for almost every message. Of a longer one than any frame
+ * the rest counts as zero. */
+static always_inline bool is_zero_message(const struct packet *p, const u8 *icmp)
 {
+    const u8 *message_end = p->data + p->l3 + p->l3_len;
+    const u8 *word = icmp + ICMP_CHECKSUM + 2;
+    for (u32 i = 0; i < ECHO_SCAN_WORDS; i++, word += 4) {
+        if (word + 4 > p->end || word + 4 > message_end)
+            break;
+        if (load32(word))
+            return false;
+    }
+    for (u32 i = 0; i < 3; i++, word++)
+        if (word + 1 <= p->end && word + 1 <= message_end && *word)
+            return false;
+    return true;
+}
+
+/* Turns the request in place into its reply. Swapping the addresses changes no sum. */
+static always_inline void echo_reply(const struct packet *p, u8 *ip, u8 *icmp)
+{
+    u8 *data = p->data;
     u8 mac[6];
     __builtin_memcpy(mac, data, 6);
     __builtin_memcpy(data, data + 6, 6);
@@ -36,7 +56,11 @@ static always_inline void echo_reply(u8 *data, u8 *ip, u8 *icmp)
     store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_ttl, load16(ip + IPV4_TTL)));
     u16 old_type = load16(icmp);
     icmp[0] = ICMP_ECHO_REPLY;
-    store16(icmp + ICMP_CHECKSUM, csum_replace16(load16(icmp + ICMP_CHECKSUM), old_type, load16(icmp)));
+    u16 csum = csum_replace16(load16(icmp + ICMP_CHECKSUM), old_type, load16(icmp));
+    /* Unlike an IP header a reply can be all zeros. Its sum is then plus zero, which no update yields. */
+    if (unlikely(csum == 0) && is_zero_message(p, icmp))
+        csum = 0xffff;
+    store16(icmp + ICMP_CHECKSUM, csum);
 }
 
 static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
@@ -50,7 +74,7 @@ static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
     u64 *tat = counter(core, core->counter_first, WORD_OF(worker_counters, echo_tat));
     if (!answer_allowed(core, tat, core->node->echo_interval, core->node->echo_burst))
         return VERDICT_RATE_LIMITED;
-    echo_reply(p->data, ip, icmp);
+    echo_reply(p, ip, icmp);
     p->out_len = (u32)p->l3 + p->l3_len;
     return cut_tail(p, p->out_len) ? VERDICT_ECHO : VERDICT_TX_FULL;
 }
