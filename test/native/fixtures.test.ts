@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { fixtures } from '../fixtures/all-fixtures.ts';
+import { engineKinds } from '../fixtures/engines.ts';
+import { runFixture } from '../fixtures/run-fixture.ts';
+
+describe('the list of packet fixtures', () => {
+  it('has at least sixty, each with a sentence of its own and at least one packet', () => {
+    expect(fixtures.length).toBeGreaterThanOrEqual(60);
+    expect(new Set(fixtures.map(({ sentence }) => sentence)).size).toBe(fixtures.length);
+    expect(fixtures.filter(({ steps }) => !steps.some((step) => 'frame' in step))).toEqual([]);
+  });
+});
+
+for (const kind of engineKinds()) {
+  const title = kind.unavailable === null ? `the ${kind.name}` : `the ${kind.name} (SKIPPED: ${kind.unavailable})`;
+  describe.skipIf(kind.unavailable !== null)(title, () => {
+    it.each(fixtures)('$sentence', (fixture) => {
+      expect(runFixture(fixture, kind)).toEqual([]);
+    });
+  });
+}

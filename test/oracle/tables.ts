@@ -1,0 +1,116 @@
+// What the oracle needs of a Desired, by name: VIPs by destination, backends with their lives, the table of each pool.
+//
+// Tables are filled by steering/maglev.ts, the reference that native filling is compared with; hashes come from
+// steering/flow-hash.ts. Both are format, specified byte by byte, so there is nothing to write twice.
+
+import { addressBytes, isHostPrefix } from '../../src/model/address.ts';
+import { backendKey } from '../../src/model/backend.ts';
+import type { Desired, DesiredBackend, DesiredPool, DesiredVip } from '../../src/model/desired.ts';
+import { isAnyPort } from '../../src/model/vip.ts';
+import { expandFlowKey, type FlowHash, type FlowKey, flowHash, slotHash, type Tuple } from '../../src/steering/flow-hash.ts';
+import { expandMaglevKey, fillTable, type MaglevMember, refillTable } from '../../src/steering/maglev.ts';
+import { protocols } from './parse.ts';
+
+export interface Flow {
+  readonly source: string;
+  readonly destination: string;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly protocol: number;
+}
+
+const noAddress = new Uint8Array(16);
+
+export class Tables {
+  readonly desired: Desired;
+  readonly #flowKey: FlowKey;
+  readonly #maglevKey: Uint8Array;
+  readonly #vipsByAddress = new Map<string, DesiredVip[]>();
+  readonly #backends = new Map<string, DesiredBackend>();
+  readonly #lives = new Map<string, number>();
+  readonly #pools = new Map<string, DesiredPool>();
+  /** Filled when first asked for. */
+  readonly #slots = new Map<string, readonly (DesiredBackend | undefined)[]>();
+
+  /** `before` is what was in force until now: a backend that it had lives on. `generation` grows by one each time. */
+  constructor(desired: Desired, generation: number, before: Tables | undefined) {
+    this.desired = desired;
+    this.#flowKey = expandFlowKey(desired.clusterSecret);
+    this.#maglevKey = expandMaglevKey(desired.clusterSecret);
+    for (const vip of desired.vips) {
+      if (!isHostPrefix(vip.prefix)) continue;
+      this.#vipsByAddress.set(vip.prefix.address, [...this.vipsAt(vip.prefix.address), vip]);
+    }
+    for (const pool of desired.pools) {
+      this.#pools.set(pool.name, pool);
+      for (const backend of pool.backends) {
+        const key = backendKey(backend.pool, backend.address);
+        this.#backends.set(key, backend);
+        this.#lives.set(key, before?.backend(key)?.incarnation ?? generation);
+      }
+    }
+  }
+
+  vipsAt(address: string): readonly DesiredVip[] {
+    return this.#vipsByAddress.get(address) ?? [];
+  }
+
+  /** The VIP of this very port, else of a range that has it, else of any port. */
+  vipOf({ destination, destinationPort, protocol }: Flow): DesiredVip | undefined {
+    const candidates = this.vipsAt(destination).filter(
+      ({ protocol: name, ports }) =>
+        protocols[name] === protocol && ports.first <= destinationPort && destinationPort <= ports.last,
+    );
+    return candidates.find(({ ports }) => !isAnyPort(ports)) ?? candidates[0];
+  }
+
+  backend(key: string): { readonly backend: DesiredBackend; readonly incarnation: number } | undefined {
+    const backend = this.#backends.get(key);
+    return backend && { backend, incarnation: this.#lives.get(key) ?? 0 };
+  }
+
+  hashOf(flow: Flow): FlowHash {
+    return flowHash(this.#flowKey, tupleOf(flow));
+  }
+
+  /** What the table of the VIP's active pool says of a new flow. A narrower hash sees nothing but its field. */
+  choose(vip: DesiredVip, flow: Flow): DesiredBackend | undefined {
+    const tuple = tupleOf(flow);
+    const onlyField = { source: noAddress, destination: noAddress, sourcePort: 0, destinationPort: 0, protocol: 0 };
+    const kept =
+      vip.hash === '5tuple'
+        ? tuple
+        : vip.hash === 'source'
+          ? { ...onlyField, source: tuple.source }
+          : { ...onlyField, destinationPort: tuple.destinationPort };
+    return this.choiceFor(vip.activePool, flowHash(this.#flowKey, kept).fp);
+  }
+
+  choiceFor(pool: string, fingerprint: bigint): DesiredBackend | undefined {
+    const slots = this.#slotsOf(pool);
+    return slots[slotHash(this.#flowKey, fingerprint) % slots.length];
+  }
+
+  #slotsOf(name: string): readonly (DesiredBackend | undefined)[] {
+    const known = this.#slots.get(name);
+    if (known !== undefined) return known;
+    const pool = this.#pools.get(name);
+    if (pool === undefined) return [];
+    const members = pool.backends.map(
+      ({ address, weight, takesNewFlows }, i): MaglevMember => ({
+        identity: addressBytes(address),
+        weight,
+        takesNew: takesNewFlows,
+        backend: i + 1,
+      }),
+    );
+    const filled = fillTable(members, pool.tableSize, this.#maglevKey);
+    const slots = [...refillTable(filled, members, this.#maglevKey)].map((number) => pool.backends[number - 1]);
+    this.#slots.set(name, slots);
+    return slots;
+  }
+}
+
+function tupleOf({ source, destination, ...rest }: Flow): Tuple {
+  return { ...rest, source: addressBytes(source), destination: addressBytes(destination) };
+}
