@@ -4,6 +4,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { ToriiError } from '../../src/errors.ts';
+import { searchPath } from './shell.ts';
 import type { RouterKind } from './topology.ts';
 
 interface Need {
@@ -28,10 +29,8 @@ const ofRouter: Readonly<Record<RouterKind, readonly Need[]>> = {
   ],
 };
 
-const searchPath = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
-
 function isExecutable(program: string): boolean {
-  const candidates = program.startsWith('/') ? [program] : searchPath.map((directory) => join(directory, program));
+  const candidates = program.startsWith('/') ? [program] : searchPath.split(':').map((directory) => join(directory, program));
   return candidates.some((candidate) => {
     try {
       accessSync(candidate, constants.X_OK);

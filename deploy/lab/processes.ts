@@ -9,7 +9,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ToriiError } from '../../src/errors.ts';
 import type { Ledger, ProcessRecord } from './ledger.ts';
-import { inNamespace } from './shell.ts';
+import { environment, inNamespace } from './shell.ts';
 import { until } from './until.ts';
 
 export interface Identity {
@@ -59,7 +59,7 @@ export async function startProgram(ledger: Ledger, options: ProgramOptions): Pro
   const [program = '', ...args] = inNamespace(options.namespace, options.argv);
   const log = openSync(logFile(ledger, options.id), 'a');
   try {
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], env: { ...process.env, ...options.env } });
+    const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], env: { ...environment, ...options.env } });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', reject);

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ToriiError } from '../../src/errors.ts';
-import { inNamespace, run } from './shell.ts';
+import { environment, inNamespace, run } from './shell.ts';
 import type { RouterKind } from './topology.ts';
 
 export interface RouterNeighbour {
@@ -54,7 +54,7 @@ export interface NextHopWait {
 /** Resolves with the next hops as soon as the kernel has exactly `count`; rejects with what it had at the deadline. */
 export async function waitForNextHops({ namespace, address, count, timeoutMs }: NextHopWait): Promise<readonly string[]> {
   const [program = '', ...args] = inNamespace(namespace, ['ip', '-o', 'monitor', 'route']);
-  const monitor = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const monitor = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], env: environment });
   const stop = new AbortController();
   try {
     await new Promise<void>((resolve, reject) => {

@@ -6,6 +6,10 @@
 import { spawn } from 'node:child_process';
 import { ToriiError } from '../../src/errors.ts';
 
+/** Daemons live in sbin, which the PATH of a root shell does not always have. */
+export const searchPath = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
+export const environment: NodeJS.ProcessEnv = { ...process.env, PATH: searchPath };
+
 export interface RunOptions {
   /** Network namespace to run in; absent: the caller's. */
   readonly namespace?: string;
@@ -21,7 +25,12 @@ export function inNamespace(namespace: string | undefined, argv: readonly string
 /** Standard output of a command that exits 0; anything else throws with its standard error. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const [program = '', ...args] = inNamespace(options.namespace, argv);
-  const child = spawn(program, args, { stdio: 'pipe', timeout: options.timeoutMs ?? 20_000, killSignal: 'SIGKILL' });
+  const child = spawn(program, args, {
+    stdio: 'pipe',
+    env: environment,
+    timeout: options.timeoutMs ?? 20_000,
+    killSignal: 'SIGKILL',
+  });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

@@ -11,7 +11,7 @@ import { ToriiError } from '../../../src/errors.ts';
 import type { Lab } from '../lab.ts';
 import { identify } from '../processes.ts';
 import { builtFile } from '../programs.ts';
-import { inNamespace } from '../shell.ts';
+import { environment, inNamespace } from '../shell.ts';
 import type { LabVip } from '../topology.ts';
 import type { RequesterOptions, RequestResult, Watermark } from './messages.ts';
 
@@ -57,7 +57,7 @@ export class Traffic {
     };
     const argv = [process.execPath, builtFile('deploy/lab/traffic/requester.js'), JSON.stringify(options)];
     const [program = '', ...args] = inNamespace(namespaces.client, argv);
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
     const identity = identify(child.pid ?? 0);
     if (identity !== undefined) lab.ledger.add({ kind: 'process', id: `requester-${vip.tenant}`, ...identity });
     return new Traffic(child, timeoutMs);
