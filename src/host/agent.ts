@@ -132,8 +132,8 @@ class Agent implements HostAgent {
 
   async #apply(document: LastGood): Promise<void> {
     const { log } = this.#params;
-    const { config, warnings } = parseOrThrow(document.text, document.source);
-    for (const warning of warnings) log.warn({ source: document.source }, warning);
+    // Its warnings are about balancing: the balancers say them.
+    const { config } = parseOrThrow(document.text, document.source);
     const intent = hostIntent(config);
     const { outer } = intent;
     const { devices, added, removed, sysctls, advices } = await this.#machine.apply(intent);

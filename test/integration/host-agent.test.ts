@@ -1,8 +1,8 @@
 // The host agent in network namespaces: real encapsulated connections, a crash, and everything undone.
 
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -33,6 +33,11 @@ const ask = () => {
 process.on('SIGUSR2', ask);
 setInterval(() => {}, 1 << 30);
 console.log(JSON.stringify({ message: 'ready' }));`;
+
+/** A checkout below /root can't be run by anybody else. */
+function isReadableByAll(): boolean {
+  return isRunnable && spawnSync('setpriv', ['--reuid=65534', '--clear-groups', 'test', '-r', agentScript]).status === 0;
+}
 
 interface Line {
   readonly message: string;
@@ -195,6 +200,19 @@ describe.skipIf(!isRunnable)('a host agent', () => {
     const line = await agent.says(/no device/);
     expect(line).toMatchObject({ code });
     expect(line.message).toContain(word);
+    expect(machineState()).toBe(before);
+  });
+
+  it.skipIf(!isReadableByAll())('needs no more than the capabilities of its systemd unit, and no root', async () => {
+    const unit = readFileSync(new URL('../../deploy/systemd/torii-host.service', import.meta.url), 'utf8');
+    const names = /^AmbientCapabilities=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? [];
+    const set = ['-all', ...names.map((name) => `+${name.replace('CAP_', '').toLowerCase()}`)].join(',');
+    const limited = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', `--inh-caps=${set}`, `--ambient-caps=${set}`];
+    chmodSync(directory, 0o777);
+    const command = [process.execPath, agentScript, configFile(), join(directory, 'state'), nativeBuild];
+    const agent = new Talker(start('host', [...limited, `--bounding-set=${set}`, '--no-new-privs', '--', ...command]));
+    await agent.says(/is a backend/);
+    await agent.stop('SIGTERM');
     expect(machineState()).toBe(before);
   });
 

@@ -1,0 +1,17 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const unit = (name: string) => fileURLToPath(new URL(`../../../deploy/systemd/${name}`, import.meta.url));
+const hasAnalyze = spawnSync('systemd-analyze', ['security', '--help']).status === 0;
+
+describe.skipIf(!hasAnalyze).each(['torii.service', 'torii-host.service'])('%s', (name) => {
+  it('is exposed by at most 2.5', () => {
+    const { status, stdout, stderr } = spawnSync(
+      'systemd-analyze',
+      ['security', '--offline=true', '--no-pager', '--threshold=25', unit(name)],
+      { encoding: 'utf8' },
+    );
+    expect(status, stdout.split('\n').at(-2) ?? stderr).toBe(0);
+  });
+});
