@@ -109,7 +109,16 @@ export type FromConfig =
   | { readonly kind: 'withdraw'; readonly prefixes: readonly string[]; readonly byHealth: readonly string[] }
   /** JSON of the metrics thread's Directory. */
   | { readonly kind: 'directory'; readonly json: Uint8Array<ArrayBuffer> }
-  | { readonly kind: 'applied'; readonly revision: number; readonly generation: number; readonly applyMs: number }
+  | {
+      readonly kind: 'applied';
+      readonly revision: number;
+      readonly generation: number;
+      readonly applyMs: number;
+      readonly overrides: number;
+      readonly maintenance: boolean;
+    }
+  /** The first document cannot be put in force; there is nothing to fall back to. */
+  | { readonly kind: 'dead'; readonly code: ErrorCode; readonly message: string }
   | {
       readonly kind: 'log';
       readonly level: 'info' | 'warn' | 'error';

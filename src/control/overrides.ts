@@ -122,17 +122,21 @@ export function overrideViews(overrides: Overrides): readonly OverrideView[] {
   }));
 }
 
-/** Text of the overrides for the state directory, and back. Undefined: no such text was written by this function. */
-export function overridesText(overrides: Overrides): string {
-  return JSON.stringify({ version: 1, overrides: [...overrides.values()] });
+/** Text for the state directory, and back. Undefined: no such text was written by this function. */
+export function savedText({ revision, overrides }: { readonly revision: number; readonly overrides: Overrides }): string {
+  return JSON.stringify({ version: 1, revision, overrides: [...overrides.values()] });
 }
 
-export function readOverrides(text: string): Overrides | undefined {
+export function readSaved(text: string): { readonly revision: number; readonly overrides: Overrides } | undefined {
   try {
-    const value = JSON.parse(text) as { readonly version?: number; readonly overrides?: readonly Override[] };
-    if (value.version !== 1 || !Array.isArray(value.overrides)) return undefined;
-    const entries = value.overrides as readonly Override[];
-    return new Map(entries.map((each) => [overrideKey(each.kind, each.target), each]));
+    const { version, revision, overrides } = JSON.parse(text) as {
+      readonly version?: number;
+      readonly revision?: number;
+      readonly overrides?: readonly Override[];
+    };
+    if (version !== 1 || typeof revision !== 'number' || !Array.isArray(overrides)) return undefined;
+    const entries = overrides as readonly Override[];
+    return { revision, overrides: new Map(entries.map((each) => [overrideKey(each.kind, each.target), each])) };
   } catch {
     return undefined;
   }

@@ -183,7 +183,7 @@ export class Planner {
     const compile = ++this.#compile;
     const changes = [
       ...(before === null ? [] : nodeChanges(before.config.node, config.node)),
-      ...diff(before?.desired ?? null, desired),
+      ...diff(before === null ? null : documented(before), documented(state)),
     ];
     this.#routes = routesOf(desired);
     const outcome: Outcome = {
@@ -238,4 +238,18 @@ export class Planner {
       this.changed(false);
     }, graceMs);
   }
+}
+
+/** The desired state of what the document has: what is on its way out counts as gone. */
+function documented({ desired, leaving, intent }: Applied): Desired {
+  if (leaving.size === 0) return desired;
+  const { tenants, pools } = intent.document.config;
+  const tenantNames = new Set(tenants.map(({ name }) => name));
+  const poolNames = new Set(pools.map(({ name }) => name));
+  return {
+    ...desired,
+    tenants: desired.tenants.filter(({ name }) => tenantNames.has(name)),
+    vips: desired.vips.filter(({ name }) => !leaving.has(name)),
+    pools: desired.pools.filter(({ name }) => poolNames.has(name)),
+  };
 }

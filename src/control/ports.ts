@@ -2,6 +2,9 @@
 // planner know nothing else of them; main.ts and config-worker.ts plug the real ones in. Pure types.
 
 import type { Desired } from '../model/desired.ts';
+import type { Flow } from '../model/flow.ts';
+import type { ExplainView } from '../model/views.ts';
+import type { Overrides } from './overrides.ts';
 
 /** The packet path as the reconciler sees it. */
 export interface PacketPath {
@@ -40,6 +43,8 @@ export interface Compiler {
   keep(draft: Draft): void;
   /** Slots of a pool's table in force by backend index; undefined while it has no table. */
   slotCounts(pool: string): ReadonlyMap<number, number> | undefined;
+  /** Where the flow would go under the tables in force; `desired` is what they were compiled from. */
+  explain(flow: Flow, desired: Desired): ExplainView;
 }
 
 export interface Verdict {
@@ -90,6 +95,21 @@ export interface Counters {
 
 /** What survives a restart. Each call is durable when it returns; a failure is thrown. */
 export interface Keeper {
-  lastGood(revision: number, source: string, text: string): void;
-  overrides(text: string): void;
+  readonly lastGood: LastGood | undefined;
+  readonly words: SavedWords | undefined;
+  saveLastGood(lastGood: LastGood): void;
+  saveWords(words: SavedWords): void;
+}
+
+/** The last document that every worker adopted. */
+export interface LastGood {
+  readonly revision: number;
+  readonly source: string;
+  readonly text: string;
+}
+
+/** What operators said, and the revision at which it was said. */
+export interface SavedWords {
+  readonly revision: number;
+  readonly overrides: Overrides;
 }

@@ -3,9 +3,9 @@ import {
   nextExpiryMs,
   noOverrides,
   type Overrides,
-  overridesText,
   overrideViews,
-  readOverrides,
+  readSaved,
+  savedText,
   type Targets,
   withChange,
   withoutExpired,
@@ -86,8 +86,8 @@ describe("an operator's word", () => {
 
   it('survives being written to disk', () => {
     const overrides = say({ kind: 'maintenance', value: true }, say({ kind: 'weight', target: '10.0.2.21', value: 5 }));
-    expect(readOverrides(overridesText(overrides))).toEqual(overrides);
-    expect(readOverrides('{"version":1')).toBeUndefined();
-    expect(readOverrides('{"version":2,"overrides":[]}')).toBeUndefined();
+    expect(readSaved(savedText({ revision: 7, overrides }))).toEqual({ revision: 7, overrides });
+    expect(readSaved('{"version":1')).toBeUndefined();
+    expect(readSaved('{"version":2,"revision":1,"overrides":[]}')).toBeUndefined();
   });
 });

@@ -1,0 +1,109 @@
+// The planner's Compiler on native memory: compiles, fills the tables that changed, and answers what the tables in force
+// say. Runs in the config worker with its own view of the engine's memory.
+//
+// Tables are filled into regions that no snapshot in force uses, so a draft that is never kept harms nothing.
+
+import type { DataplaneAddon, EngineId } from '../dataplane/addon.ts';
+import { FlowTable } from '../dataplane/flow-table.ts';
+import { TableFiller } from '../dataplane/tables.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Flow } from '../model/flow.ts';
+import type { ExplainView } from '../model/views.ts';
+import { type Allocation, emptyAllocation } from '../steering/allocate-all.ts';
+import { explain } from '../steering/explain.ts';
+import { type Compiled, compile } from '../steering/snapshot.ts';
+import type { Compiler, Draft, TableFacts } from './ports.ts';
+
+interface NativeDraft extends Draft {
+  readonly compiled: Omit<Compiled, 'bytes'>;
+}
+
+export class NativeCompiler implements Compiler {
+  readonly #addon: DataplaneAddon;
+  readonly #tables: TableFiller;
+  readonly #flows: FlowTable;
+  #allocation: Allocation;
+  #kept = 0;
+  #inForce: NativeDraft | null = null;
+  readonly #slotCounts = new Map<string, ReadonlyMap<number, number>>();
+
+  constructor(addon: DataplaneAddon, engine: EngineId) {
+    this.#addon = addon;
+    this.#tables = new TableFiller(addon, engine);
+    this.#flows = new FlowTable(addon, engine);
+    this.#allocation = emptyAllocation(addon.shape(engine).slotLines);
+  }
+
+  draft(desired: Desired): NativeDraft {
+    const { bytes, ...compiled } = compile(desired, this.#allocation, this.#kept + 1, this.#addon.layout());
+    for (const fill of compiled.fills) this.#tables.fill(fill, desired.clusterSecret);
+    const { directory } = compiled;
+    return {
+      snapshot: bytes,
+      compiled,
+      indices: {
+        vips: new Map(directory.vips.map(({ name, index }) => [name, index])),
+        backends: new Map(directory.backends.map(({ pool, address, index }) => [`${pool}/${address}`, index])),
+        tenants: new Map(directory.tenants.map(({ name, index }) => [name, index])),
+      },
+      tables: this.#checksumsOf(directory.pools.map(({ name }) => name)),
+    };
+  }
+
+  keep(draft: NativeDraft): void {
+    const { allocation, fills, directory } = draft.compiled;
+    this.#allocation = allocation;
+    this.#kept++;
+    this.#inForce = draft;
+    for (const { pool } of fills) this.#slotCounts.delete(pool);
+    const pools = new Set(directory.pools.map(({ name }) => name));
+    this.#tables.keep(pools);
+    for (const pool of this.#slotCounts.keys()) if (!pools.has(pool)) this.#slotCounts.delete(pool);
+  }
+
+  slotCounts(pool: string): ReadonlyMap<number, number> | undefined {
+    const slots = this.#slotsOf(pool);
+    if (slots === undefined) return undefined;
+    const known = this.#slotCounts.get(pool);
+    if (known !== undefined) return known;
+    const counts = new Map<number, number>();
+    for (const index of slots) counts.set(index, (counts.get(index) ?? 0) + 1);
+    this.#slotCounts.set(pool, counts);
+    return counts;
+  }
+
+  /** Where the flow would go under the tables in force. `desired` is what they were compiled from. */
+  explain(flow: Flow, desired: Desired): ExplainView {
+    const owners = new Map([...this.#allocation.backends.owned].map(([key, owned]) => [owned.index, { key, ...owned }]));
+    const ownerOf = (index: number) => {
+      const owner = owners.get(index);
+      if (owner === undefined) return undefined;
+      const slash = owner.key.lastIndexOf('/');
+      return { pool: owner.key.slice(0, slash), address: owner.key.slice(slash + 1), generation: owner.generation };
+    };
+    return explain(flow, {
+      desired,
+      entry: (hash) => this.#flows.find(hash),
+      backend: (index, generation) => {
+        const owner = ownerOf(index);
+        return owner?.generation === generation ? owner : undefined;
+      },
+      slot: (pool, slot) => this.#slotsOf(pool)?.[slot] ?? 0,
+      backendAddress: (index) => ownerOf(index)?.address,
+    });
+  }
+
+  #slotsOf(pool: string): Uint16Array | undefined {
+    const place = this.#inForce?.compiled.directory.pools.find(({ name }) => name === pool);
+    return place === undefined || place.size === 0 ? undefined : this.#tables.slots(place.firstLine, place.size);
+  }
+
+  #checksumsOf(pools: readonly string[]): ReadonlyMap<string, TableFacts> {
+    const tables = new Map<string, TableFacts>();
+    for (const pool of pools) {
+      const checksums = this.#tables.checksums(pool);
+      if (checksums !== undefined) tables.set(pool, { fillChecksum: checksums.fill, tableChecksum: checksums.table });
+    }
+    return tables;
+  }
+}

@@ -1,0 +1,136 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { holdDownMs } from '../../../src/control/hold-down.ts';
+import type { Outcome } from '../../../src/control/messages.ts';
+import { Reconciler } from '../../../src/control/reconciler.ts';
+import type { Advertisement } from '../../../src/model/peer.ts';
+
+const bytesOf = (value: unknown): Uint8Array<ArrayBuffer> => new TextEncoder().encode(JSON.stringify(value));
+const outcome = (compile: number, prefixes: readonly string[] | null, more: Partial<Outcome> = {}): Outcome => ({
+  compile,
+  revision: 1,
+  snapshot: new Uint8Array(64),
+  routes: prefixes === null ? null : bytesOf(prefixes.map((prefix) => ({ prefix, policy: {} }))),
+  isIntended: false,
+  targets: null,
+  addresses: null,
+  node: null,
+  changes: [],
+  warnings: [],
+  ...more,
+});
+
+const a = '203.0.113.10/32';
+const b = '203.0.113.11/32';
+
+class Bed {
+  readonly log: string[] = [];
+  failing: string | null = null;
+  adopt: () => void = () => undefined;
+  readonly reconciler: Reconciler;
+
+  constructor() {
+    let generation = 0;
+    this.reconciler = new Reconciler({
+      path: {
+        load: () => {
+          if (this.failing !== null) throw new Error(this.failing);
+          this.log.push('load');
+          return ++generation;
+        },
+        adopted: () =>
+          new Promise((resolve) => {
+            this.adopt = resolve;
+          }),
+      },
+      announce: (routes: readonly Advertisement[]) => this.log.push(`announce ${routes.map(({ prefix }) => prefix).join(' ')}`),
+      probe: () => this.log.push('probe'),
+      adopted: (compile) => this.log.push(`adopted ${compile}`),
+      refused: (compile, message) => this.log.push(`refused ${compile} ${message}`),
+      now: () => Date.now(),
+    });
+    this.reconciler.setBlocked(null);
+  }
+
+  async apply(given: Outcome): Promise<void> {
+    const applied = this.reconciler.apply(given);
+    this.adopt();
+    await applied;
+  }
+}
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+describe('the reconciler', () => {
+  it('loads, waits until every worker has adopted, announces', async () => {
+    const bed = new Bed();
+    expect(bed.reconciler.ready).toBe(false);
+    const applied = bed.reconciler.apply(outcome(1, [a], { targets: bytesOf([]) }));
+    expect(bed.log).toEqual(['probe', 'load']);
+    bed.adopt();
+    await applied;
+    expect(bed.log).toEqual(['probe', 'load', `announce ${a}`, 'adopted 1']);
+    expect(bed.reconciler.ready).toBe(true);
+  });
+
+  it('withdraws before it loads', async () => {
+    const bed = new Bed();
+    await bed.apply(outcome(1, [a, b]));
+    bed.log.length = 0;
+    bed.reconciler.withdraw([b], []);
+    await bed.apply(outcome(2, null));
+    expect(bed.log).toEqual([`announce ${a}`, 'load', 'adopted 2']);
+  });
+
+  it('keeps to what is announced when native code refuses a snapshot', async () => {
+    const bed = new Bed();
+    await bed.apply(outcome(1, [a]));
+    bed.log.length = 0;
+    bed.failing = 'these bytes are no snapshot';
+    await bed.apply(outcome(2, [a, b]));
+    expect(bed.log).toEqual(['refused 2 these bytes are no snapshot']);
+  });
+
+  it('withdraws every route while the packet path is stuck, and brings them back', async () => {
+    const bed = new Bed();
+    await bed.apply(outcome(1, [a, b]));
+    bed.log.length = 0;
+    bed.reconciler.setBlocked('worker 0 makes no progress');
+    expect(bed.reconciler.ready).toBe(false);
+    expect(bed.reconciler.blocked).toBe('worker 0 makes no progress');
+    bed.reconciler.setBlocked(null);
+    expect(bed.log).toEqual(['announce ', `announce ${a} ${b}`]);
+  });
+
+  it('does not announce again too soon what health has withdrawn', async () => {
+    const bed = new Bed();
+    await bed.apply(outcome(1, [a, b]));
+    bed.reconciler.withdraw([a], [a]);
+    await bed.apply(outcome(2, null));
+    bed.log.length = 0;
+    await bed.apply(outcome(3, [a, b]));
+    expect(bed.log).not.toContain(`announce ${a} ${b}`);
+    expect(bed.reconciler.heldDown()).toEqual([[a, 'held down for 3 s after a withdrawal']]);
+    await vi.advanceTimersByTimeAsync(holdDownMs);
+    expect(bed.log.at(-1)).toBe(`announce ${a} ${b}`);
+    expect(bed.reconciler.heldDown()).toEqual([]);
+  });
+
+  it('lets reloads and operators end a hold-down, and holds nothing that they withdrew', async () => {
+    const bed = new Bed();
+    await bed.apply(outcome(1, [a, b]));
+    bed.reconciler.withdraw([a], [a]);
+    await bed.apply(outcome(2, [a, b], { isIntended: true }));
+    expect(bed.log.at(-2)).toBe(`announce ${a} ${b}`);
+    bed.reconciler.withdraw([b], []);
+    await bed.apply(outcome(3, [a, b]));
+    expect(bed.log.at(-2)).toBe(`announce ${a} ${b}`);
+  });
+
+  it('announces nothing before the packet path has started', async () => {
+    const bed = new Bed();
+    bed.reconciler.setBlocked('the packet path has not started');
+    await bed.apply(outcome(1, [a]));
+    expect(bed.log).toEqual(['load', 'adopted 1']);
+  });
+});

@@ -1,0 +1,352 @@
+import { describe, expect, it, vi } from 'vitest';
+import { ConfigService } from '../../../src/control/config-service.ts';
+import type { FromConfig, NodeFacts, Outcome, ReplyOf, Request } from '../../../src/control/messages.ts';
+import { graceMs } from '../../../src/control/planner.ts';
+import type { Compiler, Counters, Draft, Keeper, LastGood, SavedWords } from '../../../src/control/ports.ts';
+import { ToriiError } from '../../../src/errors.ts';
+import type { Desired } from '../../../src/model/desired.ts';
+import type { Advertisement } from '../../../src/model/peer.ts';
+import type { StatusView, VipView } from '../../../src/model/views.ts';
+import { configOf, documentOf, observedOf, webVip } from './world.ts';
+
+const facts: NodeFacts = {
+  ready: true,
+  blocked: null,
+  heldDown: [],
+  peers: { total: 0, established: 0 },
+  engine: 'memory',
+  workerDevices: [],
+  flowCapacity: 0,
+  warnings: [],
+};
+const counters: Counters = {
+  verdicts: [],
+  workers: () => [],
+  vip: () => ({ bytesIn: 0, bytesOut: 0, newFlows: 0, verdicts: [] }),
+  backend: () => ({ packets: 0, bytesIn: 0, bytesOut: 0, newFlows: 0, resteered: 0 }),
+  tenant: () => ({ admitted: 0, limited: 0 }),
+};
+
+class MemoryKeeper implements Keeper {
+  lastGood: LastGood | undefined;
+  words: SavedWords | undefined;
+
+  saveLastGood(lastGood: LastGood): void {
+    this.lastGood = lastGood;
+  }
+
+  saveWords(words: SavedWords): void {
+    this.words = words;
+  }
+}
+
+/** Compiles to one byte and remembers what it was given; refuses where told to. */
+class RecordingCompiler implements Compiler {
+  readonly drafted: Desired[] = [];
+  kept = 0;
+  refuse = (_desired: Desired): boolean => false;
+
+  draft(desired: Desired): Draft {
+    if (this.refuse(desired)) throw new ToriiError('capacity', 'the tables are too small');
+    this.drafted.push(desired);
+    const names = desired.vips.map(({ name }, i) => [name, i + 1] as const);
+    return {
+      snapshot: new Uint8Array(64),
+      indices: { vips: new Map(names), backends: new Map(), tenants: new Map() },
+      tables: new Map(),
+    };
+  }
+
+  keep(): void {
+    this.kept++;
+  }
+
+  slotCounts(): undefined {
+    return undefined;
+  }
+
+  explain(): never {
+    throw new Error('not asked here');
+  }
+}
+
+/** A service with the test as its main thread. */
+class Bed {
+  readonly compiler = new RecordingCompiler();
+  readonly keeper: MemoryKeeper;
+  readonly events: FromConfig[] = [];
+  readonly service: ConfigService;
+  #generation = 0;
+  #id = 0;
+  readonly #sleepers = new Set<() => void>();
+
+  constructor(keeper = new MemoryKeeper()) {
+    this.keeper = keeper;
+    this.service = new ConfigService({
+      keeper,
+      env: {},
+      version: '0',
+      startedAtMs: 0,
+      emit: (message) => {
+        this.events.push(message);
+        for (const wake of this.#sleepers) wake();
+        this.#sleepers.clear();
+      },
+      openPath: () => ({ compiler: this.compiler, counters }),
+    });
+  }
+
+  /** The first event that is wanted, past or to come; it is taken out. */
+  async #take<Event extends FromConfig>(isWanted: (event: FromConfig) => event is Event): Promise<Event> {
+    for (;;) {
+      const event = this.events.find(isWanted);
+      if (event !== undefined) {
+        this.events.splice(this.events.indexOf(event), 1);
+        return event;
+      }
+      await new Promise<void>((resolve) => {
+        this.#sleepers.add(resolve);
+      });
+    }
+  }
+
+  next<Kind extends FromConfig['kind']>(kind: Kind): Promise<Extract<FromConfig, { kind: Kind }>> {
+    return this.#take((event): event is Extract<FromConfig, { kind: Kind }> => event.kind === kind);
+  }
+
+  async ask<Kind extends Request['kind']>(request: Omit<Extract<Request, { kind: Kind }>, 'id'>): Promise<ReplyOf<Kind>> {
+    const id = ++this.#id;
+    this.service.take({ ...request, id } as unknown as Request);
+    type Answer = Extract<FromConfig, { kind: 'reply' | 'failure' }>;
+    const answer = await this.#take(
+      (event): event is Answer => (event.kind === 'reply' || event.kind === 'failure') && event.id === id,
+    );
+    if (answer.kind === 'failure') throw new ToriiError(answer.code, answer.message, { detail: answer.detail });
+    return answer.value as ReplyOf<Kind>;
+  }
+
+  async adopt(): Promise<Outcome> {
+    const { outcome } = await this.next('outcome');
+    this.service.take({ kind: 'adopted', compile: outcome.compile, generation: ++this.#generation });
+    await this.next('applied');
+    return outcome;
+  }
+
+  observe(text: string, health: Parameters<typeof observedOf>[1] = {}): void {
+    const observed = observedOf(configOf(text), health);
+    this.service.take({ kind: 'devices', devices: [...observed.devices] });
+    this.service.take({ kind: 'nextHops', hops: [...observed.nextHops] });
+    this.service.take({
+      kind: 'health',
+      reports: [...observed.health].map(([key, { health: state, reason }]) => ({ key, health: state, reason })),
+    });
+  }
+
+  /** Booted with everything up and adopted. */
+  async start(text: string): Promise<Outcome> {
+    await this.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text, error: null });
+    this.observe(text);
+    this.service.take({ kind: 'packetPath', engine: 0 });
+    return this.adopt();
+  }
+
+  async view<View>(resource: 'vips' | 'status' | 'backends'): Promise<View> {
+    return JSON.parse(Buffer.from(await this.ask<'read'>({ kind: 'read', resource, facts })).toString()) as View;
+  }
+
+  change(change: Extract<Request, { kind: 'change' }>['change'], ifRevision: number | null = null) {
+    return this.ask<'change'>({ kind: 'change', change, context: { by: 'alice', why: null, forSec: null, ifRevision } });
+  }
+
+  reload(text: string, force = false) {
+    return this.ask<'document'>({ kind: 'document', source: 'torii.yaml', text, force });
+  }
+}
+
+const routesIn = ({ routes }: Outcome): readonly string[] | null =>
+  routes === null ? null : (JSON.parse(Buffer.from(routes).toString()) as Advertisement[]).map(({ prefix }) => prefix);
+const text = documentOf();
+const twoVips = documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11' }] });
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'no error',
+    (error: unknown) => (error as ToriiError).code,
+  );
+const down = {
+  '10.0.2.21': { health: 'down' as const, reason: 'tcp 80: connection refused' },
+  '10.0.2.22': { health: 'down' as const, reason: 'timed out' },
+};
+
+describe('the config worker', () => {
+  it('gathers everything that arrives together into one compile', async () => {
+    const bed = new Bed();
+    const outcome = await bed.start(text);
+    expect(bed.compiler.drafted).toHaveLength(1);
+    expect(routesIn(outcome)).toEqual(['203.0.113.10/32']);
+    expect(JSON.parse(Buffer.from(outcome.addresses ?? []).toString())).toEqual(['10.0.2.21', '10.0.2.22']);
+  });
+
+  it('compiles nothing before every worker has adopted the last one, then all at once', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    bed.observe(text, { '10.0.2.21': down['10.0.2.21'] });
+    const { outcome } = await bed.next('outcome');
+    bed.observe(text, down);
+    bed.observe(text);
+    await new Promise(setImmediate);
+    expect(bed.compiler.drafted).toHaveLength(2);
+    bed.service.take({ kind: 'adopted', compile: outcome.compile, generation: 2 });
+    await bed.adopt();
+    expect(bed.compiler.drafted).toHaveLength(3);
+  });
+
+  it('tells of routes that must go before it compiles', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    bed.observe(text, down);
+    await bed.next('outcome');
+    const kinds = bed.events.map(({ kind }) => kind);
+    expect(kinds).toContain('withdraw');
+    expect(await bed.next('withdraw')).toEqual({
+      kind: 'withdraw',
+      prefixes: ['203.0.113.10/32'],
+      byHealth: ['203.0.113.10/32'],
+    });
+  });
+
+  it('answers a change once it is in force, with a new revision, and keeps it on disk', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    const answer = bed.change({ kind: 'state', target: '10.0.2.21', value: 'draining' });
+    await bed.adopt();
+    expect(await answer).toMatchObject({ revision: 2 });
+    expect(bed.keeper.words?.overrides.size).toBe(1);
+    expect(await codeOf(bed.change({ kind: 'maintenance', value: true }, 1))).toBe('revision_stale');
+  });
+
+  it('remembers what operators said over a restart, with a revision that goes on', async () => {
+    const first = new Bed();
+    await first.start(text);
+    const answer = first.change({ kind: 'state', target: '10.0.2.21', value: 'disabled' });
+    await first.adopt();
+    await answer;
+    const second = new Bed(first.keeper);
+    await second.start(text);
+    expect(second.compiler.drafted[0]).toMatchObject({ revision: 2 });
+    expect(second.compiler.drafted[0]?.pools[0]?.backends[0]?.state).toBe('disabled');
+  });
+
+  it('keeps the old document when the new one is broken or would lose too much, and says so', async () => {
+    const bed = new Bed();
+    await bed.start(twoVips);
+    expect(await codeOf(bed.reload('version: 2'))).toBe('config_invalid');
+    expect((await bed.view<StatusView>('status')).lastError?.message).toBe('version: expected version 1, got 2 (torii.yaml:1)');
+    const empty = documentOf({ vips: [] });
+    expect(await codeOf(bed.reload(empty))).toBe('config_guarded');
+    expect(await bed.view<VipView[]>('vips')).toHaveLength(2);
+    const answer = bed.reload(empty, true);
+    await bed.adopt();
+    expect((await answer).changes).toContain('VIP 203.0.113.10:80/tcp: removed');
+  });
+
+  it('refuses a document that needs a restart', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    const other = documentOf({ node: { devices: [{ name: 'eth1' }] } });
+    await expect(bed.reload(other)).rejects.toThrow('node.devices: expected what torii was started with');
+  });
+
+  it('answers an equal document with the same revision and no changes', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    expect(await bed.reload(text)).toEqual({ revision: 1, changes: [] });
+  });
+
+  it('takes a document back that cannot be compiled, and its routes return', async () => {
+    const bed = new Bed();
+    await bed.start(twoVips);
+    bed.compiler.refuse = (desired) => desired.vips.length === 2 && desired.revision === 2;
+    expect(await codeOf(bed.reload(text))).toBe('capacity');
+    const outcome = await bed.adopt();
+    expect(routesIn(outcome)).toEqual(['203.0.113.10/32', '203.0.113.11/32']);
+    expect(outcome.revision).toBe(1);
+    expect(bed.keeper.lastGood?.text).toBe(twoVips);
+  });
+
+  it('takes back what native validation refuses', async () => {
+    const bed = new Bed();
+    await bed.start(twoVips);
+    const answer = bed.reload(text);
+    const { outcome } = await bed.next('outcome');
+    bed.service.take({ kind: 'refused', compile: outcome.compile, message: 'a section reaches beyond the snapshot' });
+    expect(await codeOf(answer)).toBe('snapshot_invalid');
+    expect(routesIn(await bed.adopt())).toEqual(['203.0.113.10/32', '203.0.113.11/32']);
+  });
+
+  it('keeps a removed VIP in the tables until its route has had time to go', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const bed = new Bed();
+    await bed.start(twoVips);
+    const answer = bed.reload(text);
+    await bed.adopt();
+    expect((await answer).changes).toEqual(['VIP 203.0.113.11:80/tcp: removed']);
+    expect(await bed.next('withdraw')).toEqual({ kind: 'withdraw', prefixes: ['203.0.113.11/32'], byHealth: [] });
+    expect(bed.compiler.drafted.at(-1)?.vips).toHaveLength(2);
+    expect(await bed.view<VipView[]>('vips')).toHaveLength(1);
+    vi.advanceTimersByTime(graceMs);
+    vi.useRealTimers();
+    await bed.adopt();
+    expect(bed.compiler.drafted.at(-1)?.vips).toHaveLength(1);
+  });
+
+  it('starts with the last good document when the source is broken or gone', async () => {
+    const first = new Bed();
+    await first.start(text);
+    for (const [source, error] of [
+      ['version: nonsense', null],
+      [null, 'no such file'],
+    ] as const) {
+      const second = new Bed(first.keeper);
+      const reply = await second.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: source, error });
+      expect(reply.revision).toBe(1);
+      expect(reply.fallback).toBe(error ?? 'version: expected version 1, got "nonsense" (torii.yaml:1)');
+      expect(reply.node.address).toBe('10.0.1.11');
+    }
+  });
+
+  it('does not start without any good document', async () => {
+    const boot = new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: 'version: 7', error: null });
+    expect(await codeOf(boot)).toBe('config_invalid');
+  });
+
+  it('tells main nothing that main already knows', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    bed.observe(text, { '10.0.2.21': down['10.0.2.21'] });
+    expect(await bed.adopt()).toMatchObject({ routes: null, targets: null, addresses: null, node: null });
+  });
+});
+
+describe('a view', () => {
+  it('says that a VIP waits for the workers, then that it is announced', async () => {
+    const bed = new Bed();
+    await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text, error: null });
+    expect(await codeOf(bed.view('vips'))).toBe('not_ready');
+    bed.observe(text);
+    bed.service.take({ kind: 'packetPath', engine: 0 });
+    const { outcome } = await bed.next('outcome');
+    expect(await bed.view<VipView[]>('vips')).toMatchObject([{ state: 'withheld', reason: 'not yet adopted by every worker' }]);
+    bed.service.take({ kind: 'adopted', compile: outcome.compile, generation: 1 });
+    expect(await bed.view<VipView[]>('vips')).toMatchObject([
+      { vip: '203.0.113.10:80/tcp', state: 'announced', reason: null, usableBackends: 2, backends: 2 },
+    ]);
+    expect(await bed.view<StatusView>('status')).toMatchObject({
+      node: '10.0.1.11',
+      revision: 1,
+      generation: 1,
+      source: 'torii.yaml',
+      vips: { total: 1, announced: 1 },
+      backends: { total: 2, usable: 2 },
+    });
+  });
+});
