@@ -16,7 +16,7 @@ static always_inline bool tenant_draw(const struct core *core, const struct tena
         return false;
     u64 now = core->now_ticks;
     for (u32 i = 0; i < ADMIT_TRIES; i++) {
-        u64 tat = __atomic_load_n(&bucket->tat, __ATOMIC_RELAXED);
+        u64 tat = load_shared(&bucket->tat);
         u64 full = now - t->span;
         u64 base = tat > full ? tat : full;
         if (base + t->interval > now) {

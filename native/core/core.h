@@ -2,12 +2,16 @@
  *
  * In a process a table is a base pointer, and a validated snapshot holds no index out of range. In BPF each table is an
  * array map and a lookup can fail as far as the verifier knows, so callers test for NULL; a process's compiler drops the
- * test, since its `at` never yields one. The build's platform.h supplies `at`, `grow_head`, `cut_tail` and `swap_if`. */
+ * test, since its `at` never yields one. The build's platform.h supplies `at`, `opaque`, `grow_head`, `cut_tail` and
+ * FRAME_BYTES_MAX. */
 #pragma once
 #include "hash.h"
 
 struct core {
-#ifndef TORII_BPF
+#ifdef TORII_BPF
+    u32 snapshot_first;    /* first line of the side in force */
+    volatile u64 *scratch; /* a word of this worker's own */
+#else
     line *table[TABLE_COUNT];
 #endif
     u32 flow_first, flow_mask; /* this worker's buckets in FLOWS: first line, count - 1 */

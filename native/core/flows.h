@@ -64,18 +64,29 @@ struct flow_place {
     u64 *meta;
 };
 
+#define FLOW_PLACES 8 /* of one flow: four in either bucket */
+
+/* The place by its number, 0 … 7; the first bucket's come first. */
+static always_inline struct flow_place flow_place(const struct core *core, const struct flow_hash *hash, u32 number)
+{
+    number = (u32)opaque(core, number);
+    struct flow_bucket *b = number < FLOW_PLACES ? flow_bucket(core, hash, number / FLOWS_PER_LINE) : NULL_PTR;
+    if (!b)
+        return (struct flow_place){NULL_PTR, NULL_PTR};
+    return (struct flow_place){&b->fp[number % FLOWS_PER_LINE], &b->meta[number % FLOWS_PER_LINE]};
+}
+
 /* The entry with this fingerprint, live or expired. */
 static always_inline struct flow_place flow_find(const struct core *core, const struct flow_hash *hash)
 {
-    for (u32 choice = 0; choice < 2; choice++) {
-        struct flow_bucket *b = flow_bucket(core, hash, choice);
-        if (!b)
-            break;
-        for (u32 i = 0; i < FLOWS_PER_LINE; i++)
-            if (b->fp[i] == hash->fp && flow_state(b->meta[i]) != FLOW_EMPTY)
-                return (struct flow_place){&b->fp[i], &b->meta[i]};
+    u32 found = FLOW_PLACES;
+    for (u32 number = 0; number < FLOW_PLACES && found == FLOW_PLACES; number++) {
+        const struct flow_bucket *b = flow_bucket(core, hash, number / FLOWS_PER_LINE);
+        u32 i = number % FLOWS_PER_LINE;
+        if (b && b->fp[i] == hash->fp && flow_state(b->meta[i]) != FLOW_EMPTY)
+            found = number;
     }
-    return (struct flow_place){NULL_PTR, NULL_PTR};
+    return flow_place(core, hash, found);
 }
 
 /* The slot's backend index in `pool` for a flow hash; 0: the pool is empty. */
@@ -103,48 +114,53 @@ static always_inline bool flow_is_dispensable(const struct core *core, u64 fp, u
     return b && b->generation == flow_generation(meta) && table_choice(core, b->pool, hash_slot(core->mix, fp)) == index;
 }
 
+#define ROOM_FREE (2ull << 32)
+#define ROOM_PROBATION (1ull << 32)
+
+/* How gladly a new flow takes this place: a free one, then a probation entry the more the older it is; 0: not for this. */
+static always_inline u64 flow_room(const struct core *core, u64 meta)
+{
+    if (flow_is_free(core, meta))
+        return ROOM_FREE;
+    return flow_state(meta) == FLOW_PROBATION ? ROOM_PROBATION | flow_idle_ms(core, meta) : 0;
+}
+
+/* The number of a dispensable established entry's place, or FLOW_PLACES. */
+static always_inline u32 flow_find_dispensable(const struct core *core, const struct flow_hash *hash)
+{
+    for (u32 number = 0; number < FLOW_PLACES; number++) {
+        const struct flow_bucket *b = flow_bucket(core, hash, number / FLOWS_PER_LINE);
+        u32 i = number % FLOWS_PER_LINE;
+        if (b && flow_state(b->meta[i]) >= FLOW_ESTABLISHED && flow_is_dispensable(core, b->fp[i], b->meta[i]))
+            return number;
+    }
+    return FLOW_PLACES;
+}
+
 /* Room for a new flow: a free place in the emptier bucket, else the oldest probation entry, else a dispensable
- * established one. `*evicted` says whether a live entry goes. */
+ * established one. `*evicted` says whether a live entry goes. One comparison of numbers a place, since BPF's verifier
+ * would follow every combination of pointers. */
 static always_inline struct flow_place flow_make_room(const struct core *core, const struct flow_hash *hash, bool *evicted)
 {
-    struct flow_place none = {NULL_PTR, NULL_PTR}, oldest = none, place = none;
-    u32 most_free = 0, oldest_idle = 0;
-    *evicted = false;
+    u64 best = 0;
     for (u32 choice = 0; choice < 2; choice++) {
-        struct flow_bucket *b = flow_bucket(core, hash, choice);
-        struct flow_place free_place = none;
-        u32 free = 0;
-        if (!b)
-            return none;
-        for (u32 i = 0; i < FLOWS_PER_LINE; i++) {
-            u64 meta = b->meta[i];
-            if (flow_is_free(core, meta)) {
-                free++;
-                if (!free_place.meta)
-                    free_place = (struct flow_place){&b->fp[i], &b->meta[i]};
-            } else if (flow_state(meta) == FLOW_PROBATION && (!oldest.meta || flow_idle_ms(core, meta) > oldest_idle)) {
-                oldest = (struct flow_place){&b->fp[i], &b->meta[i]};
-                oldest_idle = flow_idle_ms(core, meta);
-            }
+        const struct flow_bucket *b = flow_bucket(core, hash, choice);
+        u64 bucket_best = 0, free = 0;
+        for (u32 i = 0; b && i < FLOWS_PER_LINE; i++) {
+            u64 room = flow_room(core, b->meta[i]);
+            u64 ranked = room * FLOW_PLACES + (FLOW_PLACES - 1 - choice * FLOWS_PER_LINE - i); /* of equals the first */
+            free = opaque(core, free + (room == ROOM_FREE));
+            bucket_best = opaque(core, ranked > bucket_best ? ranked : bucket_best);
         }
-        if (free > most_free) {
-            most_free = free;
-            place = free_place;
-        }
+        bucket_best += free * FLOW_PLACES;
+        best = bucket_best > best ? bucket_best : best;
     }
-    if (place.meta)
-        return place;
-    *evicted = true;
-    if (oldest.meta)
-        return oldest;
-    for (u32 choice = 0; choice < 2; choice++) {
-        struct flow_bucket *b = flow_bucket(core, hash, choice);
-        for (u32 i = 0; b && i < FLOWS_PER_LINE; i++)
-            if (flow_state(b->meta[i]) == FLOW_ESTABLISHED && flow_is_dispensable(core, b->fp[i], b->meta[i]))
-                return (struct flow_place){&b->fp[i], &b->meta[i]};
-    }
-    *evicted = false;
-    return none;
+    *evicted = best < ROOM_FREE * FLOW_PLACES;
+    if (best >= ROOM_PROBATION * FLOW_PLACES)
+        return flow_place(core, hash, FLOW_PLACES - 1 - (u32)(best % FLOW_PLACES));
+    struct flow_place place = flow_place(core, hash, flow_find_dispensable(core, hash));
+    *evicted = place.meta != NULL_PTR;
+    return place;
 }
 
 /* Empties expired entries of `lines` buckets from `first` on and lowers the gauge; the engine spreads calls over time. */

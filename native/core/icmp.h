@@ -7,7 +7,6 @@
 #define ICMP_ECHO_REQUEST 8
 #define ICMP_CHECKSUM 2
 #define ANSWER_TTL 64
-#define ECHO_SCAN_WORDS 2048
 
 /* A token of this worker's own bucket for answers; the same virtual time as in admit.h, without a shared word. */
 static always_inline bool answer_allowed(const struct core *core, u64 *tat, u64 interval, u64 burst)
@@ -22,21 +21,19 @@ static always_inline bool answer_allowed(const struct core *core, u64 *tat, u64 
     return true;
 }
 
-/* Whether the message is zero behind its checksum; one word tells for almost every message. Of a longer one than any frame
- * the rest counts as zero. */
+/* Whether the message is zero behind its checksum; one word tells for almost every message. The last
+ * word overlaps the one before it, so that no byte behind the message is read. */
 static always_inline bool is_zero_message(const struct packet *p, const u8 *icmp)
 {
-    const u8 *message_end = p->data + p->l3 + p->l3_len;
-    const u8 *word = icmp + ICMP_CHECKSUM + 2;
-    for (u32 i = 0; i < ECHO_SCAN_WORDS; i++, word += 4) {
-        if (word + 4 > p->end || word + 4 > message_end)
+    const u8 *rest = icmp + ICMP_CHECKSUM + 2;
+    u32 last = (u32)(p->l3 + p->l3_len - p->l4) - (ICMP_CHECKSUM + 2) - 4;
+    for (u32 at = 0; at < FRAME_BYTES_MAX; at += 4) {
+        const u8 *word = rest + (at < last ? at : last);
+        if (word + 4 > p->end || load32(word))
+            return false;
+        if (at >= last)
             break;
-        if (load32(word))
-            return false;
     }
-    for (u32 i = 0; i < 3; i++, word++)
-        if (word + 1 <= p->end && word + 1 <= message_end && *word)
-            return false;
     return true;
 }
 

@@ -64,12 +64,13 @@ static always_inline void parse_transport(struct packet *p, u8 *l4, u32 l4_len, 
         if (p->fault)
             return;
     }
-    if (unlikely(l4_len < needed || l4 + needed > p->end)) {
+    /* The L3 length covers `end` already; BPF's verifier wants to see it against constants. */
+    if (unlikely(l4_len < needed || l4 + UDP_BYTES > p->end)) {
         p->fault = VERDICT_MALFORMED;
         return;
     }
     p->tuple.ports = load32(l4);
-    if (protocol == PROTOCOL_TCP)
+    if (protocol == PROTOCOL_TCP && likely(l4 + TCP_BYTES <= p->end))
         p->tcp_flags = l4[TCP_FLAGS];
 }
 

@@ -101,10 +101,12 @@ static always_inline u8 steer_flow(const struct core *core, const struct vip *vi
     bool is_known = entry.meta && !flow_is_free(core, *entry.meta);
     bool is_syn = p->tuple.protocol == PROTOCOL_TCP && is_first_syn(p);
     struct flow_place room = {NULL_PTR, NULL_PTR};
-    bool evicted = false;
-    if (!entry.meta && !(p->tcp_flags & TCP_RST))
+    bool evicted = false, is_placed = true;
+    if (!entry.meta && !(p->tcp_flags & TCP_RST)) {
         room = flow_make_room(core, &p->hash, &evicted);
-    bool is_charged_udp = p->tuple.protocol == PROTOCOL_UDP && !is_known && tenant->flags & TENANT_UDP && (entry.meta || room.meta);
+        is_placed = room.meta != NULL_PTR;
+    }
+    bool is_charged_udp = p->tuple.protocol == PROTOCOL_UDP && !is_known && is_placed && tenant->flags & TENANT_UDP;
     if ((is_syn || is_charged_udp) && !admit(core, tenant, vip->tenant))
         return VERDICT_CPS_LIMITED;
 

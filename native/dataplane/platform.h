@@ -1,9 +1,18 @@
 /* The core's platform in a process: tables are base pointers, frames have headroom. */
 #pragma once
 
+#define FRAME_BYTES_MAX 65600 /* the largest IPv4 packet and its Ethernet header */
+
 static always_inline line *at(const struct core *core, u32 table, u32 index)
 {
     return core->table[table] + index;
+}
+
+/* Only BPF's verifier needs it. */
+static always_inline u64 opaque(const struct core *core, u64 v)
+{
+    (void)core;
+    return v;
 }
 
 static always_inline bool grow_head(struct packet *p, u32 bytes)

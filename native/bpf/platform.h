@@ -1,0 +1,82 @@
+/* The core's platform in BPF: every table is an array map of 64-byte lines that the loader may mmap.
+ *
+ * SNAPSHOT has both sides in one map, so that swapping them is one word of CONTROL; the other tables are as in a process. A
+ * lookup of a constant map inlines to a compare and an add. */
+#pragma once
+#include "control.h"
+
+#define FRAME_BYTES_MAX 4096 /* XDP without fragments: less than a page */
+
+/* The loader sets max_entries to the capacity. */
+#define LINES_MAP(map_name) \
+    struct { \
+        __uint(type, BPF_MAP_TYPE_ARRAY); \
+        __uint(map_flags, BPF_F_MMAPABLE); \
+        __uint(max_entries, 64); \
+        __type(key, u32); \
+        __type(value, line); \
+    } map_name SEC(".maps")
+
+LINES_MAP(snapshot);
+LINES_MAP(slots);
+LINES_MAP(flows);
+LINES_MAP(counters);
+LINES_MAP(tenants);
+LINES_MAP(control);
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, u64);
+} scratch SEC(".maps");
+
+/* `table` is a constant at every call, so one of the five remains. */
+static always_inline line *at(const struct core *core, u32 table, u32 index)
+{
+    u32 key = table == TABLE_SNAPSHOT ? core->snapshot_first + index : index;
+    switch (table) {
+    case TABLE_SNAPSHOT: return bpf_map_lookup_elem(&snapshot, &key);
+    case TABLE_SLOTS: return bpf_map_lookup_elem(&slots, &key);
+    case TABLE_FLOWS: return bpf_map_lookup_elem(&flows, &key);
+    case TABLE_COUNTERS: return bpf_map_lookup_elem(&counters, &key);
+    default: return bpf_map_lookup_elem(&tenants, &key);
+    }
+}
+
+/* The same number, but the verifier forgets which, since it does not follow what a map holds. What comes after is then
+ * verified once and not once for every value. */
+static always_inline u64 opaque(const struct core *core, u64 v)
+{
+    *core->scratch = v;
+    return *core->scratch;
+}
+
+static always_inline struct xdp_md *xdp_of(struct packet *p)
+{
+    return p->engine;
+}
+
+static always_inline void take_bounds(struct packet *p)
+{
+    p->data = (u8 *)(long)xdp_of(p)->data;
+    p->end = (u8 *)(long)xdp_of(p)->data_end;
+}
+
+static always_inline bool grow_head(struct packet *p, u32 bytes)
+{
+    bool grown = bpf_xdp_adjust_head(xdp_of(p), -(int)bytes) == 0;
+    take_bounds(p);
+    return grown;
+}
+
+/* Ethernet padding behind the IP packet does not travel on. */
+static always_inline bool cut_tail(struct packet *p, u32 frame_bytes)
+{
+    long length = p->end - p->data;
+    asm volatile("" : "+r"(length)); /* else clang subtracts in 32 bits, which pointers may not be */
+    long excess = length - (long)frame_bytes;
+    bool is_cut = excess <= 0 || bpf_xdp_adjust_tail(xdp_of(p), -(int)excess) == 0;
+    take_bounds(p);
+    return is_cut;
+}
