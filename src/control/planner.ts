@@ -114,7 +114,8 @@ export class Planner {
     if (pending.draft !== null) this.#compiler?.keep(pending.draft);
     this.#applied = pending;
     this.#startGrace(pending.leaving);
-    this.#params.onApplied(pending, generation, this.#params.now() - pending.batch.startedMs);
+    const applyMs = Math.round((this.#params.now() - pending.batch.startedMs) * 10) / 10;
+    this.#params.onApplied(pending, generation, applyMs);
     for (const { done } of pending.batch.waiters) done({ revision: pending.intent.revision, changes: pending.changes });
     this.#schedule();
   }

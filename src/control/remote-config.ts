@@ -25,6 +25,7 @@ interface Waiting {
 export class ConfigThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #exited: Promise<void>;
   #nextId = 1;
   #isClosing = false;
 
@@ -38,9 +39,12 @@ export class ConfigThread {
       } else if (!this.#isClosing) onEvent(message);
     });
     this.#worker.on('error', onDeath);
-    this.#worker.on('exit', () => {
-      for (const { reject } of this.#waiting.values()) reject(new ToriiError('not_ready', 'torii is stopping'));
-      this.#waiting.clear();
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on('exit', () => {
+        for (const { reject } of this.#waiting.values()) reject(new ToriiError('not_ready', 'torii is stopping'));
+        this.#waiting.clear();
+        resolve();
+      });
     });
   }
 
@@ -58,9 +62,8 @@ export class ConfigThread {
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
     this.tell({ kind: 'close' });
-    await exited;
+    await this.#exited;
   }
 
   #settle(id: number): Waiting | undefined {

@@ -1,0 +1,252 @@
+// The composition root of `torii balancer`: constructs the node out of its rooms, starts its threads, and takes it down
+// in the right order. Main thread.
+//
+// Start: document, packet path, checks, BGP, API; ready once every worker has adopted the first tables. Stop: BGP leaves
+// gracefully while everything else goes on, then forwarding ends once traffic has gone. A config worker that dies of a
+// defect is told to `onFatal`: its owner ends the process, BGP sessions close, and routers move the traffic at once.
+
+import type { Logger } from 'pino';
+import { type Api, startApi } from '../api/server.ts';
+import type { NodeConfig } from '../config/config.ts';
+import { FileSource } from '../config/file-source.ts';
+import { stateDirectory } from '../config/state-dir.ts';
+import type { BootReply, FromConfig, NodeFacts, Outcome } from '../control/messages.ts';
+import { LiveNodeControl } from '../control/node-control.ts';
+import type { PathWatch } from '../control/path-watch.ts';
+import { Reconciler } from '../control/reconciler.ts';
+import { ConfigThread } from '../control/remote-config.ts';
+import { messageOf, ToriiError } from '../errors.ts';
+import { type ChecksThread, startChecksThread } from '../health/remote-monitor.ts';
+import { createLogger } from '../logging.ts';
+import { type MetricsThread, startMetricsThread } from '../metrics/remote-metrics.ts';
+import { loadNetAddon, type NetAddon } from '../net.ts';
+import { MetricsFeed } from './metrics-feed.ts';
+import { engineName, LivePath } from './packet-path.ts';
+import { SpeakerSlot } from './speaker-slot.ts';
+
+export interface BalancerOptions {
+  /** Path of the document. */
+  readonly config: string;
+  readonly version: string;
+  readonly onFatal: (error: ToriiError) => void;
+}
+
+type Applied = Extract<FromConfig, { kind: 'applied' }>;
+
+export class Balancer {
+  readonly #options: BalancerOptions;
+  readonly #startedAtMs = Date.now();
+  readonly #source: FileSource;
+  readonly #config: ConfigThread;
+  readonly #net: NetAddon = loadNetAddon();
+  readonly #speaker: SpeakerSlot;
+  readonly #feed: MetricsFeed;
+  #log: Logger;
+  #path: LivePath | null = null;
+  #reconciler: Reconciler | undefined;
+  #checks: ChecksThread | undefined;
+  #metrics: MetricsThread | undefined;
+  #control: LiveNodeControl | undefined;
+  #api: Api | undefined;
+  #unwatch = (): void => undefined;
+  #trouble: string | null = null;
+  #isReady = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: BalancerOptions) {
+    this.#options = options;
+    this.#log = createLogger({ level: 'info', format: 'auto' });
+    this.#source = new FileSource(options.config);
+    const data = { stateDir: stateDirectory(process.env), version: options.version, startedAtMs: this.#startedAtMs };
+    const onDeath = (error: Error): void =>
+      options.onFatal(new ToriiError('internal', `the config worker died: ${error.stack ?? error.message}`, { cause: error }));
+    this.#config = new ConfigThread({ data, onEvent: (event) => this.#onConfigEvent(event), onDeath });
+    this.#speaker = new SpeakerSlot({
+      onPeers: () => undefined,
+      onLog: ({ level, message, ...fields }) => this.#log[level](fields, message),
+    });
+    this.#feed = new MetricsFeed({
+      startedAtMs: this.#startedAtMs,
+      facts: () => this.#facts(),
+      peers: () => this.#speaker.peers(),
+    });
+  }
+
+  /** Resolves when the API answers; the node is ready a moment later. On failure nothing is left running. */
+  async start(): Promise<void> {
+    try {
+      const { node, revision, fallback } = await this.#boot();
+      this.#log = createLogger(node.logs);
+      this.#log.info({ version: this.#options.version, document: this.#source.name, revision }, 'torii balancer starts');
+      if (fallback !== null)
+        this.#log.error({ problem: fallback }, 'the document cannot be used; starting with the last good one');
+      this.#startThreads(node);
+      await this.#startApi(node);
+      this.#unwatch = this.#source.watch(() => void this.reload());
+    } catch (error) {
+      await this.stop(false);
+      throw error;
+    }
+  }
+
+  /** As after SIGHUP or a change of the file. What is wrong is logged, counted and shown in `torii status`. */
+  async reload(): Promise<void> {
+    this.#net.notify('RELOADING=1');
+    await this.#control?.reload({ force: false }).catch(() => undefined);
+    if (this.#isReady) this.#net.notify('READY=1');
+  }
+
+  /** Once; further calls wait for the same end. Graceful: routers move the traffic before forwarding ends. */
+  stop(graceful: boolean): Promise<void> {
+    this.#stopping ??= this.#leave(graceful);
+    return this.#stopping;
+  }
+
+  async #boot(): Promise<BootReply> {
+    const source = this.#source.name;
+    const read = await this.#source.read().then(
+      ({ text }) => ({ text, error: null }),
+      (error: unknown) => ({ text: null, error: messageOf(error) }),
+    );
+    return this.#config.ask<'boot'>({ kind: 'boot', source, ...read });
+  }
+
+  #startThreads(node: NodeConfig): void {
+    if (node.devices.length > 0) {
+      this.#path = new LivePath({
+        node,
+        net: this.#net,
+        log: this.#log,
+        onNeighbours: ({ nextHops, devices }) => {
+          if (devices.length > 0) this.#config.tell({ kind: 'devices', devices });
+          if (nextHops.length > 0) this.#config.tell({ kind: 'nextHops', hops: nextHops });
+        },
+        onLook: (watch) => this.#onLook(watch),
+      });
+    }
+    const checks = startChecksThread({
+      onChanges: (reports) => this.#config.tell({ kind: 'health', reports }),
+      onLog: ({ level, message, ...fields }) => this.#log[level](fields, message),
+    });
+    this.#checks = checks;
+    const engine = this.#path?.dataplane.engine ?? null;
+    const onDeath = (error: Error): void => this.#log.error({ err: error }, 'the metrics thread died; traffic goes on');
+    this.#metrics = startMetricsThread({ version: this.#options.version, engine, onDeath });
+    this.#feed.start(this.#metrics, checks);
+    this.#reconciler = new Reconciler({
+      path: this.#path,
+      announce: (routes) => this.#speaker.set(routes),
+      probe: (targets) => checks.setEncoded(targets),
+      adopted: (compile, generation) => this.#config.tell({ kind: 'adopted', compile, generation }),
+      refused: (compile, message) => this.#config.tell({ kind: 'refused', compile, message }),
+      now: () => performance.now(),
+    });
+    this.#reconciler.setBlocked(null);
+    this.#config.tell({ kind: 'packetPath', engine });
+  }
+
+  async #startApi({ api }: NodeConfig): Promise<void> {
+    const control = new LiveNodeControl({
+      config: this.#config,
+      source: this.#source,
+      facts: () => this.#facts(),
+      peers: () => this.#speaker.peers(),
+      renderMetrics: () => this.#feed.render(),
+      onRefused: (error) => {
+        this.#feed.refused();
+        this.#log.error({ code: error.code }, `document not applied, the old one stays: ${error.message}`);
+      },
+    });
+    this.#control = control;
+    const { version } = this.#options;
+    this.#api = await startApi({
+      control,
+      listen: api.listen,
+      socket: api.socket,
+      audit: (entry) => this.#log.info({ audit: entry }, `${entry.by}: ${entry.action} ${entry.target ?? ''}: ${entry.outcome}`),
+      logger: this.#log,
+      version,
+    });
+    this.#log.info({ addresses: this.#api.addresses }, 'the API answers');
+  }
+
+  #onConfigEvent(event: Parameters<ConstructorParameters<typeof ConfigThread>[0]['onEvent']>[0]): void {
+    switch (event.kind) {
+      case 'outcome':
+        return this.#onOutcome(event.outcome);
+      case 'withdraw':
+        return this.#reconciler?.withdraw(event.prefixes, event.byHealth);
+      case 'directory':
+        return this.#metrics?.setDirectory(event.json);
+      case 'applied':
+        return this.#onApplied(event);
+      case 'log':
+        return this.#log[event.level](event.fields ?? {}, event.message);
+      case 'dead':
+        return this.#options.onFatal(new ToriiError(event.code, event.message));
+    }
+  }
+
+  #onOutcome(outcome: Outcome): void {
+    const { node, addresses, changes, warnings } = outcome;
+    if (node !== null) {
+      this.#speaker.configure(node.speaker);
+      this.#log.level = node.logs.level;
+      for (const warning of warnings) this.#log.warn(warning);
+    }
+    if (addresses !== null) this.#path?.neighbours.follow(JSON.parse(Buffer.from(addresses).toString()) as readonly string[]);
+    // The first document's changes are the whole document.
+    if (this.#isReady) for (const change of changes) this.#log.info({ revision: outcome.revision }, change);
+    void this.#reconciler?.apply(outcome);
+  }
+
+  #onApplied(applied: Applied): void {
+    const { revision, generation, applyMs } = applied;
+    this.#feed.applied(applied);
+    this.#log.debug({ revision, generation, applyMs }, 'applied');
+    if (this.#isReady) return;
+    this.#isReady = true;
+    const startMs = Math.round(performance.now());
+    this.#log.info({ revision, generation, startMs }, 'ready: the first tables are in force');
+    this.#net.notify('READY=1');
+  }
+
+  #onLook({ trouble, isStuck }: PathWatch): void {
+    if (process.env['WATCHDOG_USEC'] !== undefined && !isStuck) this.#net.notify('WATCHDOG=1');
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    if (trouble === null) this.#log.warn('the packet path works again');
+    else this.#log.error(`every VIP is withdrawn: ${trouble}`);
+    this.#reconciler?.setBlocked(trouble);
+  }
+
+  #facts(): NodeFacts {
+    const peers = this.#speaker.peers();
+    const dataplane = this.#path?.dataplane;
+    const worker = { device: this.#path?.deviceNames.join(',') ?? '', engine: engineName };
+    return {
+      ready: this.#reconciler?.ready ?? false,
+      blocked: this.#reconciler === undefined ? 'torii is starting' : this.#reconciler.blocked,
+      heldDown: this.#reconciler?.heldDown() ?? [],
+      peers: { total: peers.length, established: peers.filter(({ state }) => state === 'established').length },
+      engine: dataplane === undefined ? 'none' : engineName,
+      workerDevices: Array.from({ length: dataplane?.workers ?? 0 }, () => worker),
+      flowCapacity: (dataplane?.flowCapacity ?? 0) * (dataplane?.workers ?? 0),
+      warnings: this.#trouble === null ? [] : [this.#trouble],
+    };
+  }
+
+  async #leave(graceful: boolean): Promise<void> {
+    this.#net.notify('STOPPING=1');
+    this.#unwatch();
+    if (graceful) this.#log.info('leaving: routers are told to prefer other ways');
+    await this.#speaker.close(graceful);
+    if (graceful) await this.#path?.quiet();
+    await this.#api?.close();
+    this.#reconciler?.close();
+    this.#feed.stop();
+    this.#path?.stop();
+    await Promise.all([this.#checks?.close(), this.#metrics?.close(), this.#config.close()]);
+    if (graceful) this.#log.info('stopped');
+  }
+}

@@ -1,0 +1,98 @@
+// The live packet path of one node: engine, watchdog, next hops, and the wait for its last packets. Main thread, which
+// only looks at counters and netlink; packets are native threads' work.
+
+import { availableParallelism } from 'node:os';
+import type { Logger } from 'pino';
+import type { NodeConfig } from '../config/config.ts';
+import { afterLook, freshWatch, lookIntervalMs, type PathWatch } from '../control/path-watch.ts';
+import type { PacketPath } from '../control/ports.ts';
+import { LiveDataplane } from '../dataplane/dataplane.ts';
+import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
+import { messageOf, ToriiError } from '../errors.ts';
+import type { NetAddon } from '../net.ts';
+
+/** Every engine name of the document means this one until others ship. */
+export const engineName = 'af_packet';
+
+const workersMax = 16;
+const adoptionWarningMs = 5000;
+/** After the routes are gone forwarding goes on until no packet came for quietMs, at most quietLimitMs. */
+const quietMs = 200;
+const quietLimitMs = 3000;
+
+export interface LivePathParams {
+  readonly node: NodeConfig;
+  readonly net: NetAddon;
+  readonly log: Logger;
+  readonly onNeighbours: (changes: NeighbourChanges) => void;
+  /** After every look; `trouble` says why nothing may be announced. */
+  readonly onLook: (watch: PathWatch) => void;
+}
+
+export class LivePath implements PacketPath {
+  readonly dataplane: LiveDataplane;
+  readonly neighbours: Neighbours;
+  readonly deviceNames: readonly string[];
+  readonly #log: Logger;
+  readonly #timer: NodeJS.Timeout;
+  #watch = freshWatch;
+  #isStopped = false;
+
+  /** Opens the devices and starts the workers. Throws no_privilege, device_unknown, device_unusable or capacity. */
+  constructor({ node, net, log, onNeighbours, onLook }: LivePathParams) {
+    this.#log = log;
+    this.deviceNames = node.devices.map(({ name }) => name);
+    const workers = Math.min(workersMax, availableParallelism());
+    this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries });
+    this.dataplane.start(this.deviceNames.map((name) => ({ name, engine: engineName })));
+    const onError = (error: unknown): void => log.warn({ err: error }, `next hops: ${messageOf(error)}`);
+    this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });
+    this.#timer = setInterval(() => {
+      this.#watch = afterLook(this.#watch, this.dataplane.progress());
+      onLook(this.#watch);
+    }, lookIntervalMs);
+  }
+
+  load(snapshot: Uint8Array): number {
+    return this.dataplane.load(snapshot);
+  }
+
+  /** Waits as long as it takes: the snapshot is in force, so there is no way back, only a worker that is late. */
+  async adopted(generation: number): Promise<void> {
+    while (!this.#isStopped) {
+      try {
+        return await this.dataplane.whenAdopted(generation, adoptionWarningMs);
+      } catch (error) {
+        if (!(error instanceof ToriiError)) throw error;
+        this.#log.warn({ generation }, error.message);
+      }
+    }
+  }
+
+  /** Fulfilled when no packet for a VIP has come for a moment, or the limit is over. */
+  async quiet(): Promise<void> {
+    const deadline = performance.now() + quietLimitMs;
+    let forwarded = this.#forwarded();
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, quietMs));
+      const now = this.#forwarded();
+      if (now === forwarded || performance.now() > deadline) return;
+      forwarded = now;
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    this.neighbours.close();
+    this.dataplane.stop();
+  }
+
+  #forwarded(): number {
+    const { verdicts } = this.dataplane.counters;
+    const forwards = verdicts.flatMap(({ kind, number }) => (kind === 'forward' ? [number] : []));
+    return this.dataplane.counters.workers().reduce((sum, worker) => {
+      return sum + forwards.reduce((all, number) => all + (worker.verdicts[number] ?? 0), 0);
+    }, 0);
+  }
+}

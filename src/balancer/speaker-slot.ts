@@ -1,0 +1,40 @@
+// The BGP speaker as the document has it now: none, one, or one whose peers change. Keeps what should be announced, so
+// that a speaker which a reload adds learns it at once. Main thread.
+
+import { RemoteSpeaker } from '../bgp/remote-speaker.ts';
+import type { Advertisement, PeerStatus, Speaker, SpeakerConfig } from '../model/peer.ts';
+
+type ThreadOptions = ConstructorParameters<typeof RemoteSpeaker>[1];
+
+export class SpeakerSlot implements Speaker {
+  readonly #options: ThreadOptions;
+  #speaker: RemoteSpeaker | null = null;
+  #routes: readonly Advertisement[] = [];
+
+  constructor(options: ThreadOptions) {
+    this.#options = options;
+  }
+
+  configure(config: SpeakerConfig | null): void {
+    if (config === null) {
+      void this.#speaker?.close(false);
+      this.#speaker = null;
+    } else if (this.#speaker === null) {
+      this.#speaker = new RemoteSpeaker(config, this.#options);
+      this.#speaker.set(this.#routes);
+    } else this.#speaker.configure(config);
+  }
+
+  set(routes: readonly Advertisement[]): void {
+    this.#routes = routes;
+    this.#speaker?.set(routes);
+  }
+
+  peers(): readonly PeerStatus[] {
+    return this.#speaker?.peers() ?? [];
+  }
+
+  async close(graceful: boolean): Promise<void> {
+    await this.#speaker?.close(graceful);
+  }
+}

@@ -1,0 +1,85 @@
+// The node as the API server sees it: reads and changes go to the config worker, whose answers are passed on unread.
+// Main thread.
+
+import type { ConfigSource } from '../config/source.ts';
+import { messageOf, ToriiError } from '../errors.ts';
+import type { PeerStatus } from '../model/peer.ts';
+import type { Change, ChangeContext, ExplainView, NodeControl, Resource } from '../model/views.ts';
+import type { AppliedReply, NodeFacts } from './messages.ts';
+import type { ConfigThread } from './remote-config.ts';
+
+export interface NodeControlParams {
+  readonly config: Pick<ConfigThread, 'ask' | 'tell'>;
+  readonly source: ConfigSource;
+  readonly facts: () => NodeFacts;
+  readonly peers: () => readonly PeerStatus[];
+  readonly renderMetrics: () => Promise<Uint8Array>;
+  /** A document was not taken. */
+  readonly onRefused: (error: ToriiError) => void;
+}
+
+/** A worker of the packet path that adopts nothing for so long is stuck; what was asked for stays, and is said to wait. */
+const adoptionLimitMs = 10_000;
+
+export class LiveNodeControl implements NodeControl {
+  readonly #params: NodeControlParams;
+
+  constructor(params: NodeControlParams) {
+    this.#params = params;
+  }
+
+  async read(resource: Resource): Promise<Uint8Array> {
+    const { config, facts, peers } = this.#params;
+    if (resource === 'peers') return new TextEncoder().encode(JSON.stringify(peers()));
+    return config.ask<'read'>({ kind: 'read', resource, facts: facts() });
+  }
+
+  explain(flow: string): Promise<ExplainView> {
+    return this.#params.config.ask<'explain'>({ kind: 'explain', flow });
+  }
+
+  async change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }> {
+    const { revision } = await inTime(this.#params.config.ask<'change'>({ kind: 'change', change, context }));
+    return { revision };
+  }
+
+  async reload({ force }: { readonly force: boolean }): Promise<AppliedReply> {
+    const { config, source, onRefused } = this.#params;
+    try {
+      const { text } = await source.read();
+      return await inTime(config.ask<'document'>({ kind: 'document', source: source.name, text, force }));
+    } catch (error) {
+      const known = error instanceof ToriiError ? error : new ToriiError('internal', messageOf(error), { cause: error });
+      if (known.code === 'config_unreadable') config.tell({ kind: 'unreadable', message: known.message });
+      onRefused(known);
+      throw known;
+    }
+  }
+
+  ready(): boolean {
+    return this.#params.facts().ready;
+  }
+
+  metrics(): Promise<Uint8Array> {
+    return this.#params.renderMetrics();
+  }
+}
+
+async function inTime(reply: Promise<AppliedReply>): Promise<AppliedReply> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new ToriiError(
+          'not_ready',
+          `stored, but not in force within ${adoptionLimitMs / 1000} s; torii status says what is stuck`,
+        ),
+      );
+    }, adoptionLimitMs);
+  });
+  try {
+    return await Promise.race([reply, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { afterLook, freshWatch, type PathLook } from '../../../src/control/path-watch.ts';
+
+const fine: PathLook = { stuck: [], devices: [{ name: 'eth0', state: 'up' }] };
+const after = (...looks: readonly PathLook[]) => looks.reduce(afterLook, freshWatch);
+
+describe("the packet path's watchdog", () => {
+  it('is content while every worker beats and every device is up', () => {
+    expect(after(fine, fine)).toMatchObject({ isStuck: false, trouble: null });
+  });
+
+  it('forgives one missed beat, not two in a row', () => {
+    const missed = { ...fine, stuck: [1] };
+    expect(after(missed, fine, missed).trouble).toBeNull();
+    expect(after(missed, missed)).toMatchObject({ isStuck: true, trouble: 'the packet path makes no progress (worker 1)' });
+    expect(after(missed, missed, fine).trouble).toBeNull();
+  });
+
+  it('names devices that are down or gone, which is no standstill', () => {
+    const down: PathLook = {
+      stuck: [],
+      devices: [
+        { name: 'eth0', state: 'down' },
+        { name: 'eth1', state: 'gone' },
+      ],
+    };
+    expect(after(down)).toMatchObject({ isStuck: false, trouble: 'device eth0 is down, device eth1 is gone' });
+  });
+});
