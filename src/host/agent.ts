@@ -3,15 +3,16 @@
 //
 // What it changes is written down before it is done (undo-record.ts). A run that was killed is taken over, not undone
 // and done again, so that restarting the agent breaks no connection. A document that cannot be applied leaves the
-// earlier one in force; at start, the last good one on disk. Runs on the main thread of `torii host`.
+// earlier one in force; at start, the last good one on disk. What somebody else takes away meanwhile is put back: an
+// unused VIP on a backend is noticed by nobody until it is needed. Runs on the main thread of `torii host`.
 
 import { join } from 'node:path';
 import { type LastGood, readLastGood, writeLastGood } from '../config/last-good.ts';
 import { parseOrThrow } from '../config/parse.ts';
 import type { ConfigSource } from '../config/source.ts';
 import { messageOf } from '../errors.ts';
-import { hostIntent, prefixText } from './intent.ts';
-import { Machine } from './machine.ts';
+import { type HostIntent, hostIntent, prefixText } from './intent.ts';
+import { type Applied, Machine } from './machine.ts';
 
 /** What the agent needs of a logger; pino's fits. */
 export interface HostLog {
@@ -27,12 +28,17 @@ export interface HostAgentParams {
   /** Directory of the native build: decap_load and bpf/decap.o. */
   readonly nativeDirectory: string;
   readonly log: HostLog;
+  /** How often it looks whether all is still in place. */
+  readonly lookIntervalMs?: number;
 }
+
+const lookIntervalMs = 10_000;
 
 export interface HostStatus {
   readonly outer: readonly string[];
   readonly devices: readonly string[];
   readonly vips: readonly string[];
+  /** Why the present document is not in force; null when it is. */
   readonly lastError: { readonly at: string; readonly message: string } | null;
 }
 
@@ -65,6 +71,8 @@ class Agent implements HostAgent {
   #queue: Promise<unknown> = Promise.resolve();
   #isClosed = false;
   #unwatch = () => {};
+  #intent: HostIntent | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
 
   constructor(params: HostAgentParams) {
     const { stateDirectory, nativeDirectory, log } = params;
@@ -84,6 +92,7 @@ class Agent implements HostAgent {
     // Watching comes first, or a change while this one is being applied would go unnoticed.
     this.#unwatch = this.#params.source.watch(() => void this.reload());
     await this.#inTurn(async () => this.#apply(await this.#readOrLastGood()));
+    this.#lookTimer = setInterval(() => void this.#look(), this.#params.lookIntervalMs ?? lookIntervalMs);
   }
 
   reload(): Promise<boolean> {
@@ -105,6 +114,7 @@ class Agent implements HostAgent {
       if (this.#isClosed) return;
       this.#isClosed = true;
       this.#unwatch();
+      clearInterval(this.#lookTimer);
       const problems = await this.#machine.undo();
       for (const problem of problems) this.#params.log.error({}, `could not undo: ${problem}`);
       this.#params.log.info({}, 'this machine is no backend any more');
@@ -131,13 +141,34 @@ class Agent implements HostAgent {
   }
 
   async #apply(document: LastGood): Promise<void> {
-    const { log } = this.#params;
     // Its warnings are about balancing: the balancers say them.
     const { config } = parseOrThrow(document.text, document.source);
     const intent = hostIntent(config);
-    const { outer } = intent;
-    const { devices, added, removed, sysctls, advices } = await this.#machine.apply(intent);
+    const applied = await this.#machine.apply(intent);
+    this.#intent = intent;
     writeLastGood(this.#directory, document);
+    this.#tell(intent, applied);
+  }
+
+  /** Puts back what is missing. */
+  #look(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#isClosed || this.#intent === undefined) return;
+      const { log } = this.#params;
+      try {
+        const missing = await this.#machine.missing(this.#intent);
+        if (missing.length === 0) return;
+        log.warn({ missing }, 'somebody else changed this machine; putting it right');
+        this.#tell(this.#intent, await this.#machine.apply(this.#intent));
+      } catch (error) {
+        log.error({ err: error }, `this machine is not a proper backend at the moment: ${messageOf(error)}`);
+      }
+    });
+  }
+
+  #tell(intent: HostIntent, { devices, added, removed, sysctls, advices }: Applied): void {
+    const { log } = this.#params;
+    const { outer } = intent;
     const vips = intent.vips.map(prefixText);
     this.#status = { ...this.#status, outer, devices, vips };
     const settings = sysctls.map(({ name, before, set }) => `${name}: ${before} -> ${set}`);

@@ -32,11 +32,17 @@ export async function attachDecapsulation(
   await run([programs.loader, 'attach', programs.object, ...devices], `${roles.join('\n')}\n`);
 }
 
+export async function devicesWithoutFilter(devices: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(devices.map(hasOurFilter));
+  return devices.filter((_, i) => found[i] === false);
+}
+
 /** From all devices the agent attached to, except `kept`; the qdisc, too, where it was ours and nobody else uses it. */
 export async function detachDecapsulation(programs: DecapPrograms, kept: readonly string[], record: UndoRecord): Promise<void> {
   const existing = await existingDevices();
   const isLeft = (device: string) => !kept.includes(device) && existing.has(device);
   for (const device of record.changes.filters.filter(isLeft)) {
+    // Devices are written down before: it may not have come to attaching.
     if (await hasOurFilter(device)) await run([programs.loader, 'detach', device]);
   }
   for (const device of record.changes.qdiscs.filter(isLeft)) {
@@ -61,7 +67,6 @@ async function devicesWithoutClsact(devices: readonly string[]): Promise<readonl
   return devices.filter((device) => !present.has(device));
 }
 
-/** Whether it came to attaching: devices are written down before. */
 async function hasOurFilter(device: string): Promise<boolean> {
   return (await run(['tc', 'filter', 'show', 'dev', device, 'ingress'])).includes(programName);
 }

@@ -33,8 +33,13 @@ export function neededChanges(devices: readonly string[], read: Read): readonly 
   return changes;
 }
 
+/** What is not, or not any more, as needed. */
+export function missingSettings(devices: readonly string[]): readonly SysctlChange[] {
+  return neededChanges(devices, read);
+}
+
 export function applySettings(devices: readonly string[], record: UndoRecord): readonly SysctlChange[] {
-  const changes = neededChanges(devices, read);
+  const changes = missingSettings(devices);
   const known = record.changes.sysctls.filter(({ name }) => changes.every((change) => change.name !== name));
   record.update({ sysctls: [...known, ...changes] });
   for (const { name, set } of changes) write(name, set);

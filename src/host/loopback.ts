@@ -10,9 +10,14 @@ import { run } from './commands.ts';
 import { prefixText } from './intent.ts';
 import type { UndoRecord } from './undo-record.ts';
 
-export async function addVips(vips: readonly Prefix[], record: UndoRecord): Promise<readonly string[]> {
+export async function missingVips(vips: readonly Prefix[]): Promise<readonly Prefix[]> {
   const present = await presentOnLoopback();
-  const missing = vips.filter((vip) => !present.has(prefixText(vip)));
+  return vips.filter((vip) => !present.has(prefixText(vip)));
+}
+
+/** Returns those that were missing. */
+export async function addVips(vips: readonly Prefix[], record: UndoRecord): Promise<readonly string[]> {
+  const missing = await missingVips(vips);
   record.update({ vips: [...new Set([...record.changes.vips, ...missing.map(prefixText)])] });
   await batch(missing.map((vip) => change('add', vip)));
   return missing.map(prefixText);

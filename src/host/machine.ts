@@ -7,10 +7,10 @@ import { networkInterfaces } from 'node:os';
 import { messageOf, ToriiError } from '../errors.ts';
 import { type Family, familyOf } from '../model/address.ts';
 import { run } from './commands.ts';
-import { attachDecapsulation, type DecapPrograms, detachDecapsulation } from './decapsulation.ts';
-import { type HostIntent, overheadBytes } from './intent.ts';
-import { applySettings, undoSettings } from './kernel-settings.ts';
-import { addVips, removeVips } from './loopback.ts';
+import { attachDecapsulation, type DecapPrograms, detachDecapsulation, devicesWithoutFilter } from './decapsulation.ts';
+import { type HostIntent, overheadBytes, prefixText } from './intent.ts';
+import { applySettings, missingSettings, undoSettings } from './kernel-settings.ts';
+import { addVips, missingVips, removeVips } from './loopback.ts';
 import { applyMss, undoMss } from './mss.ts';
 import { type SysctlChange, UndoRecord } from './undo-record.ts';
 
@@ -39,7 +39,7 @@ export class Machine {
   }
 
   async apply(intent: HostIntent): Promise<Applied> {
-    const devices = intent.devices.length > 0 ? intent.devices : devicesOf(intent.outer);
+    const devices = devicesFor(intent);
     const sysctls = applySettings(devices, this.#record);
     await attachDecapsulation(this.#programs, intent, devices, this.#record);
     const families = [...new Set<Family>(intent.vips.map(({ address }) => familyOf(address)))];
@@ -49,6 +49,17 @@ export class Machine {
     const removed = await removeVips(intent.vips, this.#record);
     await detachDecapsulation(this.#programs, devices, this.#record);
     return { devices, added, removed, sysctls, advices };
+  }
+
+  /** What of an applied intent is not there any more, in words: other programs reconfigure networks, too. */
+  async missing(intent: HostIntent): Promise<readonly string[]> {
+    const devices = devicesFor(intent);
+    const [vips, filters] = await Promise.all([missingVips(intent.vips), devicesWithoutFilter(devices)]);
+    return [
+      ...vips.map((vip) => `${prefixText(vip)} on lo`),
+      ...filters.map((device) => `decapsulation on ${device}`),
+      ...missingSettings(devices).map(({ name, before }) => `${name} (${before})`),
+    ];
   }
 
   /** Tries every step, whatever became of the ones before, and returns what went wrong. What could not be undone stays
@@ -73,7 +84,8 @@ export class Machine {
   }
 }
 
-function devicesOf(addresses: readonly string[]): readonly string[] {
+function devicesFor({ devices, outer: addresses }: HostIntent): readonly string[] {
+  if (devices.length > 0) return devices;
   const carriers = Object.entries(networkInterfaces())
     .filter(([, infos = []]) => infos.some(({ address }) => addresses.includes(address)))
     .map(([device]) => device);

@@ -179,6 +179,24 @@ describe.skipIf(!isRunnable)('a host agent', () => {
     sh('host', 'ip addr del 203.0.113.12/32 dev lo');
   });
 
+  it('puts back what somebody else took away', async () => {
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    const inForce = machineState();
+    agent.process.kill('SIGSTOP');
+    sh('host', 'ip addr del 203.0.113.10/32 dev lo');
+    sh('host', 'tc qdisc del dev eth0 clsact; sysctl -qw net.ipv4.conf.all.arp_ignore=0');
+    agent.process.kill('SIGCONT');
+    expect(await agent.says(/putting it right/)).toMatchObject({
+      missing: ['203.0.113.10/32 on lo', 'decapsulation on eth0', 'all/arp_ignore (0)'],
+    });
+    await agent.says(/is a backend/);
+    const withoutIds = (state: string) => state.replaceAll(/torii_decap:\[\d+\]| id \d+/g, '');
+    expect(withoutIds(machineState())).toBe(withoutIds(inForce));
+    await agent.stop('SIGTERM');
+    expect(machineState()).toBe(before);
+  });
+
   it('starts with the last good document when the present one is broken', async () => {
     const first = startAgent();
     await first.says(/is a backend/);

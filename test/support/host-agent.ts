@@ -12,15 +12,11 @@ const [config = '', stateDirectory = '', nativeDirectory = ''] = process.argv.sl
 const say = (level: string) => (fields: object, message: string) => console.log(JSON.stringify({ level, message, ...fields }));
 const log = { info: say('info'), warn: say('warn'), error: say('error') };
 
-const starting = runHostAgent({ source: new FileSource(config), stateDirectory, nativeDirectory, log });
-// Watching a file does not keep a process alive; waiting for the signal does.
-const alive = setInterval(() => {}, 1 << 30);
-const end = () => clearInterval(alive);
+const starting = runHostAgent({ source: new FileSource(config), stateDirectory, nativeDirectory, log, lookIntervalMs: 100 });
 // A signal that comes while the agent still starts is obeyed when it has started.
 process.on('SIGHUP', () => void starting.then((agent) => agent.reload()));
-process.on('SIGTERM', () => void starting.then((agent) => agent.close()).finally(end));
+process.on('SIGTERM', () => void starting.then((agent) => agent.close()));
 starting.catch((error: unknown) => {
   log.error({ code: error instanceof ToriiError ? error.code : 'internal' }, messageOf(error));
   process.exitCode = 1;
-  end();
 });
