@@ -1,7 +1,7 @@
 // The composition root of `torii balancer`: constructs the node out of its rooms, starts its threads, and takes it down
 // in the right order. Main thread.
 //
-// Start: document, packet path, checks, BGP, API; ready once every worker has adopted the first tables. Stop: BGP leaves
+// Start: document, API, packet path, checks, BGP; ready once every worker has adopted the first tables. Stop: BGP leaves
 // gracefully while everything else goes on, then forwarding ends once traffic has gone. A config worker that dies of a
 // defect is told to `onFatal`: its owner ends the process, BGP sessions close, and routers move the traffic at once.
 
@@ -72,7 +72,7 @@ export class Balancer {
     });
   }
 
-  /** Resolves when the API answers; the node is ready a moment later. On failure nothing is left running. */
+  /** Resolves when everything runs; the node is ready a moment later. On failure nothing is left running. */
   async start(): Promise<void> {
     try {
       const { node, revision, fallback } = await this.#boot();
@@ -80,8 +80,9 @@ export class Balancer {
       this.#log.info({ version: this.#options.version, document: this.#source.name, revision }, 'torii balancer starts');
       if (fallback !== null)
         this.#log.error({ problem: fallback }, 'the document cannot be used; starting with the last good one');
-      this.#startThreads(node);
+      // The API first: its socket tells whether another torii runs here, which must not forward the same packets twice.
       await this.#startApi(node);
+      this.#startThreads(node);
       this.#unwatch = this.#source.watch(() => void this.reload());
     } catch (error) {
       await this.stop(false);
@@ -163,7 +164,7 @@ export class Balancer {
       control,
       listen: api.listen,
       socket: api.socket,
-      audit: (entry) => this.#log.info({ audit: entry }, `${entry.by}: ${entry.action} ${entry.target ?? ''}: ${entry.outcome}`),
+      audit: (entry) => this.#log.info({ audit: entry }, [entry.by, entry.action, entry.target ?? '', entry.outcome].join(' ')),
       logger: this.#log,
       version,
     });

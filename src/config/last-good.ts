@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { readIfThere, writeDurably } from './state-dir.ts';
 
-const fileName = 'last-good.json';
+export const lastGoodFile = 'last-good.json';
 
 export interface LastGood {
   readonly revision: number;
@@ -16,12 +16,12 @@ export interface LastGood {
 }
 
 export function writeLastGood(directory: string, lastGood: LastGood): void {
-  writeDurably(join(directory, fileName), JSON.stringify(lastGood));
+  writeDurably(join(directory, lastGoodFile), JSON.stringify(lastGood));
 }
 
 /** Undefined where there is none, or where it is damaged: then it is of no use to anybody. */
 export function readLastGood(directory: string): LastGood | undefined {
-  const text = readIfThere(directory, fileName);
+  const text = readIfThere(directory, lastGoodFile);
   if (text === undefined) return undefined;
   try {
     const value = JSON.parse(text) as Partial<LastGood>;

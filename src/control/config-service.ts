@@ -38,12 +38,14 @@ export class ConfigService {
   #appliedAtMs: number | null = null;
   #applyMs: number | null = null;
   #lastError: StatusView['lastError'] = null;
-  #diskTrouble: string | null = null;
+  #diskTrouble: string | null;
   #expiry: NodeJS.Timeout | undefined;
   #savedDocument: LoadedDocument | null = null;
 
   constructor(params: ConfigServiceParams) {
     this.#params = params;
+    this.#diskTrouble = params.keeper.trouble;
+    if (this.#diskTrouble !== null) params.emit({ kind: 'log', level: 'warn', message: this.#diskTrouble });
     this.#planner = new Planner({
       store: this.#store,
       emit: params.emit,

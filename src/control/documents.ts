@@ -21,6 +21,7 @@ export function admitDocument(old: LoadedDocument, next: LoadedDocument, force: 
   if (refusal !== null) throw new ToriiError('config_guarded', refusal);
 }
 
+/** Same text from the same place with the same secrets. */
 export function isSameDocument(a: LoadedDocument, b: LoadedDocument): boolean {
-  return a.text === b.text && a.clusterSecret === b.clusterSecret;
+  return a.source === b.source && a.text === b.text && a.clusterSecret === b.clusterSecret;
 }

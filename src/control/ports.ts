@@ -97,6 +97,8 @@ export interface Counters {
 export interface Keeper {
   readonly lastGood: LastGood | undefined;
   readonly words: SavedWords | undefined;
+  /** Why something that is kept could not be read; null when all was. */
+  readonly trouble: string | null;
   saveLastGood(lastGood: LastGood): void;
   saveWords(words: SavedWords): void;
 }

@@ -30,6 +30,7 @@ const counters: Counters = {
 class MemoryKeeper implements Keeper {
   lastGood: LastGood | undefined;
   words: SavedWords | undefined;
+  readonly trouble = null;
 
   saveLastGood(lastGood: LastGood): void {
     this.lastGood = lastGood;
