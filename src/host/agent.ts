@@ -92,6 +92,7 @@ class Agent implements HostAgent {
     // Watching comes first, or a change while this one is being applied would go unnoticed.
     this.#unwatch = this.#params.source.watch(() => void this.reload());
     await this.#inTurn(async () => this.#apply(await this.#readOrLastGood()));
+    // Also what keeps the process alive: watching a file does not.
     this.#lookTimer = setInterval(() => void this.#look(), this.#params.lookIntervalMs ?? lookIntervalMs);
   }
 
@@ -115,6 +116,7 @@ class Agent implements HostAgent {
       this.#isClosed = true;
       this.#unwatch();
       clearInterval(this.#lookTimer);
+      if (!this.#machine.isTouched) return;
       const problems = await this.#machine.undo();
       for (const problem of problems) this.#params.log.error({}, `could not undo: ${problem}`);
       this.#params.log.info({}, 'this machine is no backend any more');

@@ -38,6 +38,10 @@ export class Machine {
     return this.#record.changes.vips;
   }
 
+  get isTouched(): boolean {
+    return !this.#record.isEmpty;
+  }
+
   async apply(intent: HostIntent): Promise<Applied> {
     const devices = devicesFor(intent);
     const sysctls = applySettings(devices, this.#record);

@@ -13,20 +13,23 @@ export async function runHost({ config }: { readonly config: string }): Promise<
   const source = new FileSource(config);
   const nativeDirectory = fileURLToPath(new URL('../../../native/build', import.meta.url));
   const log = createLogger(await logOptions(source));
-  // Obeyed as soon as the agent has started, should it come earlier.
+  const net = loadNetAddon();
+  const starting = runHostAgent({ source, stateDirectory: stateDirectory(process.env), nativeDirectory, log });
+  // Obeyed as soon as the agent has started, should they come earlier.
   const asked = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
-  const net = loadNetAddon();
-  const agent = await runHostAgent({ source, stateDirectory: stateDirectory(process.env), nativeDirectory, log });
-  process.on('SIGHUP', () => void agent.reload());
+  process.on('SIGHUP', () => {
+    void starting.then(
+      (agent) => agent.reload(),
+      () => undefined,
+    );
+  });
+  const agent = await starting;
   net.notify('READY=1');
-  // Neither a watched file nor a signal handler keeps a process alive.
-  const alive = setInterval(() => undefined, 1 << 30);
   await asked;
   net.notify('STOPPING=1');
   await agent.close();
-  clearInterval(alive);
 }
 
 /** What the document says of logs; the defaults while it cannot be read, which the agent will report. */

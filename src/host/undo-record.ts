@@ -6,6 +6,7 @@
 
 import { readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { readIfThere, writeDurably } from '../config/state-dir.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 
@@ -54,9 +55,15 @@ export class UndoRecord {
     return this.#changes;
   }
 
+  get isEmpty(): boolean {
+    return Object.values(this.#changes).every((list: readonly unknown[]) => list.length === 0);
+  }
+
   /** Durable before it returns. */
   update(changes: Partial<Changes>): void {
-    this.#changes = { ...this.#changes, ...changes };
+    const next = { ...this.#changes, ...changes };
+    if (isDeepStrictEqual(next, this.#changes)) return;
+    this.#changes = next;
     try {
       writeDurably(this.#path, JSON.stringify({ place: this.#place, ...this.#changes }));
     } catch (error) {
