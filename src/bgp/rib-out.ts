@@ -17,10 +17,12 @@ export interface Route extends WirePrefix {
 /** By prefix. Shared by all sessions and never changed once made. */
 export type Routes = ReadonlyMap<string, Route>;
 
-/** `undefined` when the prefix is none. */
-export function makeRoute(prefix: string, policy: Policy): Route | undefined {
-  const wire = encodePrefix(prefix);
-  return wire === undefined ? undefined : { ...wire, prefix, policy, key: policyKey(policy) };
+/** Undefined when `prefix` is none. `known` is the route of the same prefix before, if any: it saves taking it apart again. */
+export function makeRoute(prefix: string, policy: Policy, known?: Route): Route | undefined {
+  const key = policyKey(policy);
+  if (known?.key === key) return known;
+  const wire = known ?? encodePrefix(prefix);
+  return wire === undefined ? undefined : { family: wire.family, nlri: wire.nlri, prefix, policy, key };
 }
 
 /** Routes that leave together: one family, one set of attributes (or none: withdrawn). */

@@ -57,7 +57,7 @@ export class BgpSpeaker implements Speaker {
     if (this.#closed !== undefined) return;
     const routes = new Map<string, Route>();
     for (const { prefix, policy } of advertisements) {
-      const route = makeRoute(prefix, policy);
+      const route = makeRoute(prefix, policy, this.#routes.get(prefix));
       if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
       else routes.set(prefix, route);
     }

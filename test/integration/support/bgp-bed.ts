@@ -95,6 +95,17 @@ export interface Router {
   showRoute(prefix: string): string;
 }
 
+// A run that was killed leaves its namespaces behind; whoever comes next takes them down.
+function removeStaleBeds(): void {
+  for (const [namespace, owner] of run('ip', 'netns', 'list').matchAll(/^tbgp-[rs](\d+)/gm)) {
+    if (existsSync(`/proc/${owner}`)) continue;
+    const inside = run('ip', 'netns', 'pids', namespace).split('\n').map(Number);
+    for (const pid of inside) if (pid > 0) process.kill(pid, 'SIGKILL');
+    run('ip', 'netns', 'del', namespace);
+    for (const parent of ['/etc/frr', '/run/frr']) rmSync(`${parent}/tbgp${owner}`, { recursive: true, force: true });
+  }
+}
+
 export class BgpBed {
   readonly routerNamespace = `tbgp-r${process.pid}`;
   readonly speakerNamespace = `tbgp-s${process.pid}`;
@@ -102,6 +113,7 @@ export class BgpBed {
   readonly #closers: (() => Promise<void> | void)[] = [];
 
   constructor() {
+    removeStaleBeds();
     // Daemons that drop their privilege write here.
     chmodSync(this.directory, 0o777);
     const [router, speaker] = [this.routerNamespace, this.speakerNamespace];
@@ -133,21 +145,40 @@ export class BgpBed {
   async routeIs(prefix: string, present: boolean): Promise<number> {
     const startMs = performance.now();
     const monitor = spawn('ip', ['-n', this.routerNamespace, 'monitor', 'route'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let wake: () => void = () => undefined;
+    monitor.stdout.on('data', () => wake());
+    // What happened before the monitor listened, and what it lost in a burst, is seen by looking now and then.
+    const looking = setInterval(() => wake(), 200);
     try {
-      // A look without an event covers what happened before the monitor was there.
       while ((this.route(prefix) !== undefined) !== present) {
-        await Promise.race([once(monitor.stdout, 'data'), new Promise((resolve) => setTimeout(resolve, 200))]);
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
       }
       return performance.now() - startMs;
     } finally {
+      clearInterval(looking);
       await stopProcess(monitor, 'SIGKILL');
     }
   }
 
+  /** Everything is tried, also when part of it fails. */
   async close(): Promise<void> {
-    for (const closer of this.#closers.toReversed()) await closer();
-    for (const namespace of [this.routerNamespace, this.speakerNamespace]) run('ip', 'netns', 'del', namespace);
-    rmSync(this.directory, { recursive: true, force: true });
+    const closers = [
+      ...this.#closers.toReversed(),
+      () => void run('ip', 'netns', 'del', this.routerNamespace),
+      () => void run('ip', 'netns', 'del', this.speakerNamespace),
+      () => rmSync(this.directory, { recursive: true, force: true }),
+    ];
+    const failures: unknown[] = [];
+    for (const closer of closers) {
+      try {
+        await closer();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'the bed could not be taken down whole');
   }
 }
 
@@ -262,8 +293,7 @@ export class Frr implements Router {
     rmSync(`/run/frr/${this.#path}`, { recursive: true, force: true });
     mkdirSync(`/run/frr/${this.#path}`);
     run('chown', 'frr:frr', `/run/frr/${this.#path}`);
-    // zebra leaves routes and next-hop objects behind.
-    run('ip', '-n', this.#bed.routerNamespace, 'route', 'flush', 'proto', 'bgp');
+    // zebra leaves next-hop objects behind; its routes go with them.
     run('ip', '-n', this.#bed.routerNamespace, 'nexthop', 'flush');
   }
 

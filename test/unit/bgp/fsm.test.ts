@@ -42,7 +42,7 @@ interface Run {
 }
 
 const run = (events: readonly Untimed[], from: FsmState = initialState(config)): Run =>
-  events.reduce<Run>(({ state }, event) => step(state, { atMs: 0, ...event } as FsmEvent), { state: from, actions: [] });
+  events.reduce<Run>(({ state }, event) => step(state, { atMs: 0, ...event }), { state: from, actions: [] });
 
 const kinds = ({ actions }: Run) => actions.map(({ kind }) => kind);
 const closing = ({ actions }: Run) =>
@@ -306,7 +306,7 @@ describe('whatever happens', () => {
         for (const given of events) {
           const fresh = given.kind === 'called' ? called(next++) : given;
           const before = state.links.map(({ id }) => id);
-          const done = step(state, { atMs: 0, ...fresh } as FsmEvent);
+          const done = step(state, { atMs: 0, ...fresh });
           state = done.state;
           const gone = before.filter((id) => !state.links.some((link) => link.id === id));
           const closed = done.actions.filter((action) => action.kind === 'close').map((action) => action.link);
@@ -332,7 +332,7 @@ describe('whatever happens', () => {
           if (given.kind === 'dialFailed') dialling = false;
           if (given.kind === 'retryDue') waiting = false;
           const fresh = given.kind === 'called' ? called(next++) : given;
-          const done = step(state, { atMs: 0, ...fresh } as FsmEvent);
+          const done = step(state, { atMs: 0, ...fresh });
           state = done.state;
           for (const action of done.actions) {
             if (action.kind === 'dial') dialling = true;

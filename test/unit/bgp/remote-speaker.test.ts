@@ -1,0 +1,102 @@
+// The thread itself, from built files: worker_threads cannot load TypeScript.
+
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type * as Remote from '../../../src/bgp/remote-speaker.ts';
+import type { PeerStatus } from '../../../src/model/peer.ts';
+import { HostileRouter } from './support/hostile-router.ts';
+
+const built = new URL('../../../dist/src/bgp/remote-speaker.js', import.meta.url);
+const isBuilt = existsSync(built);
+if (!isBuilt) console.log('SKIPPED: the bgp thread needs "npm run build"');
+
+describe.skipIf(!isBuilt)('the bgp thread', () => {
+  let router: HostileRouter;
+  let speaker: Remote.RemoteSpeaker | undefined;
+  let changed: () => void = () => undefined;
+  let reports = 0;
+
+  beforeEach(async () => {
+    router = await HostileRouter.start();
+    const { startBgpThread } = (await import(built.href)) as typeof Remote;
+    const peer = {
+      address: '127.0.0.1',
+      port: router.port,
+      as: 65000,
+      passive: false,
+      holdTimeSec: 9,
+      connectRetrySec: 1,
+      policy: {},
+    };
+    speaker = startBgpThread(
+      { localAs: 65010, routerId: '10.66.0.11', drainSec: 0, peers: [peer] },
+      {
+        onPeers: () => {
+          reports += 1;
+          changed();
+        },
+        onLog: () => undefined,
+      },
+    );
+  });
+
+  afterEach(async () => {
+    await speaker?.close(false);
+    router.close();
+  });
+
+  const status = async (fits: (peer: PeerStatus) => boolean): Promise<PeerStatus> => {
+    for (;;) {
+      const found = speaker?.peers().find(fits);
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => {
+        changed = resolve;
+      });
+    }
+  };
+
+  it('announces what it is given, as values or as bytes that it takes over', async () => {
+    const advertisement = { prefix: '203.0.113.10/32', policy: { med: 7 } };
+    speaker?.set([advertisement]);
+    const call = await router.called();
+    await call.establish();
+    expect(await call.nextOf('update')).toMatchObject({ announced: ['203.0.113.10/32'], attributes: { med: 7 } });
+    await status(({ announced }) => announced === 1);
+    await call.nextOf('update');
+    const json = new TextEncoder()
+      .encode(JSON.stringify([advertisement, { ...advertisement, prefix: '203.0.113.11/32' }]))
+      .slice();
+    speaker?.setEncoded(json);
+    expect(json.byteLength).toBe(0);
+    expect(await call.nextOf('update')).toMatchObject({ announced: ['203.0.113.11/32'] });
+  });
+
+  it('shows the messages of a peer, and none of a stranger', async () => {
+    await (await router.called()).establish();
+    await status(({ state }) => state === 'established');
+    const entries = await speaker?.messages('127.0.0.1');
+    expect(
+      entries
+        ?.map(({ direction, message }) => `${direction} ${message?.kind}`)
+        .slice(0, 2)
+        .sort(),
+    ).toEqual(['received open', 'sent open']);
+    expect(await speaker?.messages('127.0.0.2')).toBeUndefined();
+  });
+
+  it('reports each second also when nothing happens', async () => {
+    await (await router.called()).establish();
+    await status(({ state }) => state === 'established');
+    const before = reports;
+    await status(({ uptimeSec }) => uptimeSec >= 2);
+    expect(reports - before).toBeGreaterThanOrEqual(2);
+  });
+
+  it('ends its sessions with a CEASE and is gone', async () => {
+    const call = await router.called();
+    await call.establish();
+    await status(({ state }) => state === 'established');
+    await speaker?.close(true);
+    expect(await call.verdict()).toMatch(/^6\/2 /);
+  });
+});

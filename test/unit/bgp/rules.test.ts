@@ -1,0 +1,162 @@
+// The small pure rules of a session: backoff, offers, policies, prefixes, the journal and the kernel's queue.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { keepaliveDelayMs, retryDelayMs } from '../../../src/bgp/backoff.ts';
+import { describeCapability } from '../../../src/bgp/capabilities.ts';
+import { decodePrefixes, encodePrefix, families } from '../../../src/bgp/families.ts';
+import { Journal } from '../../../src/bgp/journal.ts';
+import { encodeMessage } from '../../../src/bgp/messages.ts';
+import { makeOpen, negotiate, omissionAfter, omitNothing } from '../../../src/bgp/negotiate.ts';
+import { notification } from '../../../src/bgp/notification.ts';
+import { pathAttributes, policyKey } from '../../../src/bgp/policy.ts';
+import { sendQueueBytes } from '../../../src/bgp/send-queue.ts';
+import { ipv4Prefix, ipv6Prefix } from './support/arbitraries.ts';
+import { routerOpen } from './support/fake-network.ts';
+import { external, hex } from './support/wire.ts';
+
+const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+describe('waiting', () => {
+  it('before dialling again stays between three quarters of the step and the step, and below connectRetrySec', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 1, max: 300 }), random, (failures, limitSec, chance) => {
+        const delay = retryDelayMs(failures, limitSec, chance);
+        const whole = Math.min(limitSec * 1000, 1000 * 2 ** (failures - 1));
+        expect(delay).toBeGreaterThanOrEqual(whole * 0.75);
+        expect(delay).toBeLessThanOrEqual(whole);
+      }),
+    );
+  });
+
+  it('between keepalives is at most a third of the hold time, and at least a second', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 3, max: 65_535 }), random, (holdTimeSec, chance) => {
+        const delay = keepaliveDelayMs(holdTimeSec, chance);
+        expect(delay).toBeLessThanOrEqual((holdTimeSec * 1000) / 3);
+        expect(delay).toBeGreaterThanOrEqual(Math.max(1000, (holdTimeSec * 1000) / 4));
+      }),
+    );
+  });
+});
+
+describe('two OPENs', () => {
+  const ours = makeOpen({ localAs: 65010, routerId: '10.66.0.11', holdTimeSec: 9, families: [families.ipv4] }, omitNothing);
+  const bare = { ...routerOpen, capabilities: [] };
+
+  it('agree on what both can do', () => {
+    expect(negotiate(ours, routerOpen)).toEqual({
+      holdTimeSec: 9,
+      fourOctetAs: true,
+      families: ['ipv4'],
+      peerRouterId: '10.66.0.1',
+    });
+  });
+
+  it('agree on IPv4 and two bytes for an AS with a speaker that has no capabilities', () => {
+    expect(negotiate(ours, bare)).toMatchObject({ fourOctetAs: false, families: ['ipv4'] });
+    expect(negotiate(bare, bare)).toMatchObject({ fourOctetAs: false, families: ['ipv4'] });
+  });
+
+  it('agree on no family where the peer names only others', () => {
+    const other = { ...routerOpen, capabilities: [{ kind: 'multiprotocol', afi: 2, safi: 1 } as const] };
+    expect(negotiate(ours, other).families).toEqual([]);
+  });
+
+  it('are not made smaller by errors that are about something else', () => {
+    expect(omissionAfter(notification(2, 2), omitNothing)).toBeUndefined();
+    expect(omissionAfter(notification(6, 7), omitNothing)).toBeUndefined();
+    expect(omissionAfter(notification(2, 7), 'all')).toBeUndefined();
+    expect(omissionAfter(notification(2, 7, hex('41')), omitNothing)).toBe('all');
+  });
+
+  it('have capabilities that can be read', () => {
+    expect([...ours.capabilities, { kind: 'other', code: 64, value: hex('0078') } as const].map(describeCapability)).toEqual([
+      'multiprotocol ipv4',
+      'route refresh',
+      '4-octet AS 65010',
+      'graceful restart',
+    ]);
+  });
+});
+
+describe('a policy', () => {
+  const setting = { localAs: 65010, internal: false, fourOctetAs: true, peerPolicy: {}, draining: false };
+
+  it('gives communities as a set, in the order of their numbers', () => {
+    const communities = ['65000:100', '65000:20', '3:4', '65000:20'];
+    expect(pathAttributes({ communities }, setting).communities).toEqual(['3:4', '65000:20', '65000:100']);
+  });
+
+  it('asks for other paths on top of its own communities', () => {
+    const draining = pathAttributes({ communities: ['1:2'], med: 5 }, { ...setting, draining: true });
+    expect(draining).toMatchObject({ communities: ['1:2', '65535:0'], med: 0xffff_ffff });
+  });
+
+  it('has one key for equal attributes and another for different ones', () => {
+    expect(policyKey({ med: 1, localPref: 2 })).toBe(policyKey({ localPref: 2, med: 1 }));
+    expect(policyKey({ med: 1 })).not.toBe(policyKey({ localPref: 1 }));
+    expect(policyKey({})).not.toBe(policyKey({ med: 0 }));
+  });
+});
+
+describe('a prefix', () => {
+  it('comes back from the wire as it went there', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(ipv4Prefix, ipv6Prefix)), (prefixes) => {
+        for (const name of ['ipv4', 'ipv6'] as const) {
+          const own = prefixes.filter((prefix) => prefix.includes(':') === (name === 'ipv6'));
+          const wire = own.flatMap((prefix) => [...(encodePrefix(prefix)?.nlri ?? [])]);
+          expect(decodePrefixes(Uint8Array.from(wire), families[name])).toEqual(own);
+        }
+      }),
+    );
+  });
+
+  it('loses bits behind its length, which mean nothing', () => {
+    expect(decodePrefixes(hex('09 0aff'), families.ipv4)).toEqual(['10.128.0.0/9']);
+  });
+});
+
+describe('the journal of a peer', () => {
+  it('shows what could not be decoded as bytes, with the reason', () => {
+    const journal = new Journal();
+    journal.add(
+      { at: 'now', direction: 'sent', wire: encodeMessage({ kind: 'keepalive' }, external), context: external },
+      'keepalive',
+    );
+    const bad = hex(`${'ff'.repeat(16)} 001d 01 03 0000 0000 00000000 00`);
+    journal.add({ at: 'now', direction: 'received', wire: bad, context: external }, undefined);
+    journal.countMalformed();
+    expect(journal.entries()).toMatchObject([
+      { direction: 'sent', message: { kind: 'keepalive' }, bytes: 19 },
+      {
+        direction: 'received',
+        message: undefined,
+        error: 'BGP version: expected 4, got 3',
+        hex: expect.stringContaining('001d0103'),
+      },
+    ]);
+    expect(journal.counts('sent')).toMatchObject({ keepalive: 1, update: 0 });
+    expect(journal.counts('received')).toMatchObject({ open: 0, malformed: 1 });
+  });
+});
+
+describe('the kernel’s queue of a connection', () => {
+  const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
+  const line = (ends: string) =>
+    `   0: ${ends} 01 00001F40:00000002 01:00000014 00000000     0        0 12345 1 0000000000000000 20 4 30 10 -1\n`;
+
+  it('is found by its two ends', () => {
+    const table = header + line('0100007F:00B3 0100007F:C001') + line('0B00420A:C000 0100420A:00B3').replace('1F40', '0007');
+    const local = { address: '10.66.0.11', port: 0xc000 };
+    expect(sendQueueBytes(table, { local, remote: { address: '10.66.0.1', port: 179 } }, 4)).toBe(7);
+    expect(sendQueueBytes(table, { local, remote: { address: '10.66.0.2', port: 179 } }, 4)).toBe(0);
+  });
+
+  it('is found in the table of IPv6 too', () => {
+    const table = header + line('B80D0120000000000000000001000000:00B3 B80D0120000000000000000002000000:C000');
+    const local = { address: '2001:db8::1', port: 179 };
+    expect(sendQueueBytes(table, { local, remote: { address: '2001:db8::2', port: 0xc000 } }, 6)).toBe(8000);
+  });
+});
