@@ -163,7 +163,8 @@ function opened(state: FsmState, link: Link, open: OpenMessage, atMs: number): S
       { kind: 'agreed', link: link.id, negotiated },
       { kind: 'send', link: link.id, message: { kind: 'keepalive' } },
       keepalives(confirmed),
-      { kind: 'hold', link: link.id, sec: negotiated.holdTimeSec },
+      // Without a hold time this side would wait forever for the KEEPALIVE that confirms.
+      { kind: 'hold', link: link.id, sec: negotiated.holdTimeSec === 0 ? openHoldSec : negotiated.holdTimeSec },
     ],
   };
 }

@@ -47,8 +47,9 @@ export class Outbound {
     this.flush();
   }
 
-  /** The same routes with what `setting` makes of their attributes now. */
+  /** The same routes with what `setting` makes of their attributes now; nothing when it is the same setting. */
   retell(setting: OutboundSetting): void {
+    if (JSON.stringify(setting) === JSON.stringify(this.#setting)) return;
     this.#setting = setting;
     this.#rib.refresh();
     this.flush();

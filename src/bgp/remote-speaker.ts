@@ -16,6 +16,8 @@ export interface BgpThreadOptions {
 }
 
 const restartDelayMs = 1000;
+// Beyond the drain: withdrawing and closing take at most two seconds in there.
+const closePatienceMs = 5000;
 
 export function startBgpThread(config: SpeakerConfig, options: BgpThreadOptions): RemoteSpeaker {
   return new RemoteSpeaker(config, options);
@@ -73,11 +75,17 @@ export class RemoteSpeaker implements Speaker {
     });
   }
 
+  /** As Speaker says; a thread that hangs is ended a few seconds after that. */
   close(graceful: boolean): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
       clearTimeout(this.#restart);
-      if (this.#worker === undefined) return resolve();
-      this.#workerGone = resolve;
+      const worker = this.#worker;
+      if (worker === undefined) return resolve();
+      const giveUp = setTimeout(() => void worker.terminate(), (graceful ? this.#config.drainSec * 1000 : 0) + closePatienceMs);
+      this.#workerGone = () => {
+        clearTimeout(giveUp);
+        resolve();
+      };
       this.#tell({ kind: 'close', graceful });
     });
     return this.#closing;

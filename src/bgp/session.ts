@@ -242,6 +242,7 @@ export class PeerSession {
     this.#established = { linkId, link, negotiated, outbound, sinceMs: this.#options.clock.nowMs() };
     link.watchSending(negotiated.holdTimeSec);
     this.#options.onLog('info', `session established with AS ${this.#peer.as}, hold time ${negotiated.holdTimeSec} s`);
+    if (negotiated.families.length === 0) this.#options.onLog('warn', 'no address family in common: nothing is announced');
     outbound.want(this.#routes);
   }
 

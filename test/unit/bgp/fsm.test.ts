@@ -92,7 +92,9 @@ describe('the state machine on its way up', () => {
     const hold = ({ actions }: Run) => actions.find((action) => action.kind === 'hold');
     expect(hold(run(toOpenSent))).toMatchObject({ sec: openHoldSec });
     expect(hold(run(toOpenConfirm))).toMatchObject({ sec: 9 });
-    expect(hold(run([...toOpenSent, hears(1, { ...router, holdTimeSec: 0 })]))).toMatchObject({ sec: 0 });
+    const without = [...toOpenSent, hears(1, { ...router, holdTimeSec: 0 })];
+    expect(hold(run(without))).toMatchObject({ sec: openHoldSec });
+    expect(hold(run([...without, hears(1, keepalive)]))).toMatchObject({ sec: 0 });
   });
 
   it('does not dial while a caller is being talked to', () => {

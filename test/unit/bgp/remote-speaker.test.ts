@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type * as Remote from '../../../src/bgp/remote-speaker.ts';
 import type { PeerStatus } from '../../../src/model/peer.ts';
+import { keepalive, routerOpen } from './support/fake-network.ts';
 import { HostileRouter } from './support/hostile-router.ts';
 
 const built = new URL('../../../dist/src/bgp/remote-speaker.js', import.meta.url);
@@ -90,6 +91,35 @@ describe.skipIf(!isBuilt)('the bgp thread', () => {
     const before = reports;
     await status(({ uptimeSec }) => uptimeSec >= 2);
     expect(reports - before).toBeGreaterThanOrEqual(2);
+  });
+
+  it('is started again with the newest configuration and routes when it dies', async () => {
+    const { startBgpThread } = (await import(built.href)) as typeof Remote;
+    await speaker?.close(false);
+    const logs: string[] = [];
+    const good = { localAs: 65010, routerId: '10.66.0.11', drainSec: 0, peers: [] };
+    // Not a configuration at all: the thread ends before it has begun.
+    const dead = startBgpThread(
+      { ...good, peers: undefined as never },
+      { onPeers: () => changed(), onLog: ({ message }) => logs.push(message) },
+    );
+    speaker = dead;
+    dead.set([{ prefix: '203.0.113.10/32', policy: {} }]);
+    const peer = {
+      address: '127.0.0.1',
+      port: router.port,
+      as: 65000,
+      passive: false,
+      holdTimeSec: 9,
+      connectRetrySec: 1,
+      policy: {},
+    };
+    dead.configure({ ...good, peers: [peer] });
+    let call = await router.called();
+    for (let opened = await call.next(); opened === undefined; opened = await call.next()) call = await router.called();
+    call.say(routerOpen, keepalive);
+    expect(await call.nextOf('update')).toMatchObject({ announced: ['203.0.113.10/32'] });
+    expect(logs.filter((message) => message.startsWith('bgp thread failed'))).toHaveLength(1);
   });
 
   it('ends its sessions with a CEASE and is gone', async () => {

@@ -370,6 +370,7 @@ describe('a change of the document', () => {
 
   it('leaves sessions of unchanged peers alone', () => {
     const { network, speaker, status } = setUp();
+    speaker.set([host(1)]);
     const connection = establish(network.answer());
     connection.take();
     speaker.configure({ ...config, peers: [peer, other], drainSec: 1 });
