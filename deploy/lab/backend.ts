@@ -68,7 +68,7 @@ export class LabBackend {
     rmSync(pidFile, { force: true });
     // -D: exits 0 once the sockets are bound, so a port in use is an error here and not a mystery later.
     await run(['haproxy', '-D', '-f', config, '-p', pidFile], { namespace: this.node.namespace });
-    recordPidFile(this.#ledger, `${this.id}-haproxy`, pidFile);
+    await recordPidFile(this.#ledger, `${this.id}-haproxy`, pidFile);
   }
 
   async startAgent(): Promise<void> {

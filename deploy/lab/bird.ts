@@ -4,7 +4,7 @@
 // FRR does by itself and BIRD only when its filter says so. BIRD puts itself into the background once its
 // configuration is read, so its exit status is the answer to "did it start".
 
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from './ledger.ts';
 import { endAll, isAlive, recordPidFile } from './processes.ts';
@@ -52,9 +52,10 @@ export function birdRouter(topology: Topology, ledger: Ledger): Router {
   return {
     kind: 'bird',
     async start() {
+      rmSync(paths.pid, { force: true });
       writeFileSync(paths.config, birdConfig(topology, directory));
       await run(['bird', '-c', paths.config, '-s', paths.control, '-P', paths.pid], { namespace: namespaces.router });
-      recordPidFile(ledger, 'bird', paths.pid);
+      await recordPidFile(ledger, 'bird', paths.pid);
     },
     async stop() {
       await endAll(own(), 2_000);

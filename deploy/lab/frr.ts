@@ -5,14 +5,13 @@
 // (`-N`): directories under /run/frr and /etc/frr that stop() and a later clean-up remove.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from './ledger.ts';
 import { endAll, isAlive, recordPidFile } from './processes.ts';
 import { flushRoutes, type Router, type RouterState } from './router.ts';
 import { run, tryRun } from './shell.ts';
 import { routerAs, type Topology, vipPrefix } from './topology.ts';
-import { until } from './until.ts';
 
 const daemons = ['zebra', 'bgpd'] as const;
 
@@ -70,8 +69,7 @@ export function frrRouter(topology: Topology, ledger: Ledger): Router {
       for (const daemon of daemons) {
         await run([`/usr/lib/frr/${daemon}`, '-d', '-N', space, '-f', empty, '-P', '0'], { namespace: namespaces.router });
         const pidFile = join(runDirectory, `${daemon}.pid`);
-        await until(() => existsSync(pidFile), { what: pidFile, timeoutMs: 5_000 });
-        recordPidFile(ledger, daemon, pidFile);
+        await recordPidFile(ledger, daemon, pidFile);
       }
       const config = join(directory, 'frr.conf');
       writeFileSync(config, frrConfig(topology));

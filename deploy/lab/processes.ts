@@ -5,7 +5,7 @@
 // ended by pid and start time, never by name.
 
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ToriiError } from '../../src/errors.ts';
 import type { Ledger, ProcessRecord } from './ledger.ts';
@@ -71,9 +71,14 @@ export async function startProgram(ledger: Ledger, options: ProgramOptions): Pro
   }
 }
 
-/** Enters a daemon that put itself into the background and wrote its pid into a file. */
-export function recordPidFile(ledger: Ledger, id: string, file: string): ProcessRecord {
-  return record(ledger, id, Number(readFileSync(file, 'utf8').trim()));
+/** Enters a daemon that put itself into the background and writes its pid into a file, perhaps a moment later. */
+export async function recordPidFile(ledger: Ledger, id: string, file: string): Promise<ProcessRecord> {
+  const pid = await until(() => (existsSync(file) ? Number(readFileSync(file, 'utf8').trim()) || undefined : undefined), {
+    what: `the pid of ${id} in ${file}`,
+    timeoutMs: 5_000,
+    everyMs: 5,
+  });
+  return record(ledger, id, pid);
 }
 
 function record(ledger: Ledger, id: string, pid: number): ProcessRecord {
