@@ -11,12 +11,12 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
-#include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -28,6 +28,8 @@
 #define HEADROOM (ENCAP_ROOM + VLAN_TAG_BYTES)
 #define VLAN_TAG_BYTES 4
 #define VNET_BYTES sizeof(struct virtio_net_hdr)
+#define SEGMENT_BYTES 10240u /* room for one segment: jumbo frames and headroom */
+#define SEGMENTS_BYTES ((size_t)SEGMENT_BYTES * BURST_MAX)
 
 struct af_packet {
     struct queue queue;
@@ -37,6 +39,8 @@ struct af_packet {
     u32 left;                    /* frames of it not handed out yet */
     bool holds_block;            /* it is ours until the next rx */
     struct tpacket3_hdr *next;
+    struct super_frame super;    /* being cut: its frame is the last one handed out of the block */
+    u8 *segments;                /* room for a burst of what is cut */
 };
 
 static bool refuse_errno(struct device_error *error, const char *device, const char *what)
@@ -165,6 +169,9 @@ static bool open_rx(struct af_packet *a, const struct device_open *how, struct d
         return refuse_errno(error, how->name, "binding the packet socket");
     if (join_group(fd, how) < 0)
         return refuse_errno(error, how->name, "joining the workers' fanout group");
+    a->segments = mmap(NULL, SEGMENTS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (a->segments == MAP_FAILED)
+        return refuse_errno(error, how->name, "memory for segments");
     return true;
 }
 
@@ -182,6 +189,8 @@ static void af_packet_close(struct queue *queue)
     struct af_packet *a = (void *)queue;
     if (a->ring != MAP_FAILED)
         munmap(a->ring, (size_t)BLOCK_BYTES * BLOCKS);
+    if (a->segments != MAP_FAILED)
+        munmap(a->segments, SEGMENTS_BYTES);
     if (a->rx_fd >= 0)
         close(a->rx_fd);
     if (a->tx_fd >= 0)
@@ -197,7 +206,7 @@ static struct queue *af_packet_open(const struct device_open *how, struct device
         return NULL;
     }
     a->queue.ops = &af_packet;
-    a->ring = MAP_FAILED;
+    a->ring = a->segments = MAP_FAILED;
     a->tx_fd = -1;
     a->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->rx_fd < 0)
@@ -248,8 +257,10 @@ static u8 *restore_tag(u8 *frame, const struct tpacket3_hdr *h)
     return tagged;
 }
 
-/* Describes one frame of the ring. True: a super-frame, which can't be sent as it is. */
-static bool take_frame(struct packet *p, struct tpacket3_hdr *h)
+enum taken { TAKEN, TAKEN_SUPER, TAKEN_OVERSIZE };
+
+/* Describes one frame of the ring. A super-frame is to be cut from `a->super`, or can't be sent at all. */
+static enum taken take_frame(struct af_packet *a, struct packet *p, struct tpacket3_hdr *h)
 {
     u8 *frame = (u8 *)h + h->tp_mac;
     struct virtio_net_hdr vnet;
@@ -257,27 +268,49 @@ static bool take_frame(struct packet *p, struct tpacket3_hdr *h)
     p->data = frame;
     p->end = frame + h->tp_snaplen;
     p->engine = NULL;
-    bool is_super = vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE || h->tp_snaplen < h->tp_len;
-    if (vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && !is_super)
-        complete_checksum(frame + vnet.csum_start, p->end, vnet.csum_offset);
     if (h->tp_status & TP_STATUS_VLAN_VALID)
         p->data = restore_tag(frame, h);
-    return is_super;
+    if (unlikely(vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE || h->tp_snaplen < h->tp_len))
+        return super_frame_begin(&a->super, p->data, p->end, &vnet, SEGMENT_BYTES - HEADROOM) ? TAKEN_SUPER : TAKEN_OVERSIZE;
+    if (vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+        complete_checksum(frame + vnet.csum_start, p->end, vnet.csum_offset);
+    return TAKEN;
+}
+
+/* The next segment of the super-frame in hand, as packet number `n` of the burst. */
+static bool take_segment(struct af_packet *a, struct packet *p, u32 n)
+{
+    u8 *room = a->segments + (size_t)SEGMENT_BYTES * n + HEADROOM;
+    u32 bytes = super_frame_cut(&a->super, room);
+    p->data = room;
+    p->end = room + bytes;
+    p->engine = NULL;
+    return bytes > 0;
 }
 
 static u32 af_packet_rx(struct queue *queue, struct packet *packets, u32 max, u64 *oversize)
 {
     struct af_packet *a = (void *)queue;
-    *oversize = 0;
-    if (a->left == 0 && !take_block(a))
-        return 0;
     u32 n = 0;
-    for (; n < max && a->left > 0; n++, a->left--) {
+    *oversize = 0;
+    while (n < max && take_segment(a, &packets[n], n))
+        n++;
+    if (n == 0 && a->left == 0 && !take_block(a))
+        return 0;
+    while (n < max && a->left > 0) {
         struct tpacket3_hdr *h = a->next;
         a->next = (void *)((u8 *)h + h->tp_next_offset);
+        a->left--;
         __builtin_prefetch((u8 *)a->next + HEADROOM + TPACKET3_HDRLEN);
-        if (take_frame(&packets[n], h))
+        enum taken taken = take_frame(a, &packets[n], h);
+        if (taken == TAKEN_SUPER) {
+            while (n < max && take_segment(a, &packets[n], n))
+                n++;
+            continue;
+        }
+        if (taken == TAKEN_OVERSIZE)
             *oversize |= 1ull << n;
+        n++;
     }
     return n;
 }

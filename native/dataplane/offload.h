@@ -1,34 +1,26 @@
-/* What the kernel leaves undone in a packet it hands over locally (veth, virtio): L4 checksums still open, and super-frames
- * that were to be cut by a card. Both are told by the metadata beside the packet, never by its bytes. */
+/* What the kernel leaves undone in frames that it hands over locally (veth, virtio) or has merged (GRO): L4 checksums still
+ * open, and super-frames that a card was to cut. The metadata beside the frame tells, never its bytes. IPv4. */
 #pragma once
 #include "../core/core.h"
+#include <linux/virtio_net.h>
 #include <stddef.h>
-#include <string.h>
-
-/* One's complement sum of `bytes` bytes, as 16-bit words in memory order; an odd last byte counts as followed by zero. */
-static inline u32 sum16(const u8 *p, size_t bytes, u64 sum)
-{
-    for (; bytes >= 4; p += 4, bytes -= 4)
-        sum += load32(p);
-    if (bytes >= 2) {
-        sum += load16(p);
-        p += 2;
-        bytes -= 2;
-    }
-    if (bytes)
-        sum += *p;
-    sum = (sum >> 32) + (sum & 0xffffffff);
-    sum = (sum >> 32) + (sum & 0xffffffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    return (u32)((sum >> 16) + (sum & 0xffff));
-}
 
 /* Completes a partial checksum: everything from `start` on is summed into the field at `start + offset`, which holds the
- * pseudo-header's sum. 0 is sent as 0xffff, since to UDP 0 means "none" (RFC 768). */
-static inline void complete_checksum(u8 *start, const u8 *end, u32 offset)
-{
-    if (start >= end || (size_t)(end - start) < (size_t)offset + 2)
-        return;
-    u16 csum = (u16)~sum16(start, (size_t)(end - start), 0);
-    store16(start + offset, csum ? csum : 0xffff);
-}
+ * pseudo-header's sum. */
+void complete_checksum(u8 *start, const u8 *end, u32 offset);
+
+/* A super-frame that is being cut into the segments its sender meant. */
+struct super_frame {
+    const u8 *data; /* Ethernet header, with its tag */
+    u32 l3, l4, payload;  /* offsets from data */
+    u32 payload_bytes, cut; /* all of it, and how much has been cut off */
+    u32 segment_bytes;      /* payload per segment */
+    bool is_udp;
+};
+
+/* False: not one that can be cut here (IPv6, tunnels, cut short, segments of more than `frame_max` bytes). The frame must
+ * stay in place until the last segment is cut. */
+bool super_frame_begin(struct super_frame *s, const u8 *data, const u8 *end, const struct virtio_net_hdr *vnet, u32 frame_max);
+
+/* Writes the next segment, checksums complete; its length, or 0 when there is none left. */
+u32 super_frame_cut(struct super_frame *s, u8 *out);
