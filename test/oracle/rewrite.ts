@@ -91,5 +91,5 @@ function mac(text: string): Uint8Array {
 }
 
 function join(...parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
+  return new Uint8Array(Buffer.concat(parts));
 }

@@ -72,7 +72,13 @@ export interface IcmpFields {
 }
 
 export function bytes(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }
 
 export function text(words: string): Uint8Array {
@@ -181,7 +187,8 @@ export function macBytes(mac: string): Uint8Array {
 
 const tcpFlags: Readonly<Record<string, number>> = { F: 0x01, S: 0x02, R: 0x04, P: 0x08, A: 0x10, U: 0x20 };
 
-function addressesOf({ from, to }: Ends): { readonly source: string; readonly destination: string } {
+/** The addresses of both ends, without ports. */
+export function addressesOf({ from, to }: Ends): { readonly source: string; readonly destination: string } {
   return { source: from.split(':')[0] ?? '', destination: to.split(':')[0] ?? '' };
 }
 
