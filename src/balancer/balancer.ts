@@ -6,7 +6,7 @@
 // defect is told to `onFatal`: its owner ends the process, BGP sessions close, and routers move the traffic at once.
 
 import type { Logger } from 'pino';
-import { type Api, startApi } from '../api/server.ts';
+import type { Api, startApi } from '../api/server.ts';
 import type { NodeConfig } from '../config/config.ts';
 import { FileSource } from '../config/file-source.ts';
 import { stateDirectory } from '../config/state-dir.ts';
@@ -75,13 +75,15 @@ export class Balancer {
   /** Resolves when everything runs; the node is ready a moment later. On failure nothing is left running. */
   async start(): Promise<void> {
     try {
+      // Read from disk while the config worker reads its own modules and the document.
+      const api = import('../api/server.ts');
       const { node, revision, fallback } = await this.#boot();
       this.#log = createLogger(node.logs);
       this.#log.info({ version: this.#options.version, document: this.#source.name, revision }, 'torii balancer starts');
       if (fallback !== null)
         this.#log.error({ problem: fallback }, 'the document cannot be used; starting with the last good one');
       // The API first: its socket tells whether another torii runs here, which must not forward the same packets twice.
-      await this.#startApi(node);
+      await this.#startApi(node, (await api).startApi);
       this.#startThreads(node);
       this.#unwatch = this.#source.watch(() => void this.reload());
     } catch (error) {
@@ -146,7 +148,7 @@ export class Balancer {
     this.#config.tell({ kind: 'packetPath', engine });
   }
 
-  async #startApi({ api }: NodeConfig): Promise<void> {
+  async #startApi({ api }: NodeConfig, start: typeof startApi): Promise<void> {
     const control = new LiveNodeControl({
       config: this.#config,
       source: this.#source,
@@ -160,7 +162,7 @@ export class Balancer {
     });
     this.#control = control;
     const { version } = this.#options;
-    this.#api = await startApi({
+    this.#api = await start({
       control,
       listen: api.listen,
       socket: api.socket,

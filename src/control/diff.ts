@@ -44,22 +44,49 @@ class Lines {
 /** Name and shown value of what can change about an item. */
 type Fields = readonly (readonly [name: string, value: string])[];
 
-interface Comparison<Item> {
+interface Comparison<Item extends object> {
   readonly nameOf: (item: Item) => string;
   readonly fieldsOf: (item: Item) => Fields;
   readonly lines: Lines;
 }
 
-function compare<Item>(old: readonly Item[], next: readonly Item[], { nameOf, fieldsOf, lines }: Comparison<Item>): void {
+function compare<Item extends object>(old: readonly Item[], next: readonly Item[], how: Comparison<Item>): void {
+  const { nameOf, fieldsOf, lines } = how;
+  // Mostly nothing came or went, and a large list has few changes: names are made for those alone.
+  const left = next.length === old.length ? next.flatMap((item, i) => pairIfChanged(old[i], item)) : null;
+  if (left?.every(({ was, item }) => nameOf(was) === nameOf(item))) {
+    for (const { was, item } of left) compareFields(nameOf(item), fieldsOf(was), fieldsOf(item), lines);
+    return;
+  }
   const before = new Map(old.map((item) => [nameOf(item), item]));
   for (const item of next) {
     const name = nameOf(item);
     const was = before.get(name);
     before.delete(name);
     if (was === undefined) lines.add(`${name}: added`);
-    else if (was !== item) compareFields(name, fieldsOf(was), fieldsOf(item), lines);
+    else compareFields(name, fieldsOf(was), fieldsOf(item), lines);
   }
   for (const name of before.keys()) lines.add(`${name}: removed`);
+}
+
+function pairIfChanged<Item extends object>(
+  was: Item | undefined,
+  item: Item,
+): readonly { readonly was: Item; readonly item: Item }[] {
+  return was === undefined || isSame(was, item) ? [] : [{ was, item }];
+}
+
+/** Equal in every key of `a`, objects in turn by theirs. Lists are compared by reference, which errs on the side of looking closer. */
+function isSame(a: object, b: object): boolean {
+  for (const key in a) {
+    const left: unknown = a[key as keyof object];
+    const right: unknown = b[key as keyof object];
+    if (left === right) continue;
+    const areObjects = typeof left === 'object' && typeof right === 'object' && left !== null && right !== null;
+    if (!areObjects || Array.isArray(left) || Object.keys(left).length !== Object.keys(right).length) return false;
+    if (!isSame(left, right)) return false;
+  }
+  return true;
 }
 
 function compareFields(name: string, old: Fields, next: Fields, lines: Lines): void {

@@ -78,6 +78,7 @@ export class Planner {
   #grace: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
   #routes: readonly Advertisement[] = [];
+  #toldConfig: Config | null = null;
   readonly #told: Told = { routes: '[]', targets: '[]', addresses: '[]', node: '' };
 
   constructor(params: PlannerParams) {
@@ -146,7 +147,8 @@ export class Planner {
     if (batch === null || intent === null || this.#pending !== null || this.#compiler === undefined) return;
     this.#batch = null;
     const state = this.#resolve(intent);
-    this.#withdraw(state.desired);
+    const routes = routesOf(state.desired);
+    this.#withdraw(state.desired, routes);
     let draft: Draft | null;
     try {
       draft = this.#compiler?.draft(state.desired) ?? null;
@@ -154,7 +156,7 @@ export class Planner {
       this.#takeBack(batch, error instanceof ToriiError ? error : new ToriiError('internal', messageOf(error), { cause: error }));
       return;
     }
-    this.#hand({ ...state, draft }, batch);
+    this.#hand({ ...state, draft }, routes, batch);
   }
 
   #resolve(intent: Intent): Omit<Applied, 'draft'> {
@@ -168,8 +170,8 @@ export class Planner {
   }
 
   /** Routes go before anything else is done; new ones come only with adopted tables. */
-  #withdraw(desired: Desired): void {
-    const wanted = new Set(routesOf(desired).map(({ prefix }) => prefix));
+  #withdraw(desired: Desired, routes: readonly Advertisement[]): void {
+    const wanted = new Set(routes.map(({ prefix }) => prefix));
     const lost = this.#routes.filter(({ prefix }) => !wanted.has(prefix));
     if (lost.length === 0) return;
     const prefixes = lost.map(({ prefix }) => prefix);
@@ -178,33 +180,45 @@ export class Planner {
     this.#told.routes = JSON.stringify(this.#routes);
   }
 
-  #hand(state: Applied, batch: Batch): void {
-    const { intent, config, desired, draft } = state;
+  #hand(state: Applied, routes: readonly Advertisement[], batch: Batch): void {
+    const { intent, config, draft } = state;
     const before = this.#applied;
     const compile = ++this.#compile;
     const changes = [
       ...(before === null ? [] : nodeChanges(before.config.node, config.node)),
       ...diff(before === null ? null : documented(before), documented(state)),
     ];
-    this.#routes = routesOf(desired);
+    this.#routes = routes;
+    const needs = this.#needsOf(config);
     const outcome: Outcome = {
       compile,
       revision: intent.revision,
       snapshot: draft?.snapshot ?? null,
-      routes: this.#news('routes', this.#routes),
+      routes: this.#news('routes', routes),
       isIntended: batch.isIntended,
-      targets: this.#news('targets', healthTargetsOf(config)),
-      addresses: this.#news('addresses', backendAddressesOf(config)),
-      node: this.#news('node', config.node) === null ? null : config.node,
+      ...needs,
       changes,
       warnings: intent.document.warnings,
     };
     this.#pending = { ...state, compile, batch, changes };
-    this.#params.store.forget(new Set(healthTargetsOf(config).map(({ key }) => key)), new Set(backendAddressesOf(config)));
     const transfer = [outcome.snapshot, outcome.routes, outcome.targets, outcome.addresses].flatMap((bytes) =>
       bytes === null ? [] : [bytes.buffer],
     );
     this.#params.emit({ kind: 'outcome', outcome }, transfer);
+  }
+
+  /** What main must probe, follow and run for this document. */
+  #needsOf(config: Config): Pick<Outcome, 'targets' | 'addresses' | 'node'> {
+    if (config === this.#toldConfig) return { targets: null, addresses: null, node: null };
+    this.#toldConfig = config;
+    const targets = healthTargetsOf(config);
+    const addresses = backendAddressesOf(config);
+    this.#params.store.forget(new Set(targets.map(({ key }) => key)), new Set(addresses));
+    return {
+      targets: this.#news('targets', targets),
+      addresses: this.#news('addresses', addresses),
+      node: this.#news('node', config.node) === null ? null : config.node,
+    };
   }
 
   /** JSON bytes of a value, or null when main already has an equal one. */
@@ -220,6 +234,7 @@ export class Planner {
     const before = this.#applied?.intent;
     for (const { failed } of batch.waiters) failed(error);
     // Main has taken nothing of it: whatever comes next is news again.
+    this.#toldConfig = null;
     for (const what of ['routes', 'targets', 'addresses', 'node'] as const) this.#told[what] = '';
     this.#params.emit({ kind: 'log', level: 'error', message: `not applied: ${error.message}` });
     if (!batch.isIntended || before === undefined || store.intent === before) return;

@@ -24,8 +24,19 @@ export function familyOf(address: string): Family {
 /** 16 bytes, network order; IPv4 is mapped. `address` must be valid. */
 export function addressBytes(address: string): Uint8Array {
   if (familyOf(address) === 6) return Uint8Array.from(ipaddr.parse(address).toByteArray());
-  const bytes = new Uint8Array(16).fill(0xff, 10, 12);
-  bytes.set(address.split('.').map(Number), 12);
+  // By hand: a large document's compile calls this tens of thousands of times.
+  const bytes = new Uint8Array(16);
+  bytes[10] = bytes[11] = 0xff;
+  let at = 12;
+  let value = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === 0x2e) {
+      bytes[at++] = value;
+      value = 0;
+    } else value = value * 10 + code - 0x30;
+  }
+  bytes[at] = value;
   return bytes;
 }
 

@@ -73,6 +73,17 @@ describe('the difference of two states', () => {
     ]);
   });
 
+  it('sees an attribute that a route did not have before', () => {
+    const next = documentOf({ vips: [{ ...webVip, med: 5 }] });
+    expect(diff(desiredOf(documentOf()), desiredOf(next))).toEqual(['VIP 203.0.113.10:80/tcp: policy {} → {"med":5}']);
+  });
+
+  it('is told by name, whatever the places of what came and went', () => {
+    const old = documentOf({ vips: vipsOf(3) });
+    const next = documentOf({ vips: vipsOf(4).slice(1) });
+    expect(diff(desiredOf(old), desiredOf(next))).toEqual(['VIP 203.0.113.4:80/tcp: added', 'VIP 203.0.113.1:80/tcp: removed']);
+  });
+
   it('is bounded', () => {
     const lines = diff(null, desiredOf(documentOf({ vips: vipsOf(200) })));
     expect(lines).toHaveLength(maxLines + 1);
