@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "workers.h"
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
@@ -139,6 +141,7 @@ static u32 run_burst(struct runner *r, u32 from)
 
 /* ---- Looking after devices ---- */
 
+/* The carrier itself: the RUNNING flag follows it up to a second late. */
 static enum device_state query_state(const struct workers *all, u32 d, const struct queue *queue)
 {
     struct ifreq request = {0};
@@ -147,7 +150,11 @@ static enum device_state query_state(const struct workers *all, u32 d, const str
         return DEVICE_GONE;
     if (ioctl(all->query_fd, SIOCGIFFLAGS, &request) < 0)
         return DEVICE_GONE;
-    return (request.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING) ? DEVICE_UP : DEVICE_DOWN;
+    if (!(request.ifr_flags & IFF_UP))
+        return DEVICE_DOWN;
+    struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+    request.ifr_data = (void *)&link;
+    return ioctl(all->query_fd, SIOCETHTOOL, &request) < 0 || link.data ? DEVICE_UP : DEVICE_DOWN;
 }
 
 static struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_error *error)

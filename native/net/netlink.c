@@ -93,13 +93,14 @@ static void collect(const struct rtattr *first, size_t bytes, const struct rtatt
 static void read_link(const struct nlmsghdr *m, struct link *out)
 {
     const struct ifinfomsg *info = NLMSG_DATA(m);
-    const struct rtattr *a[IFLA_MTU + 1];
-    collect(IFLA_RTA(info), IFLA_PAYLOAD(m), a, IFLA_MTU + 1);
+    const struct rtattr *a[IFLA_CARRIER + 1];
+    collect(IFLA_RTA(info), IFLA_PAYLOAD(m), a, IFLA_CARRIER + 1);
     *out = (struct link){
         .ifindex = (uint32_t)info->ifi_index,
         .mtu = read_u32(a[IFLA_MTU]),
         .type = info->ifi_type,
-        .is_up = (info->ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING),
+        /* The carrier itself: the RUNNING flag follows it up to a second late. */
+        .is_up = info->ifi_flags & IFF_UP && a[IFLA_CARRIER] && *(const uint8_t *)RTA_DATA(a[IFLA_CARRIER]),
     };
     if (a[IFLA_IFNAME])
         strncpy(out->name, RTA_DATA(a[IFLA_IFNAME]), sizeof out->name - 1);
