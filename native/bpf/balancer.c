@@ -8,20 +8,26 @@
 #define TORII_BPF 1
 #include "../core/forward.h"
 
-static always_inline bool begin(struct core *core, const struct control_in *in)
+/* Where this worker's parts of the tables lie. */
+static always_inline struct core core_of(const struct control_in *in, volatile u64 *scratch_word)
 {
-    u32 key = 0;
-    core->scratch = bpf_map_lookup_elem(&scratch, &key);
-    if (!core->scratch)
-        return false;
-    core->snapshot_first = in->snapshot_first;
-    core->flow_first = in->flow_first;
-    core->flow_mask = in->flow_mask;
-    core->counter_first = in->counter_first;
-    core->vip_counters = in->vip_counters;
-    core->backend_counters = in->backend_counters;
-    core->tenant_counters = in->tenant_counters;
-    return core_begin(core, in->now_ns ? in->now_ns : bpf_ktime_get_ns());
+    return (struct core){
+        .scratch = scratch_word,
+        .snapshot_first = in->snapshot_first,
+        .flow_first = in->flow_first,
+        .flow_mask = in->flow_mask,
+        .counter_first = in->counter_first,
+        .vip_counters = in->vip_counters,
+        .backend_counters = in->backend_counters,
+        .tenant_counters = in->tenant_counters,
+    };
+}
+
+static always_inline void adopt(const struct core *core)
+{
+    u64 *adopted = counter(core, core->counter_first, WORD_OF(worker_counters, generation));
+    if (adopted)
+        *adopted = core->header->generation;
 }
 
 static always_inline void report(const struct packet *p)
@@ -51,19 +57,22 @@ static always_inline int action(u8 verdict)
 SEC("xdp")
 int balancer(struct xdp_md *ctx)
 {
-    u32 key = CONTROL_IN;
-    const struct control_in *in = bpf_map_lookup_elem(&control, &key);
-    struct core core;
-    if (!in || in->generation == 0 || !begin(&core, in))
+    u32 first = 0;
+    const struct control_in *in = bpf_map_lookup_elem(&control, &first);
+    u64 *scratch_word = bpf_map_lookup_elem(&scratch, &first);
+    if (!in || !scratch_word)
         return XDP_PASS;
-    u64 *adopted = counter(&core, core.counter_first, WORD_OF(worker_counters, generation));
-    if (adopted)
-        *adopted = core.header->generation;
-    struct packet packet = {.engine = ctx};
+    struct core core = core_of(in, scratch_word);
+    struct packet packet = {.engine = ctx, .verdict = VERDICT_PASS};
     take_bounds(&packet);
-    core_parse(&core, &packet);
-    core_steer(&core, &packet);
-    core_finish(&core, &packet);
+    if (in->generation != 0 && core_begin(&core, in->has_clock ? in->now_ns : bpf_ktime_get_ns())) {
+        adopt(&core);
+        core_parse(&core, &packet);
+        core_steer(&core, &packet);
+    }
+    struct tally tally = {0, 0, 0};
+    core_finish(&core, &packet, &tally);
+    core_end(&core, &tally);
     report(&packet);
     return action(packet.verdict);
 }

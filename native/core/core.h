@@ -36,6 +36,7 @@ struct packet {
     void *engine; /* the engine's own, e.g. the XDP context */
     struct tuple tuple;
     struct flow_hash hash;
+    u32 bucket[2];        /* lines of FLOWS that the flow may lie in */
     u32 destination_hash; /* of address, protocol and port: the bucket of vip_index */
     u16 l3, l4; /* offsets from data */
     u16 l3_len; /* of the IP packet, without Ethernet padding */

@@ -20,6 +20,13 @@ static always_inline u64 flow_meta(u32 seen_ms, u32 state, u32 profile, const st
            (u64)b->generation << FLOW_GENERATION_SHIFT | (u64)backend << FLOW_BACKEND_SHIFT;
 }
 
+/* The same entry, seen now in `state`, under the VIP's timeouts of today. */
+static always_inline u64 flow_meta_again(u64 meta, u32 seen_ms, u32 state, u32 profile)
+{
+    return meta >> FLOW_GENERATION_SHIFT << FLOW_GENERATION_SHIFT | seen_ms | (u64)state << FLOW_STATE_SHIFT |
+           (u64)profile << FLOW_PROFILE_SHIFT;
+}
+
 static always_inline u32 flow_state(u64 meta) { return (u32)(meta >> FLOW_STATE_SHIFT) & 3; }
 static always_inline u32 flow_backend(u64 meta) { return (u32)(meta >> FLOW_BACKEND_SHIFT); }
 static always_inline u8 flow_generation(u64 meta) { return (u8)(meta >> FLOW_GENERATION_SHIFT); }
@@ -49,13 +56,19 @@ static always_inline bool flow_is_free(const struct core *core, u64 meta)
     return flow_idle_ms(core, meta) >= timeout;
 }
 
-static always_inline struct flow_bucket *flow_bucket(const struct core *core, const struct flow_hash *hash, u32 choice)
+/* The two buckets of the packet's flow; neighbours where both hashes name the same. */
+static always_inline void flow_locate(const struct core *core, struct packet *p)
 {
-    u32 first = hash->bucket[0] & core->flow_mask;
-    u32 second = hash->bucket[1] & core->flow_mask;
-    if (second == first)
-        second ^= 1 & core->flow_mask;
-    return (void *)at(core, TABLE_FLOWS, core->flow_first + (choice ? second : first));
+    u32 first = p->hash.bucket[0] & core->flow_mask;
+    u32 second = p->hash.bucket[1] & core->flow_mask;
+    p->bucket[0] = core->flow_first + first;
+    p->bucket[1] = core->flow_first + (second ^ (second == first));
+}
+
+static always_inline struct flow_bucket *flow_bucket(const struct core *core, const struct packet *p, u32 choice)
+{
+    /* No variable index: it would put the packet into memory, where BPF's verifier loses what it knows of its fields. */
+    return (void *)at(core, TABLE_FLOWS, choice ? p->bucket[1] : p->bucket[0]);
 }
 
 /* A place in the table; both NULL: none. */
@@ -67,26 +80,38 @@ struct flow_place {
 #define FLOW_PLACES 8 /* of one flow: four in either bucket */
 
 /* The place by its number, 0 … 7; the first bucket's come first. */
-static always_inline struct flow_place flow_place(const struct core *core, const struct flow_hash *hash, u32 number)
+static always_inline struct flow_place flow_place(const struct core *core, const struct packet *p, u32 number)
 {
     number = (u32)opaque(core, number);
-    struct flow_bucket *b = number < FLOW_PLACES ? flow_bucket(core, hash, number / FLOWS_PER_LINE) : NULL_PTR;
+    struct flow_bucket *b = number < FLOW_PLACES ? flow_bucket(core, p, number / FLOWS_PER_LINE) : NULL_PTR;
     if (!b)
         return (struct flow_place){NULL_PTR, NULL_PTR};
     return (struct flow_place){&b->fp[number % FLOWS_PER_LINE], &b->meta[number % FLOWS_PER_LINE]};
 }
 
-/* The entry with this fingerprint, live or expired. */
-static always_inline struct flow_place flow_find(const struct core *core, const struct flow_hash *hash)
+/* Which of a bucket's four fingerprints is `fp`; 4: none. Selections, not jumps: no processor can predict where a flow lies. */
+static always_inline u32 bucket_match(const struct flow_bucket *b, u64 fp)
 {
-    u32 found = FLOW_PLACES;
-    for (u32 number = 0; number < FLOW_PLACES && found == FLOW_PLACES; number++) {
-        const struct flow_bucket *b = flow_bucket(core, hash, number / FLOWS_PER_LINE);
-        u32 i = number % FLOWS_PER_LINE;
-        if (b && b->fp[i] == hash->fp && flow_state(b->meta[i]) != FLOW_EMPTY)
-            found = number;
+    if (!b)
+        return 4;
+    return b->fp[0] == fp ? 0 : b->fp[1] == fp ? 1 : b->fp[2] == fp ? 2 : b->fp[3] == fp ? 3 : 4;
+}
+
+/* The live entry with the packet's fingerprint. Only where an expired one of the same flow still lies in the first bucket must
+ * the second be asked again; within a bucket the live one comes first, since free places are taken from the front. */
+static always_inline struct flow_place flow_find(const struct core *core, const struct packet *p)
+{
+    u32 in_first = bucket_match(flow_bucket(core, p, 0), p->hash.fp);
+    u32 in_second = bucket_match(flow_bucket(core, p, 1), p->hash.fp);
+    struct flow_place place = flow_place(core, p, in_first < 4 ? in_first : in_second + 4);
+    if (place.meta && likely(!flow_is_free(core, *place.meta)))
+        return place;
+    if (in_first < 4 && in_second < 4) {
+        place = flow_place(core, p, in_second + 4);
+        if (place.meta && !flow_is_free(core, *place.meta))
+            return place;
     }
-    return flow_place(core, hash, found);
+    return (struct flow_place){NULL_PTR, NULL_PTR};
 }
 
 /* The slot's backend index in `pool` for a flow hash; 0: the pool is empty. */
@@ -126,10 +151,10 @@ static always_inline u64 flow_room(const struct core *core, u64 meta)
 }
 
 /* The number of a dispensable established entry's place, or FLOW_PLACES. */
-static always_inline u32 flow_find_dispensable(const struct core *core, const struct flow_hash *hash)
+static always_inline u32 flow_find_dispensable(const struct core *core, const struct packet *p)
 {
     for (u32 number = 0; number < FLOW_PLACES; number++) {
-        const struct flow_bucket *b = flow_bucket(core, hash, number / FLOWS_PER_LINE);
+        const struct flow_bucket *b = flow_bucket(core, p, number / FLOWS_PER_LINE);
         u32 i = number % FLOWS_PER_LINE;
         if (b && flow_state(b->meta[i]) >= FLOW_ESTABLISHED && flow_is_dispensable(core, b->fp[i], b->meta[i]))
             return number;
@@ -140,11 +165,11 @@ static always_inline u32 flow_find_dispensable(const struct core *core, const st
 /* Room for a new flow: a free place in the emptier bucket, else the oldest probation entry, else a dispensable
  * established one. `*evicted` says whether a live entry goes. One comparison of numbers a place, since BPF's verifier
  * would follow every combination of pointers. */
-static always_inline struct flow_place flow_make_room(const struct core *core, const struct flow_hash *hash, bool *evicted)
+static always_inline struct flow_place flow_make_room(const struct core *core, const struct packet *p, bool *evicted)
 {
     u64 best = 0;
     for (u32 choice = 0; choice < 2; choice++) {
-        const struct flow_bucket *b = flow_bucket(core, hash, choice);
+        const struct flow_bucket *b = flow_bucket(core, p, choice);
         u64 bucket_best = 0, free = 0;
         for (u32 i = 0; b && i < FLOWS_PER_LINE; i++) {
             u64 room = flow_room(core, b->meta[i]);
@@ -157,8 +182,8 @@ static always_inline struct flow_place flow_make_room(const struct core *core, c
     }
     *evicted = best < ROOM_FREE * FLOW_PLACES;
     if (best >= ROOM_PROBATION * FLOW_PLACES)
-        return flow_place(core, hash, FLOW_PLACES - 1 - (u32)(best % FLOW_PLACES));
-    struct flow_place place = flow_place(core, hash, flow_find_dispensable(core, hash));
+        return flow_place(core, p, FLOW_PLACES - 1 - (u32)(best % FLOW_PLACES));
+    struct flow_place place = flow_place(core, p, flow_find_dispensable(core, p));
     *evicted = place.meta != NULL_PTR;
     return place;
 }
@@ -170,7 +195,7 @@ static always_inline void flow_sweep(const struct core *core, u32 first, u32 lin
         struct flow_bucket *b = (void *)at(core, TABLE_FLOWS, core->flow_first + ((first + n) & core->flow_mask));
         for (u32 i = 0; b && i < FLOWS_PER_LINE; i++)
             if (flow_state(b->meta[i]) != FLOW_EMPTY && flow_is_free(core, b->meta[i])) {
-                b->meta[i] = 0;
+                b->fp[i] = b->meta[i] = 0;
                 COUNT_WORKER(core, flows, (u64)-1);
             }
     }

@@ -17,6 +17,7 @@ static always_inline void core_parse(const struct core *core, struct packet *p)
     parse_packet(p);
     if (p->kind == KIND_FLOW && !p->fault) {
         p->hash = hash_tuple(core->key, core->mix, &p->tuple, p->is_v4);
+        flow_locate(core, p);
         p->destination_hash = hash_destination(p->tuple.dst, destination_key(&p->tuple));
     }
 }
@@ -62,8 +63,13 @@ static always_inline void core_steer(const struct core *core, struct packet *p)
     p->verdict = vip ? steer_vip(core, vip, p) : steer_other(core, p);
 }
 
+/* A burst's share of the worker's counters, kept in registers until its end. */
+struct tally {
+    u64 packets, bytes, forwarded;
+};
+
 /* Step three: wrap what is forwarded, count everything. */
-static always_inline void core_finish(const struct core *core, struct packet *p)
+static always_inline void core_finish(const struct core *core, struct packet *p, struct tally *tally)
 {
     u32 bytes = (u32)(p->end - p->data);
     if (p->verdict == VERDICT_FORWARD) {
@@ -80,9 +86,11 @@ static always_inline void core_finish(const struct core *core, struct packet *p)
                 p->verdict = VERDICT_TX_FULL;
         }
     }
-    COUNT_WORKER(core, rx_packets, 1);
-    COUNT_WORKER(core, rx_bytes, bytes);
-    count(core, core->counter_first, WORD_OF(worker_counters, verdict) + p->verdict, 1);
+    tally->packets++;
+    tally->bytes += bytes;
+    tally->forwarded += p->verdict == VERDICT_FORWARD;
+    if (p->verdict != VERDICT_FORWARD)
+        count(core, core->counter_first, WORD_OF(worker_counters, verdict) + p->verdict, 1);
     if (p->vip) {
         u32 counters = vip_counters_of(core, p->vip);
         count(core, counters, WORD_OF(vip_counters, bytes_in), bytes);
@@ -98,4 +106,12 @@ static always_inline void core_finish(const struct core *core, struct packet *p)
         p->flow = FLOW_NONE;
         p->backend = 0;
     }
+}
+
+/* After the last packet of a burst. */
+static always_inline void core_end(const struct core *core, const struct tally *tally)
+{
+    COUNT_WORKER(core, rx_packets, tally->packets);
+    COUNT_WORKER(core, rx_bytes, tally->bytes);
+    count(core, core->counter_first, WORD_OF(worker_counters, verdict) + VERDICT_FORWARD, tally->forwarded);
 }

@@ -97,13 +97,13 @@ static always_inline u8 steer_flow(const struct core *core, const struct vip *vi
     const struct tenant *tenant = (const void *)at(core, TABLE_SNAPSHOT, core->sections->tenant + vip->tenant);
     if (!tenant)
         return VERDICT_NO_BACKEND;
-    struct flow_place entry = flow_find(core, &p->hash);
-    bool is_known = entry.meta && !flow_is_free(core, *entry.meta);
+    struct flow_place entry = flow_find(core, p);
+    bool is_known = entry.meta != NULL_PTR;
     bool is_syn = p->tuple.protocol == PROTOCOL_TCP && is_first_syn(p);
     struct flow_place room = {NULL_PTR, NULL_PTR};
     bool evicted = false, is_placed = true;
-    if (!entry.meta && !(p->tcp_flags & TCP_RST)) {
-        room = flow_make_room(core, &p->hash, &evicted);
+    if (!is_known && !(p->tcp_flags & TCP_RST)) {
+        room = flow_make_room(core, p, &evicted);
         is_placed = room.meta != NULL_PTR;
     }
     bool is_charged_udp = p->tuple.protocol == PROTOCOL_UDP && !is_known && is_placed && tenant->flags & TENANT_UDP;
@@ -116,7 +116,7 @@ static always_inline u8 steer_flow(const struct core *core, const struct vip *vi
         if (likely(b != NULL_PTR)) {
             p->backend = flow_backend(meta);
             p->flow = FLOW_KNOWN;
-            *entry.meta = flow_meta(core->now_ms, next_state(p, flow_state(meta)), vip->profile, b, p->backend);
+            *entry.meta = flow_meta_again(meta, core->now_ms, next_state(p, flow_state(meta)), vip->profile);
             return VERDICT_FORWARD;
         }
         u8 verdict = choose(core, vip, p, entry, room, false);
@@ -127,7 +127,5 @@ static always_inline u8 steer_flow(const struct core *core, const struct vip *vi
         }
         return verdict;
     }
-    if (entry.meta && !is_known && p->tcp_flags & TCP_RST) /* an expired flow is an unknown one, which RST never inserts */
-        entry = (struct flow_place){NULL_PTR, NULL_PTR};
     return choose(core, vip, p, entry, room, evicted);
 }

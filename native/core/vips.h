@@ -10,7 +10,8 @@
 
 static always_inline bool same_address(const u32 a[4], const u8 *b)
 {
-    return load32(b + 12) == a[3] && load32(b + 8) == a[2] && load32(b + 4) == a[1] && load32(b) == a[0];
+    u32 difference = (load32(b + 12) ^ a[3]) | (load32(b + 8) ^ a[2]) | (load32(b + 4) ^ a[1]) | (load32(b) ^ a[0]);
+    return difference == 0;
 }
 
 static always_inline u32 destination_key(const struct tuple *t)

@@ -155,16 +155,18 @@ void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
             __builtin_prefetch(packets[i + PREFETCH_FRAMES].data);
         struct packet *p = &packets[i];
         core_parse(core, p);
-        if (p->kind == KIND_FLOW) {
-            __builtin_prefetch(flow_bucket(core, &p->hash, 0), 1);
-            __builtin_prefetch(flow_bucket(core, &p->hash, 1), 1);
+        if (p->kind == KIND_FLOW && !p->fault) {
+            __builtin_prefetch(flow_bucket(core, p, 0), 1);
+            __builtin_prefetch(flow_bucket(core, p, 1), 1);
             __builtin_prefetch(at(core, TABLE_SNAPSHOT, core->sections->vip_index + (p->destination_hash & core->sections->vip_index_mask)));
         }
     }
     for (u32 i = 0; i < n; i++)
         core_steer(core, &packets[i]);
+    struct tally tally = {0, 0, 0};
     for (u32 i = 0; i < n; i++)
-        core_finish(core, &packets[i]);
+        core_finish(core, &packets[i], &tally);
+    core_end(core, &tally);
     sweep(w, now_ns);
 }
 
@@ -268,8 +270,8 @@ static enum load_error check_snapshot(const struct engine *e, const line *base, 
     return vips_are_sound(base, h, s) && targets_are_sound(e, base, h, s) ? LOAD_OK : LOAD_INDEX;
 }
 
-/* The level of a bucket is kept in tokens when its plan's rate changes; workers on the old rate may draw meanwhile, so the
- * new time goes in by compare-and-swap. */
+/* The level of a bucket is kept in tokens when its plan changes, and cut to a smaller burst. Workers on the old rate may draw
+ * meanwhile, so the new time goes in by compare-and-swap. */
 static void rescale_bucket(struct tenant_bucket *bucket, const struct tenant *before, const struct tenant *after, u64 now)
 {
     u64 tat = __atomic_load_n(&bucket->tat, __ATOMIC_RELAXED);
@@ -278,7 +280,7 @@ static void rescale_bucket(struct tenant_bucket *bucket, const struct tenant *be
         u64 base = tat > full ? tat : full;
         u64 level = now > base ? now - base : 0;
         u64 scaled = (u64)((unsigned __int128)level * after->interval / before->interval);
-        u64 target = now - scaled;
+        u64 target = now - (scaled < after->span ? scaled : after->span);
         if (__atomic_compare_exchange_n(&bucket->tat, &tat, target, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
             return;
     }
@@ -304,9 +306,11 @@ static void settle_tenants(struct engine *e, const line *base, u64 now_ns)
         if (after[i].flags & TENANT_FRESH) {
             __atomic_store_n(&bucket->tat, 0, __ATOMIC_RELAXED);
             zero_counters(e, first + i, 1);
-        } else if (i < known && after[i].interval != before[i].interval) {
+        } else if (i < known && (after[i].interval != before[i].interval || after[i].span != before[i].span)) {
             if (before[i].interval && after[i].interval)
                 rescale_bucket(bucket, &before[i], &after[i], EPOCH_TICKS + now_ns * TICKS_PER_NS);
+            else
+                __atomic_store_n(&bucket->tat, 0, __ATOMIC_RELAXED); /* a first plan starts with a full bucket */
             /* A worker's memory of "empty until" belongs to the old rate; forgetting it costs one look. */
             for (u32 w = 0; w < e->capacity.workers; w++)
                 __atomic_store_n(&((struct tenant_counters *)(void *)(worker_counters_line(e, w) + first + i))->empty_until, 0, __ATOMIC_RELAXED);
