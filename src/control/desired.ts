@@ -2,7 +2,7 @@
 // whatever order they came.
 //
 // Operator intent and observed health meet here and nowhere else. A VIP's route is withheld for the first reason that
-// holds: leaving the document, maintenance, hold, no device, no usable backend. One address is one route, so a hold on
+// holds: leaving the document, maintenance, hold, no device, no usable backend, first checks under way. One address is one route, so a hold on
 // one of its VIPs holds them all. Whether every worker has adopted the tables is the reconciler's to know.
 
 import type { Config, PoolConfig, VipConfig } from '../config/config.ts';
@@ -19,6 +19,8 @@ export interface ResolveInput {
   readonly observed: Observed;
   /** Names of VIPs that have left the document, kept until routers have moved their traffic (leaving.ts). */
   readonly leaving: ReadonlySet<string>;
+  /** Names of VIPs that are announced in the state in force. */
+  readonly announced: ReadonlySet<string>;
 }
 
 export function resolve(input: ResolveInput): Desired {
@@ -85,8 +87,24 @@ function announceOf(vip: VipConfig, { input, held, pools, configs }: Scope): Ann
   if (input.config.node.devices.length === 0) return withheld('document', 'node.devices is empty: nothing forwards packets here');
   const pool = pools.get(vip.pool);
   const config = configs.get(vip.pool);
-  if (pool === undefined || config === undefined || pool.usable) return { kind: 'announce' };
+  if (pool === undefined || config === undefined) return { kind: 'announce' };
+  if (pool.usable) return whenUsable(vip, pool, input);
   return whenUnusable(pool, config, pools);
+}
+
+/**
+ * A node that starts and takes traffic before it knows every backend would steer by another table than its neighbours,
+ * and break the flows that routers move to it. So the first announcement waits until all first checks have ended, well
+ * or badly; a backend that joins later, with the VIP announced, is waited for by nobody.
+ */
+function whenUsable(vip: VipConfig, pool: DesiredPool, { announced }: ResolveInput): AnnounceState {
+  if (announced.has(vip.name)) return { kind: 'announce' };
+  const waiting = pool.backends.filter(({ health, state, weight }) => health === 'unknown' && state === 'active' && weight > 0);
+  if (waiting.length === 0) return { kind: 'announce' };
+  return withheld(
+    'health',
+    `first checks in pool ${pool.name} are under way: ${firstNames(waiting.map(({ address }) => address))}`,
+  );
 }
 
 function whenUnusable(pool: DesiredPool, config: PoolConfig, pools: ReadonlyMap<string, DesiredPool>): AnnounceState {
@@ -103,15 +121,20 @@ function whenUnusable(pool: DesiredPool, config: PoolConfig, pools: ReadonlyMap<
 
 const namedBackends = 4;
 
+/** The first few, and how many more. */
+function firstNames(names: readonly string[]): string {
+  const more = names.length > namedBackends ? [`and ${names.length - namedBackends} more`] : [];
+  return [...names.slice(0, namedBackends), ...more].join(', ');
+}
+
 function unusableReason(pool: DesiredPool, minHealthy: number): string {
   if (pool.backends.length === 0) return `pool ${pool.name} has no backends`;
   const usable = pool.backends.filter(({ takesNewFlows }) => takesNewFlows).length;
   const others = pool.backends.filter(({ takesNewFlows }) => !takesNewFlows);
-  const named = others.slice(0, namedBackends).map(({ address, reason }) => `${address} ${reason}`);
-  if (others.length > namedBackends) named.push(`and ${others.length - namedBackends} more`);
+  const named = firstNames(others.map(({ address, reason }) => `${address} ${reason}`));
   const what =
     usable === 0 ? `no usable backend in pool ${pool.name}` : `${usable} usable of minHealthy ${minHealthy} in pool ${pool.name}`;
-  return named.length === 0 ? what : `${what}: ${named.join(', ')}`;
+  return named === '' ? what : `${what}: ${named}`;
 }
 
 function heldAddresses(config: Config, overrides: Overrides): ReadonlyMap<string, string> {

@@ -166,7 +166,11 @@ export class Planner {
     const { config, leaving } = withLeaving(loaded, documented);
     const { overrides, revision } = intent;
     const { observed } = this.#params.store;
-    return { intent, config, leaving, desired: resolve({ revision, config, clusterSecret, overrides, observed, leaving }) };
+    const announced = new Set(
+      this.#applied?.desired.vips.filter(({ announce }) => announce.kind === 'announce').map(({ name }) => name),
+    );
+    const desired = resolve({ revision, config, clusterSecret, overrides, observed, leaving, announced });
+    return { intent, config, leaving, desired };
   }
 
   /** Routes go before anything else is done; new ones come only with adopted tables. */

@@ -78,6 +78,23 @@ describe('a backend', () => {
     expect(vips[0]?.announce.kind).toBe('withheld');
   });
 
+  it('is waited for before a VIP is announced first, so that its node never steers by a table that lacks it', () => {
+    const { vips } = withHealth({}, { '10.0.2.22': unknown });
+    expect(vips[0]?.announce).toMatchObject({
+      kind: 'withheld',
+      by: 'health',
+      reason: expect.stringContaining('10.0.2.22') as string,
+    });
+    expect(withHealth({}, { '10.0.2.22': refused }).vips[0]?.announce.kind).toBe('announce');
+  });
+
+  it('that joins later takes no announced VIP away', () => {
+    const text = documentOf();
+    const observed = observedOf(configOf(text), { '10.0.2.22': unknown });
+    const announced = new Set(['203.0.113.10:80/tcp']);
+    expect(desiredOf(text, { observed, announced }).vips[0]?.announce.kind).toBe('announce');
+  });
+
   it.each([
     ['active', true, true],
     ['draining', false, true],

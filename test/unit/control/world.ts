@@ -79,6 +79,7 @@ export function desiredOf(text: string, more: Partial<ResolveInput> = {}): Desir
     overrides: noOverrides,
     observed: observedOf(config),
     leaving: new Set(),
+    announced: new Set(),
     ...more,
   });
 }
