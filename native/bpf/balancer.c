@@ -65,6 +65,7 @@ int balancer(struct xdp_md *ctx)
     struct core core = core_of(in, scratch_word);
     struct packet packet = {.engine = ctx, .verdict = VERDICT_PASS};
     take_bounds(&packet);
+    packet.in_len = (u32)(packet.end - packet.data);
     if (in->generation != 0 && core_begin(&core, in->has_clock ? in->now_ns : bpf_ktime_get_ns())) {
         adopt(&core);
         core_parse(&core, &packet);

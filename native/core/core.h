@@ -49,6 +49,7 @@ struct packet {
     u8 flow;    /* FLOW_*; NONE unless forwarded */
     u16 device; /* to send on, when forwarded; answers leave where they came from */
     u32 vip, tenant, backend;
+    u32 in_len;  /* bytes of the frame as it came: cut_tail moves `end` */
     u32 out_len; /* bytes from data that leave, when forwarded or answered */
 };
 

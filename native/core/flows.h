@@ -172,7 +172,7 @@ static always_inline struct flow_place flow_make_room(const struct core *core, c
         const struct flow_bucket *b = flow_bucket(core, p, choice);
         u64 bucket_best = 0, free = 0;
         for (u32 i = 0; b && i < FLOWS_PER_LINE; i++) {
-            u64 room = flow_room(core, b->meta[i]);
+            u64 room = opaque(core, flow_room(core, b->meta[i]));
             u64 ranked = room * FLOW_PLACES + (FLOW_PLACES - 1 - choice * FLOWS_PER_LINE - i); /* of equals the first */
             free = opaque(core, free + (room == ROOM_FREE));
             bucket_best = opaque(core, ranked > bucket_best ? ranked : bucket_best);

@@ -14,6 +14,7 @@ static always_inline void core_parse(const struct core *core, struct packet *p)
     p->device = 0;
     p->vip = p->tenant = p->backend = 0;
     p->out_len = 0;
+    p->in_len = (u32)(p->end - p->data);
     parse_packet(p);
     if (p->kind == KIND_FLOW && !p->fault) {
         p->hash = hash_tuple(core->key, core->mix, &p->tuple, p->is_v4);
@@ -71,7 +72,7 @@ struct tally {
 /* Step three: wrap what is forwarded, count everything. */
 static always_inline void core_finish(const struct core *core, struct packet *p, struct tally *tally)
 {
-    u32 bytes = (u32)(p->end - p->data);
+    u32 bytes = p->in_len;
     if (p->verdict == VERDICT_FORWARD) {
         const struct backend *b = backend_at(core, p->backend);
         if (!b)

@@ -5,7 +5,7 @@
 import type { Desired } from '../model/desired.ts';
 import { emptyAllocation } from '../steering/allocate-all.ts';
 import { type Compiled, compile, type Directory } from '../steering/snapshot.ts';
-import { type DataplaneAddon, type EngineId, loadDataplaneAddon } from './addon.ts';
+import { type Capacity, type DataplaneAddon, type EngineId, loadDataplaneAddon } from './addon.ts';
 import { capacityFor } from './capacity.ts';
 import { Counters } from './counters.ts';
 import { TableFiller } from './tables.ts';
@@ -39,9 +39,16 @@ export class MemoryEngine {
   #compiles = 0;
   #names: Names = { vips: new Map(), tenants: new Map(), backends: new Map() };
 
-  constructor(options: { readonly flowEntries: number; readonly workers?: number }) {
-    this.#addon = loadDataplaneAddon();
-    const capacity = capacityFor(this.#addon.layout(), { workers: options.workers ?? 1, flowEntries: options.flowEntries });
+  /** Tests give an addon that runs the same core elsewhere, and what that one has room for. */
+  constructor(options: {
+    readonly flowEntries: number;
+    readonly workers?: number;
+    readonly addon?: DataplaneAddon;
+    readonly limits?: Partial<Capacity>;
+  }) {
+    this.#addon = options.addon ?? loadDataplaneAddon();
+    const sizes = capacityFor(this.#addon.layout(), { workers: options.workers ?? 1, flowEntries: options.flowEntries });
+    const capacity = { ...sizes, ...options.limits };
     this.engine = this.#addon.open(capacity);
     this.counters = new Counters(this.#addon, this.engine);
     this.#tables = new TableFiller(this.#addon, this.engine);

@@ -1,0 +1,394 @@
+/* The packet core in the kernel, for tests: native/bpf/balancer.c loaded once, each packet through BPF_PROG_TEST_RUN.
+ *
+ * An addon with the memory engine's functions, so that the same TypeScript drives both. Snapshots go through engine_load,
+ * whose tables are here the maps' own memory: what validates and settles a snapshot is production's code. One engine at a
+ * time is open, over maps sized once by prepare(). Needs root or CAP_BPF and CAP_NET_ADMIN. */
+#include "../bpf/control.h"
+#include "../dataplane/memory.h"
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <node_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define ARGS_MAX 8
+#define MAPS 6
+#define CONTROL_MAP 5
+
+static const char *const map_names[MAPS] = {"snapshot", "slots", "flows", "counters", "tenants", "control"};
+
+/* One loaded object; the handle that JavaScript keeps. */
+struct bpf_engine {
+    struct bpf_object *object;
+    int program;
+    line *memory[MAPS];
+    size_t lines[MAPS];
+    struct engine *engine; /* NULL: not open */
+    line *own[6];          /* the engine's own tables, put back before it closes */
+};
+
+/* ---- Tables ---- */
+
+static size_t counter_lines(const struct capacity *c)
+{
+    return (LINES_OF(worker_counters) + c->vips * LINES_OF(vip_counters) + c->backends + c->tenants) * c->workers;
+}
+
+static void lines_of(const struct capacity *c, size_t lines[MAPS])
+{
+    lines[TABLE_SNAPSHOT] = (size_t)c->snapshot_lines * 2;
+    lines[TABLE_SLOTS] = c->slot_lines;
+    lines[TABLE_FLOWS] = (size_t)c->flow_lines * c->workers;
+    lines[TABLE_COUNTERS] = counter_lines(c);
+    lines[TABLE_TENANTS] = c->tenants;
+    lines[CONTROL_MAP] = CONTROL_LINES;
+}
+
+/* Points the engine at the maps, or back at its own memory: the same six words either way. */
+static void swap_tables(struct bpf_engine *b, line *const tables[6])
+{
+    struct engine *e = b->engine;
+    e->snapshot[0] = tables[0];
+    e->snapshot[1] = tables[1];
+    e->slots = tables[2];
+    e->flows = tables[3];
+    e->counters = tables[4];
+    e->tenants = tables[5];
+    for (u32 i = 0; i < e->capacity.workers; i++) {
+        e->worker[i].core.table[TABLE_SNAPSHOT] = tables[0];
+        for (u32 t = TABLE_SLOTS; t <= TABLE_TENANTS; t++)
+            e->worker[i].core.table[t] = tables[t + 1];
+    }
+}
+
+static bool attach(struct bpf_engine *b, const struct capacity *c)
+{
+    size_t wanted[MAPS];
+    lines_of(c, wanted);
+    for (u32 i = 0; i < MAPS; i++)
+        if (wanted[i] > b->lines[i])
+            return false;
+    b->engine = engine_open(c);
+    if (!b->engine)
+        return false;
+    struct engine *e = b->engine;
+    line *own[6] = {e->snapshot[0], e->snapshot[1], e->slots, e->flows, e->counters, e->tenants};
+    memcpy(b->own, own, sizeof own);
+    for (u32 i = 0; i < MAPS; i++)
+        memset(b->memory[i], 0, wanted[i] * sizeof(line));
+    line *maps[6] = {b->memory[TABLE_SNAPSHOT], b->memory[TABLE_SNAPSHOT] + c->snapshot_lines, b->memory[TABLE_SLOTS],
+                     b->memory[TABLE_FLOWS], b->memory[TABLE_COUNTERS], b->memory[TABLE_TENANTS]};
+    swap_tables(b, maps);
+    return true;
+}
+
+static void detach(struct bpf_engine *b)
+{
+    if (!b->engine)
+        return;
+    swap_tables(b, b->own);
+    engine_close(b->engine);
+    b->engine = NULL;
+}
+
+/* ---- The object ---- */
+
+static void unload(struct bpf_engine *b)
+{
+    detach(b);
+    for (u32 i = 0; i < MAPS; i++)
+        if (b->memory[i])
+            munmap(b->memory[i], b->lines[i] * sizeof(line));
+    bpf_object__close(b->object);
+    free(b);
+}
+
+static bool map_tables(struct bpf_engine *b)
+{
+    for (u32 i = 0; i < MAPS; i++) {
+        int fd = bpf_object__find_map_fd_by_name(b->object, map_names[i]);
+        void *memory = mmap(NULL, b->lines[i] * sizeof(line), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (memory == MAP_FAILED)
+            return false;
+        b->memory[i] = memory;
+    }
+    return true;
+}
+
+/* NULL with errno set. What the verifier says comes through libbpf on stderr. */
+static struct bpf_engine *load_object(const char *path, const struct capacity *c)
+{
+    struct bpf_engine *b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    b->object = bpf_object__open_file(path, NULL);
+    if (!b->object) {
+        free(b);
+        return NULL;
+    }
+    lines_of(c, b->lines);
+    for (u32 i = 0; i < MAPS; i++)
+        bpf_map__set_max_entries(bpf_object__find_map_by_name(b->object, map_names[i]), (u32)b->lines[i]);
+    if (bpf_object__load(b->object) == 0) {
+        b->program = bpf_program__fd(bpf_object__find_program_by_name(b->object, "balancer"));
+        if (map_tables(b))
+            return b;
+    }
+    int error = errno;
+    unload(b);
+    errno = error;
+    return NULL;
+}
+
+/* ---- Running ---- */
+
+static void aim(struct bpf_engine *b, u32 worker, u64 now_ns)
+{
+    const struct core *core = &b->engine->worker[worker].core;
+    u32 generation = atomic_load(&b->engine->generation);
+    *(struct control_in *)(void *)b->memory[CONTROL_MAP] = (struct control_in){
+        .now_ns = now_ns,
+        .has_clock = 1,
+        .snapshot_first = (generation & 1) * b->engine->capacity.snapshot_lines,
+        .generation = generation,
+        .flow_first = core->flow_first,
+        .flow_mask = core->flow_mask,
+        .counter_first = core->counter_first,
+        .vip_counters = core->vip_counters,
+        .backend_counters = core->backend_counters,
+        .tenant_counters = core->tenant_counters,
+    };
+}
+
+/* XDP's word for a verdict: pass, send, or drop. */
+static u32 action_of(u32 verdict)
+{
+    enum { DROP = 1, PASS = 2, TX = 3 };
+    return verdict == VERDICT_PASS ? PASS : verdict <= VERDICT_TIME_EXCEEDED ? TX : DROP;
+}
+
+/* Runs one frame into `output`. NULL, or what went wrong. */
+static const char *run_frame(struct bpf_engine *b, const u8 *frame, u32 length, struct outcome *outcome, u8 *output)
+{
+    LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = length, .data_out = output,
+                .data_size_out = length + ENCAP_ROOM, .repeat = 1);
+    const struct control_out *out = (const void *)(b->memory[CONTROL_MAP] + CONTROL_OUT);
+    if (bpf_prog_test_run_opts(b->program, &run) != 0)
+        return strerror(errno);
+    *outcome = (struct outcome){out->verdict, out->flow, out->vip, out->tenant, out->backend, out->device, 0, out->out_len};
+    if (run.retval != action_of(out->verdict))
+        return "the program's action is not its verdict's";
+    if (run.retval == action_of(VERDICT_FORWARD) && run.data_size_out != out->out_len)
+        return "the frame's length is not the one that the core stated";
+    return NULL;
+}
+
+/* ---- Node-API glue ---- */
+
+static napi_value fail(napi_env env, const char *code, const char *text)
+{
+    napi_throw_error(env, code, text);
+    return NULL;
+}
+
+static u32 as_u32(napi_env env, napi_value v)
+{
+    u32 out = 0;
+    napi_get_value_uint32(env, v, &out);
+    return out;
+}
+
+static napi_value number(napi_env env, double v)
+{
+    napi_value out;
+    napi_create_double(env, v, &out);
+    return out;
+}
+
+static void *bytes_of(napi_env env, napi_value v, size_t *length)
+{
+    napi_typedarray_type type;
+    void *data = NULL;
+    *length = 0;
+    napi_get_typedarray_info(env, v, &type, length, &data, NULL, NULL);
+    return data;
+}
+
+static struct capacity capacity_of(napi_env env, napi_value object)
+{
+    static const char *const names[] = {"vips", "backends", "tenants", "snapshotLines", "slotLines", "flowLines", "workers"};
+    u32 words[7] = {0};
+    for (u32 i = 0; i < 7; i++) {
+        napi_value v;
+        if (napi_get_named_property(env, object, names[i], &v) == napi_ok)
+            words[i] = as_u32(env, v);
+    }
+    return (struct capacity){words[0], words[1], words[2], words[3], words[4], words[5], words[6]};
+}
+
+/* The arguments and the handle behind the first; NULL after throwing. */
+static struct bpf_engine *begin(napi_env env, napi_callback_info info, napi_value *argv, bool must_be_open)
+{
+    size_t argc = ARGS_MAX;
+    void *handle = NULL;
+    napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+    if (napi_get_value_external(env, argv[0], &handle) != napi_ok || !handle)
+        return (void *)fail(env, "bad_request", "this is no BPF engine");
+    struct bpf_engine *b = handle;
+    return must_be_open && !b->engine ? (void *)fail(env, "closed", "this engine is not open") : b;
+}
+
+static void finalize(napi_env env, void *data, void *hint)
+{
+    (void)env;
+    (void)hint;
+    unload(data);
+}
+
+/* prepare(path, capacity) → handle. */
+static napi_value js_prepare(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX], out;
+    size_t argc = ARGS_MAX, length;
+    char path[4096];
+    napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+    napi_get_value_string_utf8(env, argv[0], path, sizeof path, &length);
+    struct capacity c = capacity_of(env, argv[1]);
+    struct bpf_engine *b = load_object(path, &c);
+    if (!b)
+        return fail(env, errno == EPERM ? "privilege" : "internal", strerror(errno));
+    napi_create_external(env, b, finalize, NULL, &out);
+    return out;
+}
+
+/* open(handle, capacity): clears the tables. */
+static napi_value js_open(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    struct bpf_engine *b = begin(env, info, argv, false);
+    if (!b)
+        return NULL;
+    struct capacity c = capacity_of(env, argv[1]);
+    if (b->engine || !attach(b, &c))
+        return fail(env, "capacity", "already open, or larger than prepared");
+    return NULL;
+}
+
+static napi_value js_close(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    struct bpf_engine *b = begin(env, info, argv, true);
+    if (b)
+        detach(b);
+    return NULL;
+}
+
+/* load(handle, snapshot, nowNs) → generation. */
+static napi_value js_load(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    size_t size;
+    u64 now = 0;
+    bool lossless;
+    struct bpf_engine *b = begin(env, info, argv, true);
+    if (!b)
+        return NULL;
+    const void *bytes = bytes_of(env, argv[1], &size);
+    napi_get_value_bigint_uint64(env, argv[2], &now, &lossless);
+    enum load_error error = engine_load(b->engine, bytes, size / LINE_BYTES, now);
+    if (error != LOAD_OK)
+        return fail(env, "snapshot_invalid", load_error_text(error));
+    return number(env, atomic_load(&b->engine->generation));
+}
+
+/* shape(handle) → where the blocks of the counters lie, in lines. */
+static napi_value js_shape(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX], out;
+    struct bpf_engine *b = begin(env, info, argv, true);
+    if (!b)
+        return NULL;
+    const struct engine *e = b->engine;
+    const struct core *core = &e->worker[0].core;
+    const struct {
+        const char *name;
+        size_t value;
+    } fields[] = {
+        {"workers", e->capacity.workers},       {"linesPerWorker", e->counter_lines_per_worker},
+        {"vipCounters", core->vip_counters},    {"backendCounters", core->backend_counters},
+        {"tenantCounters", core->tenant_counters}, {"flowLines", e->capacity.flow_lines},
+        {"slotLines", e->capacity.slot_lines},
+    };
+    napi_create_object(env, &out);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        napi_set_named_property(env, out, fields[i].name, number(env, (double)fields[i].value));
+    return out;
+}
+
+/* view(handle, table): live memory of a map. */
+static napi_value js_view(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX], out;
+    struct bpf_engine *b = begin(env, info, argv, true);
+    if (!b)
+        return NULL;
+    size_t lines[MAPS];
+    u32 table = as_u32(env, argv[1]);
+    lines_of(&b->engine->capacity, lines);
+    if (table >= TABLE_COUNT || napi_create_external_arraybuffer(env, b->memory[table], lines[table] * sizeof(line), NULL, NULL, &out))
+        return fail(env, "bad_request", "no view of this table");
+    return out;
+}
+
+/* run(handle, worker, frames, lengths, timesNs, outcomes, output) → bytes of output used; as the memory engine's. */
+static napi_value js_run(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    struct bpf_engine *b = begin(env, info, argv, true);
+    if (!b)
+        return NULL;
+    size_t input_size, n, times, words, output_size, used = 0;
+    u32 worker = as_u32(env, argv[1]);
+    const u8 *input = bytes_of(env, argv[2], &input_size);
+    const u32 *lengths = bytes_of(env, argv[3], &n);
+    const u64 *times_ns = bytes_of(env, argv[4], &times);
+    struct outcome *outcomes = bytes_of(env, argv[5], &words);
+    u8 *output = bytes_of(env, argv[6], &output_size);
+    u64 now = 0;
+    if (worker >= b->engine->capacity.workers || times != n || words * sizeof(u32) != n * sizeof *outcomes ||
+        output_size < input_size + n * ENCAP_ROOM)
+        return fail(env, "bad_request", "run: the arrays do not fit each other");
+    for (size_t i = 0; i < n; i++) {
+        now = times_ns[i] > now ? times_ns[i] : now;
+        aim(b, worker, now);
+        const char *problem = run_frame(b, input, lengths[i], &outcomes[i], output + used);
+        if (problem)
+            return fail(env, "internal", problem);
+        outcomes[i].out_offset = (u32)used;
+        input += lengths[i];
+        used += lengths[i] + ENCAP_ROOM;
+    }
+    return number(env, (double)used);
+}
+
+static napi_value init(napi_env env, napi_value exports)
+{
+    static const struct {
+        const char *name;
+        napi_callback call;
+    } functions[] = {
+        {"prepare", js_prepare}, {"open", js_open}, {"close", js_close}, {"load", js_load},
+        {"shape", js_shape},     {"view", js_view}, {"run", js_run},
+    };
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        napi_value f;
+        napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &f);
+        napi_set_named_property(env, exports, functions[i].name, f);
+    }
+    return exports;
+}
+
+NAPI_MODULE(bpf_run, init)
