@@ -100,6 +100,7 @@ export class PeerSession {
   drain(): void {
     this.#draining = true;
     this.#retell();
+    this.#options.onChange();
   }
 
   /** The peer calls. */

@@ -43,6 +43,7 @@ export class SpeakerProcess {
     const argv = ['netns', 'exec', namespace, process.execPath, speakerProgram, JSON.stringify(config)];
     this.child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'inherit'] });
     const { stdout } = this.child;
+    this.child.on('exit', () => this.#wake());
     if (stdout !== null) createInterface({ input: stdout }).on('line', (line) => this.#hear(line));
   }
 
@@ -70,6 +71,7 @@ export class SpeakerProcess {
     for (;;) {
       const found = this.#peers.find(fits);
       if (found !== undefined) return found;
+      if (this.child.exitCode !== null) throw new Error(`the speaker has ended; it said ${JSON.stringify(this.logs)}`);
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }
@@ -82,6 +84,10 @@ export class SpeakerProcess {
     const said = JSON.parse(line) as readonly PeerStatus[] | { readonly log: { readonly message: string } };
     if ('log' in said) this.logs.push(said.log.message);
     else this.#peers = said;
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }
