@@ -69,7 +69,7 @@ function resolveBackend(pool: PoolConfig, backend: Backend, overrides: Overrides
   const reason =
     stateReason(state, stateOverride) ??
     (weight === 0 ? `weight 0${weightOverride === undefined ? '' : ` by ${wordsOf(weightOverride)}`}` : null) ??
-    (health === 'up' ? null : `${health} (${healthReason ?? 'no reason given'})`) ??
+    (health === 'up' ? null : `${health} (${healthReason ?? notYetChecked.reason})`) ??
     (nextHop.kind === 'resolved' ? null : `next hop unresolved (${nextHop.reason})`);
   const keepsFlows = state !== 'disabled' && health !== 'down' && nextHop.kind === 'resolved';
   return { pool: pool.name, address, weight, state, health, nextHop, takesNewFlows: reason === null, keepsFlows, reason };

@@ -2,8 +2,8 @@
 // whatever order they came.
 //
 // Operator intent and observed health meet here and nowhere else. A VIP's route is withheld for the first reason that
-// holds: leaving the document, maintenance, hold, no device, no usable backend, first checks under way. One address is one route, so a hold on
-// one of its VIPs holds them all. Whether every worker has adopted the tables is the reconciler's to know.
+// holds: leaving the document, maintenance, hold, no device, no usable backend, a pool that is not known yet. One address
+// is one route, so a hold on one of its VIPs holds them all. Whether every worker has adopted the tables is the reconciler's to know.
 
 import type { Config, PoolConfig, VipConfig } from '../config/config.ts';
 import type { AnnounceState, Desired, DesiredDevice, DesiredPool, DesiredVip, WithheldBy } from '../model/desired.ts';
@@ -19,8 +19,8 @@ export interface ResolveInput {
   readonly observed: Observed;
   /** Names of VIPs that have left the document, kept until routers have moved their traffic (leaving.ts). */
   readonly leaving: ReadonlySet<string>;
-  /** Names of VIPs that are announced in the state in force. */
-  readonly announced: ReadonlySet<string>;
+  /** Pools whose backends are still being looked at for the first time (warm-up.ts): their VIPs wait. */
+  readonly warming: ReadonlySet<string>;
 }
 
 export function resolve(input: ResolveInput): Desired {
@@ -88,23 +88,8 @@ function announceOf(vip: VipConfig, { input, held, pools, configs }: Scope): Ann
   const pool = pools.get(vip.pool);
   const config = configs.get(vip.pool);
   if (pool === undefined || config === undefined) return { kind: 'announce' };
-  if (pool.usable) return whenUsable(vip, pool, input);
+  if (pool.usable) return input.warming.has(pool.name) ? withheld('health', warmingReason(pool)) : { kind: 'announce' };
   return whenUnusable(pool, config, pools);
-}
-
-/**
- * A node that starts and takes traffic before it knows every backend would steer by another table than its neighbours,
- * and break the flows that routers move to it. So the first announcement waits until all first checks have ended, well
- * or badly; a backend that joins later, with the VIP announced, is waited for by nobody.
- */
-function whenUsable(vip: VipConfig, pool: DesiredPool, { announced }: ResolveInput): AnnounceState {
-  if (announced.has(vip.name)) return { kind: 'announce' };
-  const waiting = pool.backends.filter(({ health, state, weight }) => health === 'unknown' && state === 'active' && weight > 0);
-  if (waiting.length === 0) return { kind: 'announce' };
-  return withheld(
-    'health',
-    `first checks in pool ${pool.name} are under way: ${firstNames(waiting.map(({ address }) => address))}`,
-  );
 }
 
 function whenUnusable(pool: DesiredPool, config: PoolConfig, pools: ReadonlyMap<string, DesiredPool>): AnnounceState {
@@ -125,6 +110,11 @@ const namedBackends = 4;
 function firstNames(names: readonly string[]): string {
   const more = names.length > namedBackends ? [`and ${names.length - namedBackends} more`] : [];
   return [...names.slice(0, namedBackends), ...more].join(', ');
+}
+
+function warmingReason({ name, backends }: DesiredPool): string {
+  const open = backends.filter(({ health, nextHop }) => health === 'unknown' || nextHop.kind === 'unresolved');
+  return `first checks in pool ${name} are under way: ${firstNames(open.map(({ address, reason }) => `${address} ${reason}`))}`;
 }
 
 function unusableReason(pool: DesiredPool, minHealthy: number): string {

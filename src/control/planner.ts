@@ -10,6 +10,7 @@ import { messageOf, ToriiError } from '../errors.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Advertisement } from '../model/peer.ts';
 import { resolve } from './desired.ts';
+import type { Observed } from './desired-pool.ts';
 import { diff } from './diff.ts';
 import { withLeaving } from './leaving.ts';
 import type { AppliedReply, FromConfig, Outcome } from './messages.ts';
@@ -17,6 +18,7 @@ import { nodeChanges } from './node-changes.ts';
 import type { Compiler, Draft } from './ports.ts';
 import { lostByHealth, routesOf } from './routes.ts';
 import { backendAddressesOf, healthTargetsOf, type Intent, type Store } from './store.ts';
+import { afterObserving, coldStart, nextEndMs } from './warm-up.ts';
 
 /** Time for routers to act on a withdrawal before the tables forget the VIP. */
 export const graceMs = 2000;
@@ -76,6 +78,8 @@ export class Planner {
   #applied: Applied | null = null;
   #isGraceOver = false;
   #grace: NodeJS.Timeout | undefined;
+  #warmUp = coldStart;
+  #warmUpEnd: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
   #routes: readonly Advertisement[] = [];
   #toldConfig: Config | null = null;
@@ -131,6 +135,7 @@ export class Planner {
 
   close(): void {
     clearTimeout(this.#grace);
+    clearTimeout(this.#warmUpEnd);
     clearImmediate(this.#turn);
   }
 
@@ -166,11 +171,18 @@ export class Planner {
     const { config, leaving } = withLeaving(loaded, documented);
     const { overrides, revision } = intent;
     const { observed } = this.#params.store;
-    const announced = new Set(
-      this.#applied?.desired.vips.filter(({ announce }) => announce.kind === 'announce').map(({ name }) => name),
-    );
-    const desired = resolve({ revision, config, clusterSecret, overrides, observed, leaving, announced });
+    const warming = this.#warm(config, observed);
+    const desired = resolve({ revision, config, clusterSecret, overrides, observed, leaving, warming });
     return { intent, config, leaving, desired };
+  }
+
+  #warm({ pools }: Config, observed: Observed): ReadonlySet<string> {
+    const now = this.#params.now();
+    this.#warmUp = afterObserving(this.#warmUp, pools, observed, now);
+    clearTimeout(this.#warmUpEnd);
+    const end = nextEndMs(this.#warmUp);
+    if (end !== null) this.#warmUpEnd = setTimeout(() => this.changed(false), Math.max(1, end - now));
+    return new Set(this.#warmUp.warming.keys());
   }
 
   /** Routes go before anything else is done; new ones come only with adopted tables. */

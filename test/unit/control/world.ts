@@ -79,7 +79,7 @@ export function desiredOf(text: string, more: Partial<ResolveInput> = {}): Desir
     overrides: noOverrides,
     observed: observedOf(config),
     leaving: new Set(),
-    announced: new Set(),
+    warming: new Set(),
     ...more,
   });
 }
