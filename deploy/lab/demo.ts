@@ -51,7 +51,7 @@ async function tell(claim: Claim, scene: Scene, { narrator, deadline }: Story): 
 }
 
 async function tellAll(lab: Lab, story: Story): Promise<readonly Chapter[]> {
-  const scene = new Scene(lab);
+  const scene = await Scene.start(lab);
   const live = watch(scene, story.narrator);
   const chapters: Chapter[] = [];
   try {

@@ -19,7 +19,7 @@ describe.skipIf(!isRoot).each(routersUnderTest)('behind %s', (router) => {
 
   beforeAll(async () => {
     lab = await Lab.up({ name, router, engine: labEngine });
-    scene = new Scene(lab);
+    scene = await Scene.start(lab);
   });
 
   afterAll(async () => {

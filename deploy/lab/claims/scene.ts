@@ -17,22 +17,38 @@ export type StreamName = 'acmeNew' | 'acmeKept' | 'globexNew' | 'globexKept';
 
 /** A request limit beyond the first SYN's repetition (1 s) and the second's (3 s), so that slow is told from failed. */
 const timeoutMs = 4_000;
+const kept = { acme: 12, globex: 24 } as const;
+const warmUpMs = 15_000;
 
 export class Scene {
   readonly lab: Lab;
   readonly streams: Readonly<Record<StreamName, Traffic>>;
 
-  constructor(lab: Lab) {
+  private constructor(lab: Lab) {
     this.lab = lab;
     const { acme, globex } = lab.topology.vips;
     const start = (vip: typeof acme, mode: Parameters<typeof Traffic.start>[1]['mode']) =>
       Traffic.start(lab, { vip, mode, timeoutMs, durationMs: 180_000 });
     this.streams = {
       acmeNew: start(acme, { kind: 'fresh', perSec: 50 }),
-      acmeKept: start(acme, { kind: 'kept', connections: 12, everyMs: 150 }),
+      acmeKept: start(acme, { kind: 'kept', connections: kept.acme, everyMs: 150 }),
       globexNew: start(globex, { kind: 'fresh', perSec: 50 }),
-      globexKept: start(globex, { kind: 'kept', connections: 24, everyMs: 150 }),
+      globexKept: start(globex, { kind: 'kept', connections: kept.globex, everyMs: 150 }),
     };
+  }
+
+  /** Returns once all streams flow, every long-lived connection among them: what went before was their own start-up. */
+  static async start(lab: Lab): Promise<Scene> {
+    const scene = new Scene(lab);
+    const { acmeNew, acmeKept, globexNew, globexKept } = scene.streams;
+    const connections = (results: readonly RequestResult[]) => new Set(results.map(({ connection }) => connection)).size;
+    await Promise.all([
+      acmeNew.until((results) => results.length > 0, 'the first answer for acme', warmUpMs),
+      globexNew.until((results) => results.length > 0, 'the first answer for globex', warmUpMs),
+      acmeKept.until((results) => connections(results) >= kept.acme, 'all connections of acme', warmUpMs),
+      globexKept.until((results) => connections(results) >= kept.globex, 'all connections of globex', warmUpMs),
+    ]);
+    return scene;
   }
 
   get balancers(): readonly LabBalancer[] {
