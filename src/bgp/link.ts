@@ -146,10 +146,11 @@ export class BgpLink {
 
   #read(bytes: Uint8Array): void {
     const { id, onEvent } = this.#options;
-    this.#heard += 1;
     this.#framer.push(bytes);
     try {
       for (let wire = this.#framer.next(); wire !== undefined && this.#open; wire = this.#framer.next()) {
+        // Whole messages only: each restarts the hold timer, a trickle of bytes must not stop it.
+        this.#heard += 1;
         onEvent({ kind: 'message', link: id, message: this.#decode(wire) });
         if (!this.#open) return;
       }

@@ -166,6 +166,18 @@ describe('timers of a session', () => {
     expect(connection.fate).toBe('open');
   });
 
+  it('are not held up by a trickle of bytes that make no message', async () => {
+    const { network, clock } = setUp();
+    const connection = establish(network.answer());
+    const run = clock.runAfterInput.bind(clock);
+    clock.runAfterInput = () => {
+      connection.sayBytes(hex('ff'));
+      run();
+    };
+    await clock.advance(9000);
+    expect(connection.fate).toBe('ended');
+  });
+
   it('end it when no OPEN comes', async () => {
     const { network, clock } = setUp();
     const connection = network.answer();
