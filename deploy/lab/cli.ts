@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { ToriiError } from '../../src/errors.ts';
 import { failWith, labArguments, labOptions } from './arguments.ts';
-import { Lab, remains, tearDown } from './lab.ts';
+import { Lab, refuseIfInUse, remains, tearDown } from './lab.ts';
 import { lookAround } from './look-around.ts';
 import { preflight } from './preflight.ts';
 import { defaultOptions, type LabOptions } from './topology.ts';
@@ -36,6 +36,11 @@ async function up(options: LabOptions, offload: boolean): Promise<void> {
   }
 }
 
+async function down(name: string): Promise<void> {
+  refuseIfInUse(name);
+  await tearDown(name);
+}
+
 async function status(name: string): Promise<void> {
   const left = remains(name);
   const lab = Lab.open(name);
@@ -64,7 +69,7 @@ async function main(): Promise<void> {
   const options = labOptions(values);
   if (values.help === true) console.log(usage);
   else if (verb === 'up') await up(options, values.offload === true);
-  else if (verb === 'down') await tearDown(options.name);
+  else if (verb === 'down') await down(options.name);
   else if (verb === 'status') await status(options.name);
   else throw new ToriiError('usage', usage);
 }

@@ -112,6 +112,13 @@ export class Lab {
   }
 }
 
+/** Throws while the process that built the lab is alive and has not left it to stay. */
+export function refuseIfInUse(name: string): void {
+  const owner = new Ledger(labDirectory(name)).owner();
+  if (owner === undefined || owner.pid === process.pid || !isAlive(owner)) return;
+  throw new ToriiError('address_in_use', `lab ${name} is in use by process ${owner.pid}: wait for it, or end it`);
+}
+
 /** What a lab of this name still has on the machine; empty when it is gone. */
 export function remains(name: string): readonly string[] {
   const ledger = new Ledger(labDirectory(name));
