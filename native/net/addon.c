@@ -197,12 +197,18 @@ static napi_value js_neighbours(napi_env env, napi_callback_info info)
     return error < 0 ? throw_errno(env, "netlink: neighbours", error) : l.array;
 }
 
+/* The kernel says EINVAL for a blackhole route and EACCES for a prohibiting one. */
+static const char *route_error(int error)
+{
+    return error == EINVAL ? "blackhole route" : error == EACCES ? "prohibited by a route" : strerror(error);
+}
+
 static napi_value route_value(napi_env env, const struct route *r)
 {
     napi_value o = object(env);
     if (r->error) {
         set(env, o, "kind", string(env, "none"));
-        set(env, o, "reason", string(env, strerror(r->error)));
+        set(env, o, "reason", string(env, route_error(r->error)));
         return o;
     }
     set(env, o, "kind", string(env, r->type == RTN_UNICAST ? "unicast" : r->type == RTN_LOCAL ? "local" : "other"));

@@ -1,0 +1,202 @@
+// The engine af_packet on real devices: what comes in by one leaves by the other, wrapped, whole and counted.
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { buildNative } from '../support/native-build.ts';
+import { icmpFrame, tcpFrame } from '../support/packets.ts';
+import { bed, build, decapsulate, endPrograms, FramePort, linkFront, remove, script, server, sh } from './support/packet-bed.ts';
+import type { Totals } from './support/packet-node.ts';
+import { PacketNode } from './support/packet-node-handle.ts';
+
+const ethernet = { source: bed.clientMac, destination: bed.frontMac };
+const ethernetBytes = 14;
+const outerBytes = 20;
+
+function toVip(fields: { port?: number; sequence?: number; vlans?: readonly number[]; payload?: Uint8Array } = {}): Uint8Array {
+  const { port = 40000, sequence = 1, vlans = [], payload = new Uint8Array(0) } = fields;
+  return tcpFrame({ from: `${bed.client}:${port}`, to: `${bed.vip}:80`, sequence, payload, ethernet: { ...ethernet, vlans } });
+}
+
+function isIpip(frame: Uint8Array): boolean {
+  return frame[12] === 0x08 && frame[13] === 0x00 && frame[ethernetBytes + 9] === 4;
+}
+
+/** rx is the sum of all verdicts, whatever happened. */
+function expectAllCounted({ workers, verdicts }: Totals): void {
+  const received = workers.reduce((sum, { rxPackets }) => sum + rxPackets, 0);
+  expect(Object.values(verdicts).reduce((sum, count) => sum + count, 0)).toBe(received);
+}
+
+describe('the engine af_packet', () => {
+  let node: PacketNode;
+
+  beforeAll(() => {
+    buildNative('build/test/frame_port');
+    buildNative('all');
+    build();
+  });
+
+  afterEach(async () => {
+    expectAllCounted(await node.totals());
+    await node.stop();
+    await endPrograms();
+  });
+
+  afterAll(remove);
+
+  it('wraps a packet for a VIP and sends it out of the device of its backend', async () => {
+    node = await PacketNode.start();
+    await node.load();
+    const [client, backend] = await Promise.all([FramePort.open('client', 'eth0'), FramePort.open('backend', 'eth0')]);
+    const sent = toVip({ payload: Buffer.from('hello') });
+    client.send(sent);
+    const frame = await backend.receive(isIpip);
+    const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+    expect(hex(frame.subarray(0, 12))).toBe(`${bed.backendMac}${bed.backMac}`.replaceAll(':', ''));
+    const outer = frame.subarray(ethernetBytes, ethernetBytes + outerBytes);
+    expect([...outer.subarray(12, 20)].join('.')).toBe(`${bed.node}.${bed.backend}`);
+    const inner = frame.subarray(ethernetBytes + outerBytes);
+    expect(inner[8]).toBe(63);
+    expect(hex(inner.subarray(20))).toBe(hex(sent.subarray(ethernetBytes + 20)));
+    expect((await node.totals()).verdicts['forward']).toBe(1);
+  });
+
+  it('keeps the VLAN tag that the kernel had taken off', async () => {
+    node = await PacketNode.start();
+    await node.load();
+    const [client, backend] = await Promise.all([FramePort.open('client', 'eth0'), FramePort.open('backend', 'eth0')]);
+    client.send(toVip({ vlans: [0x6064] }));
+    const frame = await backend.receive((each) => each[12] === 0x81);
+    expect(Buffer.from(frame.subarray(12, 18)).toString('hex')).toBe('810060640800');
+    expect(frame[ethernetBytes + 4 + 9]).toBe(4);
+    expect([...frame.subarray(ethernetBytes + 4 + 12, ethernetBytes + 4 + 20)].join('.')).toBe(`${bed.node}.${bed.backend}`);
+  });
+
+  it('answers an echo request to a VIP by the device it came from', async () => {
+    node = await PacketNode.start();
+    await node.load();
+    const client = await FramePort.open('client', 'eth0');
+    client.send(icmpFrame({ from: bed.client, to: bed.vip, type: 8, rest: Uint8Array.of(0, 7, 0, 1), ethernet }));
+    const reply = await client.receive((frame) => frame[ethernetBytes + 9] === 1 && frame[ethernetBytes + 20] === 0);
+    expect([...reply.subarray(ethernetBytes + 12, ethernetBytes + 20)].join('.')).toBe(`${bed.vip}.${bed.client}`);
+  });
+
+  it('forwards 10,000 packets without losing one', async () => {
+    node = await PacketNode.start();
+    await node.load();
+    const client = await FramePort.open('client', 'eth0');
+    const arrived = () => Number(/eth0:\s+\d+\s+(\d+)/.exec(sh('backend', 'cat /proc/net/dev'))?.[1]);
+    const before = arrived();
+    client.send(...Array.from({ length: 10_000 }, (_, i) => toVip({ port: 1024 + (i % 5000), sequence: i })));
+    const totals = await node.until(({ workers }) => workers[0]?.txPackets === 10_000);
+    expect(totals.verdicts['forward']).toBe(10_000);
+    expect(totals.workers[0]?.rxLost).toBe(0);
+    expect(arrived() - before).toBeGreaterThanOrEqual(10_000);
+  });
+
+  it('completes checksums and cuts super-frames of uploads with every offload on', async () => {
+    node = await PacketNode.start();
+    await node.load();
+    decapsulate();
+    expect(sh('client', 'ethtool -k eth0')).toMatch(/tx-checksumming: on[\s\S]*tcp-segmentation-offload: on/);
+    await server('backend', hashServer);
+    const [sent, received] = (await script('client', uploader)).split(' ');
+    expect(received).toBe(sent);
+    expect(sh('backend', 'nstat -az TcpInCsumErrors')).toMatch(/TcpInCsumErrors\s+0 /);
+    expect((await node.totals()).verdicts['oversize']).toBe(0);
+  });
+
+  it('leaves what is not for a VIP to the kernel', async () => {
+    node = await PacketNode.start();
+    await node.load();
+    await server('balancer', `${echoServer}.listen(22, '${bed.front}', () => console.log('ready'));`);
+    expect(await script('client', `${echoClient}('${bed.front}', 22);`)).toBe('hello');
+    const { verdicts } = await node.totals();
+    expect(verdicts['pass']).toBeGreaterThan(0);
+    expect(verdicts['forward']).toBe(0);
+  });
+
+  it('never takes what is addressed to another host or to all', async () => {
+    node = await PacketNode.start();
+    await node.load();
+    const client = await FramePort.open('client', 'eth0');
+    const others = ['02:00:00:00:0b:77', 'ff:ff:ff:ff:ff:ff'].map((destination) =>
+      tcpFrame({ from: `${bed.client}:1`, to: `${bed.vip}:80`, ethernet: { ...ethernet, destination } }),
+    );
+    client.send(...others, toVip());
+    const totals = await node.until(({ verdicts }) => (verdicts['forward'] ?? 0) > 0);
+    expect(totals.verdicts['forward']).toBe(1);
+  });
+
+  it('spreads flows over its workers, and each counts its own', async () => {
+    node = await PacketNode.start({ workers: 2 });
+    await node.load();
+    const client = await FramePort.open('client', 'eth0');
+    client.send(...Array.from({ length: 1000 }, (_, i) => toVip({ port: 1024 + i })));
+    const { workers } = await node.until((totals) => totals.workers.reduce((sum, { txPackets }) => sum + txPackets, 0) === 1000);
+    for (const { txPackets } of workers) expect(txPackets).toBeGreaterThan(200);
+  });
+
+  it('moves what a send refused from forward to tx_full', async () => {
+    node = await PacketNode.start();
+    await node.load();
+    const client = await FramePort.open('client', 'eth0');
+    sh('balancer', 'ip link set back down');
+    client.send(...Array.from({ length: 100 }, (_, i) => toVip({ port: 1024 + i })));
+    const totals = await node.until(({ verdicts }) => verdicts['tx_full'] === 100);
+    expect(totals.verdicts['forward']).toBe(0);
+    expect(totals.backendPackets).toBe(0);
+    expect(totals.devices['back']).toBe('down');
+    sh('balancer', 'ip link set back up');
+    await node.until(({ devices }) => devices['back'] === 'up');
+    client.send(toVip());
+    await node.until(({ verdicts }) => verdicts['forward'] === 1);
+  });
+
+  it('survives a device that vanishes, says so, and takes it up again when it returns', async () => {
+    node = await PacketNode.start({ workers: 2 });
+    await node.load();
+    sh('balancer', 'ip link del front');
+    await node.until(({ devices }) => devices['front'] === 'gone');
+    linkFront();
+    await node.until(({ devices }) => devices['front'] === 'up');
+    const client = await FramePort.open('client', 'eth0');
+    client.send(...Array.from({ length: 100 }, (_, i) => toVip({ port: 1024 + i })));
+    await node.until(({ verdicts }) => verdicts['forward'] === 100);
+  });
+});
+
+const uploadBytes = 2_000_000;
+
+const hashServer = `
+import { createServer } from 'node:net';
+import { createHash } from 'node:crypto';
+createServer((socket) => {
+  const hash = createHash('sha1');
+  let bytes = 0;
+  socket.on('data', (chunk) => {
+    hash.update(chunk);
+    bytes += chunk.length;
+    if (bytes === ${uploadBytes}) socket.end(hash.digest('hex'));
+  });
+}).listen(80, '${bed.vip}', () => console.log('ready'));`;
+
+const uploader = `
+import { connect } from 'node:net';
+import { createHash, randomBytes } from 'node:crypto';
+const body = randomBytes(${uploadBytes});
+const socket = connect(80, '${bed.vip}', () => socket.write(body));
+socket.setTimeout(20000, () => process.exit(1));
+let said = '';
+socket.on('data', (chunk) => { said += chunk; });
+socket.on('end', () => { console.log(createHash('sha1').update(body).digest('hex'), said); process.exit(); });`;
+
+const echoServer = `
+import { createServer } from 'node:net';
+createServer((socket) => socket.pipe(socket))`;
+
+const echoClient = `
+import { connect } from 'node:net';
+((host, port) => {
+  const socket = connect(port, host, () => socket.end('hello'));
+  socket.pipe(process.stdout);
+})`;

@@ -1,0 +1,46 @@
+// Starting the engine af_packet where it cannot run: nothing is left open, and one sentence says what to do.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildNative } from '../support/native-build.ts';
+import { build, remove, sh } from './support/packet-bed.ts';
+import { PacketNode } from './support/packet-node-handle.ts';
+
+describe('starting the engine af_packet', () => {
+  beforeAll(() => {
+    buildNative('all');
+    build();
+  });
+
+  afterAll(remove);
+
+  it('names the capability that is missing and how to give it', async () => {
+    const wrap = ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw'];
+    await expect(PacketNode.start({ wrap })).rejects.toThrow(
+      /^no_privilege: front: opening a packet socket needs CAP_NET_RAW: run as root, or `setcap cap_net_raw,cap_net_admin\+ep /,
+    );
+  });
+
+  it('names a device that does not exist, and those that do', async () => {
+    await expect(PacketNode.start({ devices: ['front', 'eth7'] })).rejects.toThrow(
+      'device_unknown: eth7: no such network device; this host has lo, front, back',
+    );
+  });
+
+  it('refuses a device that is no Ethernet', async () => {
+    await expect(PacketNode.start({ devices: ['lo'] })).rejects.toThrow('device_unusable: lo: expected an Ethernet device');
+  });
+
+  it('refuses a device that the kernel forwards on, with the command that ends it', async () => {
+    sh('balancer', 'sysctl -qw net.ipv4.ip_forward=1');
+    await expect(PacketNode.start()).rejects.toThrow(
+      /^device_unusable: front: the kernel forwards .*`sysctl -w net.ipv4.ip_forward=0`/,
+    );
+    sh('balancer', 'sysctl -qw net.ipv4.ip_forward=0');
+    await (await PacketNode.start()).stop();
+  });
+
+  it('leaves no socket behind when a later device is refused', async () => {
+    await expect(PacketNode.start({ devices: ['front', 'eth7'], workers: 2 })).rejects.toThrow('eth7');
+    expect(sh('balancer', 'cat /proc/net/packet').trim().split('\n').length).toBe(1);
+  });
+});

@@ -1,0 +1,81 @@
+// A balancer without control plane, for tests of the live engine: run in its namespace, told by IPC what to do.
+//
+//     node packet-node.js WORKERS DEVICE...
+//
+// Says {ready} or {failed}, then answers each request with one message.
+
+import { NativeCompiler } from '../../../src/control/native-compiler.ts';
+import { loadDataplaneAddon } from '../../../src/dataplane/addon.ts';
+import { LiveDataplane } from '../../../src/dataplane/dataplane.ts';
+import { ToriiError } from '../../../src/errors.ts';
+import type { Desired } from '../../../src/model/desired.ts';
+
+export type Request =
+  | { readonly kind: 'load'; readonly desired: Desired }
+  | { readonly kind: 'totals' }
+  | { readonly kind: 'stop' };
+
+export interface Totals {
+  readonly workers: readonly { readonly rxPackets: number; readonly txPackets: number; readonly rxLost: number }[];
+  /** Counts of all workers by verdict or reason. */
+  readonly verdicts: Readonly<Record<string, number>>;
+  /** Backend packets by index, all workers. */
+  readonly backendPackets: number;
+  readonly devices: Readonly<Record<string, string>>;
+}
+
+export type Answer =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'loaded'; readonly generation: number }
+  | { readonly kind: 'totals'; readonly totals: Totals };
+
+function answer(message: Answer): void {
+  process.send?.(message);
+}
+
+function totalsOf(dataplane: LiveDataplane): Totals {
+  const { counters } = dataplane;
+  const workers = counters.workers();
+  const verdicts: Record<string, number> = {};
+  for (const { number, kind, reason } of counters.verdicts) {
+    const name = kind === 'drop' ? reason : kind === 'answer' ? `answered ${reason}` : kind;
+    verdicts[name] = workers.reduce((sum, worker) => sum + (worker.verdicts[number] ?? 0), 0);
+  }
+  return {
+    workers: workers.map(({ rxPackets, txPackets, rxLost }) => ({ rxPackets, txPackets, rxLost })),
+    verdicts,
+    backendPackets: counters.backend(1).packets,
+    devices: Object.fromEntries(dataplane.progress().devices.map(({ name, state }) => [name, state])),
+  };
+}
+
+async function main([workerCount = '1', ...devices]: readonly string[]): Promise<void> {
+  const dataplane = new LiveDataplane({ workers: Number(workerCount), flowEntries: 65536 });
+  const compiler = new NativeCompiler(loadDataplaneAddon(), dataplane.engine);
+  dataplane.start(devices.map((name) => ({ name, engine: 'af_packet' })));
+  const load = async (desired: Desired): Promise<number> => {
+    const draft = compiler.draft(desired);
+    const generation = dataplane.load(draft.snapshot);
+    await dataplane.whenAdopted(generation, 5000);
+    compiler.keep(draft);
+    return generation;
+  };
+  process.on('message', (request: Request) => {
+    if (request.kind === 'load') void load(request.desired).then((generation) => answer({ kind: 'loaded', generation }), fail);
+    else if (request.kind === 'totals') answer({ kind: 'totals', totals: totalsOf(dataplane) });
+    else {
+      dataplane.stop();
+      process.disconnect();
+    }
+  });
+  answer({ kind: 'ready' });
+}
+
+function fail(error: unknown): void {
+  const code = error instanceof ToriiError ? error.code : 'internal';
+  answer({ kind: 'failed', code, message: error instanceof Error ? error.message : String(error) });
+  process.disconnect();
+}
+
+await main(process.argv.slice(2)).catch(fail);
