@@ -50,6 +50,7 @@ export class Balancer {
   #api: Api | undefined;
   #unwatch = (): void => undefined;
   #trouble: string | null = null;
+  #warned: ReadonlySet<string> = new Set();
   #isReady = false;
   #stopping: Promise<void> | undefined;
 
@@ -195,8 +196,9 @@ export class Balancer {
     if (node !== null) {
       this.#speaker.configure(node.speaker);
       this.#log.level = node.logs.level;
-      for (const warning of warnings) this.#log.warn(warning);
     }
+    for (const warning of warnings) if (!this.#warned.has(warning)) this.#log.warn(warning);
+    this.#warned = new Set(warnings);
     if (addresses !== null) this.#path?.neighbours.follow(JSON.parse(Buffer.from(addresses).toString()) as readonly string[]);
     // The first document's changes are the whole document.
     if (this.#isReady) for (const change of changes) this.#log.info({ revision: outcome.revision }, change);
