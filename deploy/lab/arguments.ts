@@ -1,6 +1,6 @@
 // Command-line arguments that `torii-lab` and the demo share, and how both fail: one sentence, the error's exit code.
 
-import { messageOf, ToriiError } from '../../src/errors.ts';
+import { errorTable, messageOf, ToriiError } from '../../src/errors.ts';
 import { defaultOptions, type LabOptions } from './topology.ts';
 
 export const labArguments = {
@@ -28,7 +28,12 @@ export function labOptions(values: LabArguments, defaults: LabOptions = defaultO
 
 /** Says what went wrong on standard error; a defect of the lab itself comes with its stack. */
 export function failWith(program: string, error: unknown): void {
-  const isExpected = error instanceof ToriiError && error.code !== 'internal';
+  const isUsage = error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
+  const isExpected = isUsage || (error instanceof ToriiError && error.code !== 'internal');
   console.error(isExpected || !(error instanceof Error) ? `${program}: ${messageOf(error)}` : error);
-  process.exitCode = error instanceof ToriiError ? error.exitCode : 70;
+  process.exitCode = isUsage
+    ? errorTable.usage.exitCode
+    : error instanceof ToriiError
+      ? error.exitCode
+      : errorTable.internal.exitCode;
 }

@@ -9,7 +9,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../src/errors.ts';
+import { messageOf, ToriiError } from '../../src/errors.ts';
 import { failWith, labArguments, labOptions } from './arguments.ts';
 import { pinnedObjects } from './bpffs.ts';
 import { claims } from './claims/all.ts';
@@ -20,7 +20,7 @@ import { watch } from './live.ts';
 import { lookAround } from './look-around.ts';
 import { type Chapter, Narrator } from './narrator.ts';
 import { preflight } from './preflight.ts';
-import { defaultOptions, type LabOptions } from './topology.ts';
+import { defaultOptions, type LabOptions, planTopology } from './topology.ts';
 
 /** The story ends here whatever hangs; a healthy run takes half of it. */
 const deadlineMs = 105_000;
@@ -113,10 +113,19 @@ function report(chapters: readonly Chapter[], options: LabOptions, seconds: numb
   };
 }
 
+/** The story kills one of each kind, and traffic must have somewhere to go. */
+function checkSize(options: LabOptions): void {
+  planTopology(options);
+  for (const what of ['balancers', 'backends'] as const) {
+    if (options[what] < 2) throw new ToriiError('usage', `${what}: expected at least 2 for the demo, got ${options[what]}`);
+  }
+}
+
 async function main(): Promise<void> {
   const flags = { json: { type: 'boolean' }, keep: { type: 'boolean' } } as const;
   const { values } = parseArgs({ options: { ...labArguments, ...flags } });
   const options = labOptions(values, { ...defaultOptions, name: 'torii-demo' });
+  checkSize(options);
   preflight(options.router, 'npm run demo');
   const interrupt = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort(name));

@@ -29,7 +29,7 @@ const ofRouter: Readonly<Record<RouterKind, readonly Need[]>> = {
   ],
 };
 
-function isExecutable(program: string): boolean {
+function isInstalled(program: string): boolean {
   const candidates = program.startsWith('/') ? [program] : searchPath.split(':').map((directory) => join(directory, program));
   return candidates.some((candidate) => {
     try {
@@ -41,10 +41,17 @@ function isExecutable(program: string): boolean {
   });
 }
 
+export interface Machine {
+  readonly platform: string;
+  readonly uid: number | undefined;
+  readonly isExecutable: (program: string) => boolean;
+}
+
 /** Throws what is missing; `command` is what the user ran, to be repeated with privilege. */
-export function preflight(router: RouterKind, command: string): void {
-  if (process.platform !== 'linux') throw new ToriiError('usage', 'the lab needs Linux: it is made of network namespaces');
-  if (process.getuid?.() !== 0) {
+export function preflight(router: RouterKind, command: string, machine: Machine = thisMachine()): void {
+  const { platform, uid, isExecutable } = machine;
+  if (platform !== 'linux') throw new ToriiError('usage', 'the lab needs Linux: it is made of network namespaces');
+  if (uid !== 0) {
     throw new ToriiError('no_privilege', `the lab makes network namespaces, which needs root: run sudo ${command}`);
   }
   const missing = [...always, ...ofRouter[router]].filter(({ program }) => !isExecutable(program));
@@ -52,4 +59,8 @@ export function preflight(router: RouterKind, command: string): void {
   const packages = [...new Set(missing.map(({ debianPackage }) => debianPackage))].join(' ');
   const programs = missing.map(({ program }) => program).join(', ');
   throw new ToriiError('usage', `not installed: ${programs}: run apt-get install -y ${packages}`);
+}
+
+function thisMachine(): Machine {
+  return { platform: process.platform, uid: process.getuid?.(), isExecutable: isInstalled };
 }
