@@ -5,9 +5,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { type Capacity, type CounterShape, type DataplaneAddon, loadDataplaneAddon } from '../../src/dataplane/addon.ts';
-import { buildNative } from './native-build.ts';
+import { buildNative, native } from './native-build.ts';
 
 export const clangs = [14, 19] as const;
 export type Clang = (typeof clangs)[number];
@@ -42,7 +41,6 @@ interface BpfRun {
   ): number;
 }
 
-const native = fileURLToPath(new URL('../../native/', import.meta.url));
 const capEffective = /^CapEff:\s*([0-9a-f]+)$/m;
 const [capNetAdmin, capBpf] = [12n, 39n];
 const loaded = new Map<Clang, DataplaneAddon>();
@@ -59,8 +57,8 @@ export function bpfAddon(clang: Clang): DataplaneAddon {
   const before = loaded.get(clang);
   if (before) return before;
   buildNative('test-bpf');
-  const bpf = createRequire(import.meta.url)(`${native}build/test/bpf_run.node`) as BpfRun;
-  const handle = bpf.prepare(`${native}build/bpf/balancer.clang${clang}.o`, { ...bpfLimits, flowLines, workers });
+  const bpf = createRequire(import.meta.url)(`${native}/build/test/bpf_run.node`) as BpfRun;
+  const handle = bpf.prepare(`${native}/build/bpf/balancer.clang${clang}.o`, { ...bpfLimits, flowLines, workers });
   const addon: DataplaneAddon = {
     ...loadDataplaneAddon(),
     open: (capacity) => {

@@ -4,7 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const native = fileURLToPath(new URL('../../native', import.meta.url));
+/** native/ of the checkout, seen from test/support as from dist/test/support. */
+export const native = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../native' : '../../../native', import.meta.url),
+);
 
 /** Brings one target of native/Makefile up to date. Test files run side by side, so one build at a time. */
 export function buildNative(target: string): void {
