@@ -5,6 +5,7 @@
  * time is open, over maps sized once by prepare(). Needs root or CAP_BPF and CAP_NET_ADMIN. */
 #include "../bpf/control.h"
 #include "../dataplane/memory.h"
+#include "tables.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -27,7 +28,7 @@ struct bpf_engine {
     line *memory[MAPS];
     size_t lines[MAPS];
     struct engine *engine; /* NULL: not open */
-    line *own[6];          /* the engine's own tables, put back before it closes */
+    line *own[TABLE_BLOCKS]; /* the engine's own tables, put back before it closes */
 };
 
 /* ---- Tables ---- */
@@ -47,23 +48,6 @@ static void lines_of(const struct capacity *c, size_t lines[MAPS])
     lines[CONTROL_MAP] = CONTROL_LINES;
 }
 
-/* Points the engine at the maps, or back at its own memory: the same six words either way. */
-static void swap_tables(struct bpf_engine *b, line *const tables[6])
-{
-    struct engine *e = b->engine;
-    e->snapshot[0] = tables[0];
-    e->snapshot[1] = tables[1];
-    e->slots = tables[2];
-    e->flows = tables[3];
-    e->counters = tables[4];
-    e->tenants = tables[5];
-    for (u32 i = 0; i < e->capacity.workers; i++) {
-        e->worker[i].core.table[TABLE_SNAPSHOT] = tables[0];
-        for (u32 t = TABLE_SLOTS; t <= TABLE_TENANTS; t++)
-            e->worker[i].core.table[t] = tables[t + 1];
-    }
-}
-
 static bool attach(struct bpf_engine *b, const struct capacity *c)
 {
     size_t wanted[MAPS];
@@ -74,14 +58,15 @@ static bool attach(struct bpf_engine *b, const struct capacity *c)
     b->engine = engine_open(c);
     if (!b->engine)
         return false;
-    struct engine *e = b->engine;
-    line *own[6] = {e->snapshot[0], e->snapshot[1], e->slots, e->flows, e->counters, e->tenants};
-    memcpy(b->own, own, sizeof own);
+    get_tables(b->engine, b->own);
     for (u32 i = 0; i < MAPS; i++)
         memset(b->memory[i], 0, wanted[i] * sizeof(line));
-    line *maps[6] = {b->memory[TABLE_SNAPSHOT], b->memory[TABLE_SNAPSHOT] + c->snapshot_lines, b->memory[TABLE_SLOTS],
-                     b->memory[TABLE_FLOWS], b->memory[TABLE_COUNTERS], b->memory[TABLE_TENANTS]};
-    swap_tables(b, maps);
+    line *const maps[TABLE_BLOCKS] = {
+        [SNAPSHOT_0] = b->memory[TABLE_SNAPSHOT], [SNAPSHOT_1] = b->memory[TABLE_SNAPSHOT] + c->snapshot_lines,
+        [SLOTS] = b->memory[TABLE_SLOTS],         [FLOWS] = b->memory[TABLE_FLOWS],
+        [COUNTERS] = b->memory[TABLE_COUNTERS],   [TENANTS] = b->memory[TABLE_TENANTS],
+    };
+    set_tables(b->engine, maps);
     return true;
 }
 
@@ -89,7 +74,7 @@ static void detach(struct bpf_engine *b)
 {
     if (!b->engine)
         return;
-    swap_tables(b, b->own);
+    set_tables(b->engine, b->own);
     engine_close(b->engine);
     b->engine = NULL;
 }
