@@ -45,7 +45,7 @@ bool super_frame_begin(struct super_frame *s, const u8 *data, const u8 *end, con
     u8 type = vnet->gso_type & (u8)~VIRTIO_NET_HDR_GSO_ECN;
     u32 bytes = (u32)(end - data);
     *s = (struct super_frame){.data = data, .is_udp = type == GSO_UDP_L4};
-    if ((type != VIRTIO_NET_HDR_GSO_TCPV4 && !s->is_udp) || vnet->gso_size == 0)
+    if ((type != VIRTIO_NET_HDR_GSO_TCPV4 && !s->is_udp) || vnet->gso_size == 0 || bytes < ETH_BYTES)
         return false;
     s->l3 = load16(data + ETH_TYPE) == be16(ETHERTYPE_VLAN) ? ETH_BYTES + VLAN_BYTES : ETH_BYTES;
     if (s->l3 + IPV4_BYTES > bytes || load16(data + s->l3 - 2) != be16(ETHERTYPE_IPV4))
