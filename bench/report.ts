@@ -4,7 +4,8 @@
 
 export interface Measure {
   readonly name: string;
-  readonly value: number;
+  /** Null: could not be measured here. */
+  readonly value: number | null;
   readonly unit: string;
   readonly limit?: number;
   /** The limit is a floor: at least so much is wanted. */
@@ -29,14 +30,17 @@ export function benchOptions(argv: readonly string[] = process.argv.slice(2)): B
 /** Prints each measure as it comes. */
 export function reporter({ isJson }: BenchOptions): (measure: Measure) => void {
   return ({ name, value, unit, limit, atLeast }) => {
-    const rounded = Math.round(value * 1000) / 1000;
+    const rounded = value === null ? null : Math.round(value * 1000) / 1000;
     if (isJson) {
-      process.stdout.write(`${JSON.stringify({ name, value: rounded, unit, ...(limit === undefined ? {} : { limit }) })}\n`);
+      const mark = value === null ? { skipped: true } : {};
+      process.stdout.write(
+        `${JSON.stringify({ name, value: rounded, unit, ...(limit === undefined ? {} : { limit }), ...mark })}\n`,
+      );
       return;
     }
-    const isMissed = limit !== undefined && (atLeast === true ? value < limit : value > limit);
+    const isMissed = limit !== undefined && value !== null && (atLeast === true ? value < limit : value > limit);
     const bound = limit === undefined ? '' : `${atLeast === true ? '≥' : '≤'} ${limit}${isMissed ? '  missed' : ''}`;
-    process.stdout.write(`${name.padEnd(52)} ${String(rounded).padStart(10)} ${unit.padEnd(10)} ${bound}\n`);
+    process.stdout.write(`${name.padEnd(52)} ${String(rounded ?? 'skipped').padStart(10)} ${unit.padEnd(10)} ${bound}\n`);
   };
 }
 

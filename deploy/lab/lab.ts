@@ -40,23 +40,9 @@ export class Lab {
   /** Network, router and documents; no balancer or backend runs yet. Clears remains of a crashed run of that name first. */
   static async build(options: Partial<LabOptions>, network: NetworkOptions = {}): Promise<Lab> {
     const topology = planTopology(options);
-    const owner = new Ledger(topology.directory).owner();
-    if (owner !== undefined && owner.pid !== process.pid && isAlive(owner)) {
-      throw new ToriiError(
-        'address_in_use',
-        `lab ${topology.options.name} is in use by process ${owner.pid}: wait for it, or end it`,
-      );
-    }
-    await tearDown(topology.options.name);
+    await claimLab(topology);
     const lab = new Lab(topology);
-    lab.ledger.create();
-    const self = identify(process.pid);
-    if (self !== undefined) lab.ledger.add({ kind: 'owner', ...self });
-    lab.ledger.add({ kind: 'plan', options: topology.options });
     writeFileSync(secretFile(topology), `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
-    for (const node of [...topology.balancers, ...topology.backends]) {
-      mkdirSync(join(topology.directory, `${node.id}-state`), { recursive: true, mode: 0o700 });
-    }
     lab.writeDocuments();
     await buildNetwork(topology, network);
     await lab.router.start();
@@ -117,6 +103,30 @@ export function refuseIfInUse(name: string): void {
   const owner = new Ledger(labDirectory(name)).owner();
   if (owner === undefined || owner.pid === process.pid || !isAlive(owner)) return;
   throw new ToriiError('address_in_use', `lab ${name} is in use by process ${owner.pid}: wait for it, or end it`);
+}
+
+/**
+ * Takes the name for this process and makes its directories, after clearing what a crashed run of that name left. Throws
+ * address_in_use while the owner of a lab of that name lives.
+ */
+export async function claimLab(topology: Topology): Promise<Ledger> {
+  const ledger = new Ledger(topology.directory);
+  const owner = ledger.owner();
+  if (owner !== undefined && owner.pid !== process.pid && isAlive(owner)) {
+    throw new ToriiError(
+      'address_in_use',
+      `lab ${topology.options.name} is in use by process ${owner.pid}: wait for it, or end it`,
+    );
+  }
+  await tearDown(topology.options.name);
+  ledger.create();
+  const self = identify(process.pid);
+  if (self !== undefined) ledger.add({ kind: 'owner', ...self });
+  ledger.add({ kind: 'plan', options: topology.options });
+  for (const node of [...topology.balancers, ...topology.backends]) {
+    mkdirSync(join(topology.directory, `${node.id}-state`), { recursive: true, mode: 0o700 });
+  }
+  return ledger;
 }
 
 /** What a lab of this name still has on the machine; empty when it is gone. */

@@ -1,0 +1,105 @@
+// From a document's text to tables in force, in this process: read, resolve, compile, fill, load, without threads, device or
+// privilege. What a node's config worker and main thread do for one document, one after the other.
+
+import { parseOrThrow } from '../src/config/parse.ts';
+import { resolve } from '../src/control/desired.ts';
+import { NativeCompiler } from '../src/control/native-compiler.ts';
+import { type DataplaneAddon, type EngineId, loadDataplaneAddon } from '../src/dataplane/addon.ts';
+import { capacityFor } from '../src/dataplane/capacity.ts';
+import type { NextHop } from '../src/model/backend.ts';
+import { type DocumentSize, documentOf } from './documents.ts';
+import type { BenchOptions, Measure } from './report.ts';
+
+const size: DocumentSize = { vips: 10_000, pools: 200, backends: 10_000, protocol: 'tcp' };
+const device = { name: 'eth0', mac: '02:00:00:00:00:01', mtuBytes: 1500 };
+const nextHop: NextHop = { kind: 'resolved', device: 'eth0', mac: '02:00:00:00:00:02', mtuBytes: 1500 };
+
+/** Milliseconds of each stage. */
+interface Stages {
+  readonly parse: number;
+  readonly resolve: number;
+  readonly compile: number;
+  readonly load: number;
+}
+
+class Pipeline {
+  readonly #addon: DataplaneAddon = loadDataplaneAddon();
+  readonly #engine: EngineId;
+  readonly #compiler: NativeCompiler;
+
+  constructor() {
+    this.#engine = this.#addon.open(capacityFor(this.#addon.layout(), { workers: 1, flowEntries: 1024 }));
+    this.#compiler = new NativeCompiler(this.#addon, this.#engine);
+  }
+
+  put(text: string): Stages {
+    const started = performance.now();
+    const { config } = parseOrThrow(text, 'bench');
+    const parsed = performance.now();
+    const nextHops = new Map(config.pools.flatMap(({ backends }) => backends.map(({ address }) => [address, nextHop] as const)));
+    const observing = performance.now();
+    const desired = resolve({
+      revision: 1,
+      config,
+      clusterSecret: '5a'.repeat(32),
+      overrides: new Map(),
+      observed: { health: new Map(), nextHops, devices: new Map([[device.name, device]]) },
+      leaving: new Set(),
+      warming: new Set(),
+    });
+    const resolved = performance.now();
+    const draft = this.#compiler.draft(desired);
+    const compiled = performance.now();
+    this.#addon.load(this.#engine, draft.snapshot);
+    this.#compiler.keep(draft);
+    const ended = performance.now();
+    return { parse: parsed - started, resolve: resolved - observing, compile: compiled - resolved, load: ended - compiled };
+  }
+
+  close(): void {
+    this.#addon.close(this.#engine);
+  }
+}
+
+function total(stages: Stages): number {
+  return Object.values(stages).reduce((sum: number, ms: number) => sum + ms, 0);
+}
+
+/** The quickest of several; stages of one and the same run. */
+function quickest(runs: readonly Stages[]): Stages {
+  return runs.reduce((best, run) => (total(run) < total(best) ? run : best));
+}
+
+function withPipeline<T>(use: (pipeline: Pipeline) => T): T {
+  const pipeline = new Pipeline();
+  try {
+    return use(pipeline);
+  } finally {
+    pipeline.close();
+  }
+}
+
+function textOf(firstWeight: number): string {
+  const node = { address: '10.66.0.11', devices: [{ name: device.name }] };
+  return JSON.stringify({ version: 1, node, ...documentOf(size, { firstWeight }) });
+}
+
+export function measureCompile({ isQuick }: BenchOptions, report: (measure: Measure) => void): void {
+  const tries = isQuick ? 2 : 5;
+  const what = `${size.vips} VIPs, ${size.pools} pools, ${size.backends} backends`;
+  const tell = (name: string, runs: readonly Stages[]): void => {
+    const stages = quickest(runs);
+    report({ name, value: total(stages), unit: 'ms' });
+    for (const [stage, value] of Object.entries(stages)) report({ name: `${name}: ${stage}`, value, unit: 'ms' });
+  };
+  const first = textOf(100);
+  tell(
+    `compile ${what} from JSON`,
+    Array.from({ length: tries }, () => withPipeline((pipeline) => pipeline.put(first))),
+  );
+  const changes = withPipeline((pipeline) => {
+    pipeline.put(first);
+    return Array.from({ length: tries }, (_, i) => pipeline.put(textOf(101 + i)));
+  });
+  tell(`compile ${what} from JSON, one backend changed`, changes);
+}

@@ -1,0 +1,142 @@
+// A balancer's daemon between a client and a backend, in network namespaces of its own: the lab's network without a router
+// daemon, a static route in place of BGP, and a paced stream of packets to the VIPs in place of requests.
+//
+//   client ── router ── balancer        every hop a veth, the daemon's engine af_packet
+//                └───── backend         counts the encapsulated frames that arrive; owns no VIP, so it answers none
+//
+// down() takes everything away; what a crashed run left is cleared by the next one.
+
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import { LabBalancer } from '../deploy/lab/balancer.ts';
+import { apiSocket } from '../deploy/lab/documents.ts';
+import { claimLab, tearDown } from '../deploy/lab/lab.ts';
+import type { Ledger, ProcessRecord } from '../deploy/lab/ledger.ts';
+import { buildNetwork } from '../deploy/lab/network.ts';
+import { endAll, logFile, startProgram } from '../deploy/lab/processes.ts';
+import { nativeProgram } from '../deploy/lab/programs.ts';
+import { run } from '../deploy/lab/shell.ts';
+import { type LabNode, planTopology, type Topology } from '../deploy/lab/topology.ts';
+import { until } from '../deploy/lab/until.ts';
+import { messageOf, ToriiError } from '../src/errors.ts';
+import { backendPrefix, type DocumentSize, documentOf, type Edition, vipAddress, vipPort } from './documents.ts';
+
+const vipRoute = '203.0.112.0/20';
+const sourcePorts = 16;
+const streamLimitSec = 120;
+
+export interface StreamOptions {
+  /** Packets go to so many VIPs, from the first one on. */
+  readonly vips: number;
+  readonly perSec: number;
+}
+
+export interface StreamReport {
+  readonly sent: number;
+  readonly arrived: number;
+  readonly seconds: number;
+}
+
+type StreamLine = Partial<StreamReport> & { readonly firstMs?: number };
+
+export class LiveBed {
+  readonly balancer: LabBalancer;
+  readonly #topology: Topology;
+  readonly #node: LabNode;
+  readonly #ledger: Ledger;
+  #streams = 0;
+
+  private constructor(topology: Topology, ledger: Ledger, node: LabNode) {
+    this.#topology = topology;
+    this.#ledger = ledger;
+    this.#node = node;
+    this.balancer = new LabBalancer(topology, ledger, node);
+  }
+
+  /** Throws no_privilege where the machine does not let us; then nothing is left. */
+  static async build(name: string): Promise<LiveBed> {
+    const topology = planTopology({ name, balancers: 1, backends: 1 });
+    const [balancer] = topology.balancers;
+    const [backend] = topology.backends;
+    if (balancer === undefined || backend === undefined) throw new ToriiError('internal', 'a bed without balancer or backend');
+    const ledger = await claimLab(topology);
+    try {
+      await buildNetwork(topology);
+      const routes = [`${vipRoute} via ${balancer.address}`, `${backendPrefix} via ${backend.address}`];
+      const input = routes.map((route) => `route add ${route}\n`).join('');
+      await run(['ip', '-n', topology.namespaces.router, '-batch', '-'], { input });
+    } catch (error) {
+      await tearDown(name);
+      if (/not permitted|denied/i.test(messageOf(error)))
+        throw new ToriiError('no_privilege', messageOf(error), { cause: error });
+      throw error;
+    }
+    return new LiveBed(topology, ledger, balancer);
+  }
+
+  /** Replaces the balancer's document in one step; returns the Unix time, in ms, just before. */
+  replaceDocument(size: DocumentSize, edition: Edition = {}): number {
+    const node = {
+      address: this.#node.address,
+      devices: [{ name: 'eth0', engine: 'af_packet' }],
+      api: { socket: apiSocket(this.#topology, this.#node) },
+      logs: { level: 'info', format: 'json' },
+    };
+    const file = this.balancer.documentFile();
+    writeFileSync(`${file}.new`, stringify({ version: 1, node, ...documentOf(size, edition) }));
+    const atMs = Date.now();
+    renameSync(`${file}.new`, file);
+    return atMs;
+  }
+
+  async stream({ vips, perSec }: StreamOptions): Promise<Stream> {
+    const [backend] = this.#topology.backends;
+    const id = `stream-${++this.#streams}`;
+    const numbers = [vips, vipPort, sourcePorts, perSec, streamLimitSec].map(String);
+    const process = await startProgram(this.#ledger, {
+      id,
+      namespace: this.#topology.namespaces.client,
+      argv: [nativeProgram('stream'), vipAddress(0), ...numbers, `/run/netns/${backend?.namespace ?? ''}`, 'eth0'],
+    });
+    return new Stream(process, logFile(this.#ledger, id));
+  }
+
+  async down(): Promise<void> {
+    await tearDown(this.#topology.options.name);
+  }
+}
+
+/** native/lab/stream.c at work. */
+export class Stream {
+  readonly #process: ProcessRecord;
+  readonly #file: string;
+
+  constructor(process: ProcessRecord, file: string) {
+    this.#process = process;
+    this.#file = file;
+  }
+
+  /** Unix time, in ms, at which the first encapsulated frame reached the backend, by the kernel's clock. */
+  async firstMs(timeoutMs: number): Promise<number> {
+    const what = 'a packet to be forwarded';
+    return await until(() => this.#lines().find(({ firstMs }) => firstMs !== undefined)?.firstMs, {
+      what,
+      timeoutMs,
+      everyMs: 10,
+    });
+  }
+
+  /** Stops sending, waits for what is under way, and counts. */
+  async end(): Promise<StreamReport> {
+    await endAll([this.#process], 5_000);
+    const report = this.#lines().find((line): line is StreamLine & StreamReport => line.arrived !== undefined);
+    if (report === undefined)
+      throw new ToriiError('internal', `the stream ended without a count: ${readFileSync(this.#file, 'utf8')}`);
+    return report;
+  }
+
+  #lines(): readonly StreamLine[] {
+    const lines = readFileSync(this.#file, 'utf8').split('\n');
+    return lines.filter((line) => line.startsWith('{') && line.endsWith('}')).map((line) => JSON.parse(line) as StreamLine);
+  }
+}

@@ -1,0 +1,145 @@
+// What an operator waits for, on the real daemon with real packets: from its start to the first packet it forwards, and from the
+// replacement of its document to the new one in force, while a paced stream of packets to its VIPs must not lose one.
+//
+// The whole document changes as far as the guard allows (bench/documents.ts). In force means what GET /v1/status says: the
+// new revision, adopted by every worker.
+
+import { preflight } from '../deploy/lab/preflight.ts';
+import { until } from '../deploy/lab/until.ts';
+import { messageOf, ToriiError } from '../src/errors.ts';
+import type { StatusView } from '../src/model/views.ts';
+import { type DocumentSize, type Edition, keptVips } from './documents.ts';
+import { LiveBed } from './live-bed.ts';
+import type { BenchOptions, Measure } from './report.ts';
+
+const size: DocumentSize = { vips: 1000, pools: 20, backends: 1000, protocol: 'udp' };
+const bedName = 'torii-bench';
+/** Far below what the engine forwards: the question is what a reload loses, not where it saturates. */
+const streamPerSec = 20_000;
+const startStreamPerSec = 1_000;
+const patienceMs = 15_000;
+
+const start = { name: 'daemon start to first forwarded packet', unit: 's', limit: 2 } as const;
+const reload = { name: `reload of ${size.vips} VIPs`, unit: 'ms', limit: 300 } as const;
+const small = { name: `reload of ${size.vips} VIPs, one backend's weight`, unit: 'ms' } as const;
+const lost = { name: 'packets lost during reload', unit: 'packets', limit: 0 } as const;
+
+type Report = (measure: Measure) => void;
+
+/** Rejects where the daemon fails; a machine that cannot have the bed is told in one sentence, and the measures are skipped. */
+export async function measureLive(options: BenchOptions, report: Report): Promise<void> {
+  const interrupt = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort(name));
+  const bed = await buildBed();
+  if (bed === undefined) {
+    for (const measure of [start, reload, small, lost]) report({ ...measure, value: null });
+    return;
+  }
+  const { signal } = interrupt;
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    if (signal.aborted) resolve('interrupted');
+    signal.addEventListener('abort', () => resolve('interrupted'));
+  });
+  try {
+    const outcome = await Promise.race([interrupted, measureAll(bed, { ...options, signal, report })]);
+    if (outcome === 'interrupted') process.exitCode = 130;
+  } finally {
+    await bed.down();
+  }
+}
+
+async function buildBed(): Promise<LiveBed | undefined> {
+  try {
+    preflight('bird', 'npm run bench:control');
+    return await LiveBed.build(bedName);
+  } catch (error) {
+    if (!(error instanceof ToriiError) || error.code === 'internal') throw error;
+    process.stderr.write(`the measures on a live daemon are skipped: ${messageOf(error)}\n`);
+    return undefined;
+  }
+}
+
+interface Scope extends BenchOptions {
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+
+async function measureAll(bed: LiveBed, scope: Scope): Promise<'measured'> {
+  const { isQuick, report } = scope;
+  const starts: number[] = [];
+  for (let i = 0; i < (isQuick ? 2 : 5); i++) starts.push(await startOnce(bed, scope));
+  report({ ...start, value: median(starts) / 1000 });
+  await measureReloads(bed, scope);
+  return 'measured';
+}
+
+/** Milliseconds. Leaves the daemon running, with the first edition in force. */
+async function startOnce(bed: LiveBed, { signal }: Scope): Promise<number> {
+  await bed.balancer.kill();
+  signal.throwIfAborted();
+  bed.replaceDocument(size);
+  const stream = await bed.stream({ vips: 1, perSec: startStreamPerSec });
+  const startedMs = Date.now();
+  await bed.balancer.start();
+  const firstMs = await stream.firstMs(patienceMs);
+  await stream.end();
+  return firstMs - startedMs;
+}
+
+async function measureReloads(bed: LiveBed, { isQuick, signal, report }: Scope): Promise<void> {
+  await settled(bed);
+  const stream = await bed.stream({ vips: keptVips(size.vips), perSec: streamPerSec });
+  await stream.firstMs(patienceMs);
+  const times = async (count: number, edition: (i: number) => Edition): Promise<readonly number[]> => {
+    const all: number[] = [];
+    for (let i = 0; i < count && !signal.aborted; i++) {
+      all.push(await reloadOnce(bed, edition(i)));
+      await settled(bed);
+    }
+    return all;
+  };
+  const rounds = isQuick ? 4 : 10;
+  const whole = await times(rounds, (i) => ({ isOther: i % 2 === 0 }));
+  const oneWeight = await times(rounds, (i) => ({ firstWeight: 101 + i }));
+  const { sent, arrived } = await stream.end();
+  report({ ...reload, value: median(whole) });
+  report({ name: `${reload.name}, slowest of ${rounds}`, value: Math.max(...whole), unit: 'ms' });
+  report({ ...small, value: median(oneWeight) });
+  report({ ...lost, value: sent - arrived });
+  report({ name: 'packets sent meanwhile', value: sent, unit: 'packets' });
+}
+
+/** Milliseconds from the document's replacement to the moment at which the node says that every worker has adopted it. */
+async function reloadOnce(bed: LiveBed, edition: Edition): Promise<number> {
+  const before = await bed.balancer.read('status');
+  const replacedMs = bed.replaceDocument(size, edition);
+  const after = await awaitStatus(bed, 'the new document to be in force', (status) => {
+    if (status.lastError !== null) throw new ToriiError('internal', `the document was refused: ${status.lastError.message}`);
+    return status.revision > before.revision && appliedMs(status) >= replacedMs;
+  });
+  return appliedMs(after) - replacedMs;
+}
+
+/** Waits until every backend of the document in force is used: the next hops of new ones are known, too. */
+async function settled(bed: LiveBed): Promise<void> {
+  await awaitStatus(bed, 'every backend to be usable', ({ backends }) => backends.usable === backends.total);
+}
+
+async function awaitStatus(bed: LiveBed, what: string, holds: (status: StatusView) => boolean): Promise<StatusView> {
+  const look = async (): Promise<StatusView | false> => {
+    const status = await bed.balancer.read('status');
+    return holds(status) && status;
+  };
+  return await until(look, { what, timeoutMs: patienceMs, everyMs: 20 });
+}
+
+function appliedMs({ appliedAt }: StatusView): number {
+  return appliedAt === null ? 0 : Date.parse(appliedAt);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
