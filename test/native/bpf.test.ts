@@ -4,16 +4,18 @@ import { type FrameOutcome, MemoryEngine } from '../../src/dataplane/memory-engi
 import { offsetsOf } from '../../src/steering/layout.ts';
 import { fixtures } from '../fixtures/all-fixtures.ts';
 import { plain, tcp } from '../fixtures/common.ts';
+import { bpfEngine } from '../fixtures/engine.ts';
 import type { Fixture } from '../fixtures/fixture.ts';
-import { bpfAddon, bpfLimits, bpfUnavailable, clangs, minFrameBytes } from '../support/bpf-engine.ts';
+import { reaches } from '../fixtures/run-fixture.ts';
+import { bpfAddon, bpfLimits, bpfUnavailable, clangs } from '../support/bpf-engine.ts';
 
 const unavailable = bpfUnavailable();
 const nsPerMs = 1_000_000;
 
 /** Within these times nothing expires, so the memory engine's sweep of the flow table changes nothing. */
 const isBrief = ({ steps }: Fixture): boolean => steps.every((step) => step.atMs < 1000);
-const reaches = ({ steps }: Fixture): boolean => steps.every((step) => !('frame' in step) || step.frame.length >= minFrameBytes);
-const brief = fixtures.filter((fixture) => isBrief(fixture) && reaches(fixture));
+const anyClang = bpfEngine(clangs[0]);
+const brief = fixtures.filter((fixture) => isBrief(fixture) && reaches(fixture, anyClang));
 
 /** Words of flow table, counters and token buckets that are not zero, but for those that count bursts and the engine's life. */
 function memoryOf(addon: DataplaneAddon, engine: MemoryEngine): Record<string, bigint> {
