@@ -23,10 +23,11 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES (128u << 10) /* more than the largest super-frame, so that none is cut */
-#define BLOCKS 32u
+#define BLOCKS 64u /* one a ms at low rates: what a worker may be kept from running without loss */
 #define RETIRE_MS 1 /* a block that is not full is handed over after this long */
-#define HEADROOM (ENCAP_ROOM + VLAN_TAG_BYTES)
 #define VLAN_TAG_BYTES 4
+#define HEADROOM (ENCAP_ROOM + VLAN_TAG_BYTES)
+#define SEND_BUFFER_BYTES (8 << 20)
 #define VNET_BYTES sizeof(struct virtio_net_hdr)
 #define SEGMENT_BYTES 10240u /* room for one segment: jumbo frames and headroom */
 #define SEGMENTS_BYTES ((size_t)SEGMENT_BYTES * BURST_MAX)
@@ -181,6 +182,10 @@ static bool open_tx(struct af_packet *a, const char *name, struct device_error *
     a->tx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->tx_fd < 0 || set_packet_option(a->tx_fd, PACKET_QDISC_BYPASS, 1) < 0 || bind_device(a->tx_fd, a->queue.ifindex, 0) < 0)
         return refuse_errno(error, name, "setting up the sending socket");
+    /* What a card has not sent yet is charged to the socket: the default is less than four bursts. */
+    int bytes = SEND_BUFFER_BYTES;
+    if (setsockopt(a->tx_fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+        setsockopt(a->tx_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     return true;
 }
 
