@@ -12,11 +12,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define IDLE_WAIT_MS 100
+#define NICE -10 /* a reload compiles for long on every core there is; packets wait at most for each other */
 #define INSPECT_NS 100000000ull /* how often a worker looks after its devices: link, losses, return of a vanished one */
 
 struct runner {
@@ -207,6 +209,7 @@ static void *run_worker(void *argument)
 {
     struct runner *r = argument;
     const struct core *core = &r->worker->core;
+    setpriority(PRIO_PROCESS, 0, NICE); /* of this thread; without CAP_SYS_NICE it stays as it is */
     while (!atomic_load_explicit(&r->all->stopping, memory_order_relaxed)) {
         u32 received = 0;
         for (u32 d = 0; d < r->all->devices; d++)
