@@ -17,7 +17,7 @@ const packetsPerCase = 24;
 const cases = Number(process.env['TORII_CASES'] ?? 2000);
 const onlySeed = process.env['TORII_SEED'];
 const firstSeed = onlySeed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(onlySeed);
-/** A packet into the kernel and back takes its time. */
+/** BPF programs are the memory engine's core again: fewer cases tell whether a compiler or the kernel differs. */
 const bpfShare = 5;
 
 function sessionsOf({ name }: EngineKind): number {

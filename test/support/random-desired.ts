@@ -16,7 +16,9 @@ export function randomDesired(random: Random): Desired {
     vips: vipAddresses.flatMap((address) => randomVips(random, address)),
     pools: Object.fromEntries(pools.map((pool) => [pool, randomBackends(random)])),
     plans: randomPlans(random),
-    tableSize: 251,
+    tableSize: random.oneIn(6) ? 257 : 251,
+    ...(random.oneIn(10) ? { clusterSecret: 'c0'.repeat(32) } : {}),
+    ...(random.oneIn(10) ? { nodeAddress: '10.9.8.7' } : {}),
     echo: { rate: 3, burst: 4 },
   };
   return words.vips.length > 0 ? desiredOf(words) : randomDesired(random);

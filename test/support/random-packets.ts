@@ -23,7 +23,7 @@ export const vipPorts = [80, 80, 443, 8000, 8100] as const;
 const otherAddress = '203.0.113.99';
 const otherPorts = [0, 81, 7999, 8101, 65535] as const;
 const sources = ['198.51.100.7', '198.51.100.7', '198.51.100.8'] as const;
-const oddSources = [nodeAddress, '127.0.0.1', '224.0.0.1', '0.0.0.0', '255.255.255.255', '203.0.113.10'] as const;
+const oddSources = [nodeAddress, '10.9.8.7', '127.0.0.1', '224.0.0.1', '0.0.0.0', '255.255.255.255', '203.0.113.10'] as const;
 const flags = ['S', 'S', 'S', 'A', 'A', 'A', 'PA', 'FA', 'F', 'R', 'RA', 'SA', 'SF', 'SR', 'SU', 'U'] as const;
 
 /** A stream of frames. Most belong to a handful of flows, so that flows live, fill the table and come back. */
