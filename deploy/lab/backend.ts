@@ -6,7 +6,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger, ProcessRecord } from './ledger.ts';
-import { endAll, isAlive, logFile, logTail, recordPidFile, signal, startProgram } from './processes.ts';
+import { isAlive, logFile, logTail, recordPidFile, signal, startProgram } from './processes.ts';
 import { builtFile } from './programs.ts';
 import { run } from './shell.ts';
 import type { LabNode, Topology } from './topology.ts';
@@ -97,10 +97,6 @@ export class LabBackend {
     const proxies = this.#processes('haproxy');
     for (const proxy of proxies) signal(proxy, 'SIGKILL');
     await until(() => !proxies.some(isAlive), { what: `HAProxy of ${this.id} to be gone`, timeoutMs: 2_000, everyMs: 2 });
-  }
-
-  async stopAgent(graceMs = 3_000): Promise<void> {
-    await endAll(this.#processes('agent'), graceMs);
   }
 
   isServing(): boolean {

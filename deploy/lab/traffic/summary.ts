@@ -50,8 +50,3 @@ function round(ms: number): number {
 export function startedBetween(results: readonly RequestResult[], fromMs: number, toMs = Infinity): readonly RequestResult[] {
   return results.filter(({ startMs }) => startMs >= fromMs && startMs < toMs);
 }
-
-/** Requests that were under way at some moment of [fromMs, toMs]. */
-export function inFlightDuring(results: readonly RequestResult[], fromMs: number, toMs: number): readonly RequestResult[] {
-  return results.filter(({ startMs, durationMs }) => startMs <= toMs && startMs + durationMs >= fromMs);
-}
