@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES (128u << 10) /* more than the largest super-frame, so that none is cut */
-#define BLOCKS 64u /* one a ms at low rates: what a worker may be kept from running without loss */
+#define BLOCKS 128u /* one a ms at low rates: what a worker may be kept from running without loss; busy hosts were seen to take 80 ms */
 #define RETIRE_MS 1 /* a block that is not full is handed over after this long */
 #define VLAN_TAG_BYTES 4
 #define HEADROOM (ENCAP_ROOM + VLAN_TAG_BYTES)
