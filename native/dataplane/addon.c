@@ -5,7 +5,7 @@
 #include "maglev.h"
 #include "memory.h"
 #include "workers.h"
-#include <node_api.h>
+#include "../glue.h" /* after the core, which defines bool for itself */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,79 +13,10 @@
 #include <time.h>
 
 #define ENGINES_MAX 64
-#define ARGS_MAX 8
 
 static struct engine *engines[ENGINES_MAX];
 static struct workers *running[ENGINES_MAX]; /* of a live engine */
 static pthread_mutex_t engines_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* ---- Small helpers over napi ---- */
-
-static napi_value throw_error(napi_env env, const char *code, const char *text)
-{
-    napi_throw_error(env, code, text);
-    return NULL;
-}
-
-static napi_value number(napi_env env, double v)
-{
-    napi_value out;
-    napi_create_double(env, v, &out);
-    return out;
-}
-
-static napi_value string(napi_env env, const char *s)
-{
-    napi_value out;
-    napi_create_string_utf8(env, s, NAPI_AUTO_LENGTH, &out);
-    return out;
-}
-
-static void set(napi_env env, napi_value object, const char *name, napi_value v)
-{
-    napi_set_named_property(env, object, name, v);
-}
-
-static napi_value object(napi_env env)
-{
-    napi_value out;
-    napi_create_object(env, &out);
-    return out;
-}
-
-static size_t args(napi_env env, napi_callback_info info, napi_value *argv)
-{
-    size_t argc = ARGS_MAX;
-    napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
-    return argc;
-}
-
-static u32 as_u32(napi_env env, napi_value v)
-{
-    u32 out = 0;
-    napi_get_value_uint32(env, v, &out);
-    return out;
-}
-
-static u32 field_u32(napi_env env, napi_value object_value, const char *name)
-{
-    napi_value v;
-    return napi_get_named_property(env, object_value, name, &v) == napi_ok ? as_u32(env, v) : 0;
-}
-
-/* Bytes of any typed array; NULL when `v` is none. */
-static void *bytes_of(napi_env env, napi_value v, size_t *size)
-{
-    static const size_t width[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
-    napi_typedarray_type type;
-    size_t length;
-    void *data = NULL;
-    *size = 0;
-    if (napi_get_typedarray_info(env, v, &type, &length, &data, NULL, NULL) != napi_ok)
-        return NULL;
-    *size = length * width[type];
-    return data;
-}
 
 static struct engine *engine_of(napi_env env, napi_value v)
 {
@@ -106,6 +37,20 @@ static u64 monotonic_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+/* Capacity of src/dataplane/addon.ts. */
+static struct capacity capacity_of(napi_env env, napi_value source)
+{
+    return (struct capacity){
+        .vips = field_u32(env, source, "vips"),
+        .backends = field_u32(env, source, "backends"),
+        .tenants = field_u32(env, source, "tenants"),
+        .snapshot_lines = field_u32(env, source, "snapshotLines"),
+        .slot_lines = field_u32(env, source, "slotLines"),
+        .flow_lines = field_u32(env, source, "flowLines"),
+        .workers = field_u32(env, source, "workers"),
+    };
 }
 
 /* ---- layout(): every offset of layout.h ---- */
@@ -171,15 +116,7 @@ static napi_value js_open(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX];
     args(env, info, argv);
-    struct capacity c = {
-        .vips = field_u32(env, argv[0], "vips"),
-        .backends = field_u32(env, argv[0], "backends"),
-        .tenants = field_u32(env, argv[0], "tenants"),
-        .snapshot_lines = field_u32(env, argv[0], "snapshotLines"),
-        .slot_lines = field_u32(env, argv[0], "slotLines"),
-        .flow_lines = field_u32(env, argv[0], "flowLines"),
-        .workers = field_u32(env, argv[0], "workers"),
-    };
+    struct capacity c = capacity_of(env, argv[0]);
     if (!c.vips || !c.backends || !c.tenants || c.snapshot_lines < SNAPSHOT_FIRST_SECTION || !c.slot_lines || c.workers == 0 ||
         c.workers > WORKERS_MAX || c.flow_lines < 2 || (c.flow_lines & (c.flow_lines - 1)))
         return throw_error(env, "capacity", "a capacity is zero, above its limit, or flowLines is no power of two");
@@ -472,21 +409,13 @@ static napi_value js_bench(napi_env env, napi_callback_info info)
 
 static napi_value init(napi_env env, napi_value exports)
 {
-    static const struct {
-        const char *name;
-        napi_callback call;
-    } functions[] = {
+    static const struct glue_function functions[] = {
         {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"load", js_load}, {"adopted", js_adopted},
         {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"bench", js_bench},
         {"fillTable", js_fill_table}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
         {"deviceStates", js_device_states}, {"now", js_now},
     };
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        napi_value f;
-        napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &f);
-        set(env, exports, functions[i].name, f);
-    }
-    return exports;
+    return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }
 
 NAPI_MODULE(dataplane, init)

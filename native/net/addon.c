@@ -1,11 +1,11 @@
 /* Node-API glue of the host's side: netlink and service helpers. The only file here that knows JavaScript.
  *
  * Every JavaScript thread that loads the addon has its own sockets, opened at first use. Addresses are text, MACs are text. */
+#include "../glue.h"
 #include "netlink.h"
 #include "service.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <node_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,24 +35,10 @@ static napi_value throw_usage(napi_env env, const char *text)
     return NULL;
 }
 
-static napi_value number(napi_env env, double v)
-{
-    napi_value out;
-    napi_create_double(env, v, &out);
-    return out;
-}
-
 static napi_value boolean(napi_env env, bool v)
 {
     napi_value out;
     napi_get_boolean(env, v, &out);
-    return out;
-}
-
-static napi_value string(napi_env env, const char *s)
-{
-    napi_value out;
-    napi_create_string_utf8(env, s, NAPI_AUTO_LENGTH, &out);
     return out;
 }
 
@@ -61,18 +47,6 @@ static napi_value null(napi_env env)
     napi_value out;
     napi_get_null(env, &out);
     return out;
-}
-
-static napi_value object(napi_env env)
-{
-    napi_value out;
-    napi_create_object(env, &out);
-    return out;
-}
-
-static void set(napi_env env, napi_value object_value, const char *name, napi_value v)
-{
-    napi_set_named_property(env, object_value, name, v);
 }
 
 static napi_value address_text(napi_env env, const struct ip_address *a)
@@ -365,10 +339,7 @@ static void close_instance(napi_env env, void *data, void *hint)
 
 static napi_value init(napi_env env, napi_value exports)
 {
-    static const struct {
-        const char *name;
-        napi_callback call;
-    } functions[] = {
+    static const struct glue_function functions[] = {
         {"links", js_links}, {"neighbours", js_neighbours}, {"routes", js_routes},    {"news", js_news},
         {"probe", js_probe}, {"notify", js_notify},         {"hasCapability", js_has_capability},
     };
@@ -377,12 +348,7 @@ static napi_value init(napi_env env, napi_value exports)
         return throw_errno(env, "net addon", -ENOMEM);
     *i = (struct instance){.questions = {.fd = -1}, .news = {.fd = -1}, .probe4 = -1, .probe6 = -1};
     napi_set_instance_data(env, i, close_instance, NULL);
-    for (size_t n = 0; n < sizeof functions / sizeof *functions; n++) {
-        napi_value f;
-        napi_create_function(env, functions[n].name, NAPI_AUTO_LENGTH, functions[n].call, NULL, &f);
-        set(env, exports, functions[n].name, f);
-    }
-    return exports;
+    return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }
 
 NAPI_MODULE(net, init)

@@ -6,16 +6,15 @@
 #include "../bpf/control.h"
 #include "../dataplane/memory.h"
 #include "tables.h"
+#include "../glue.h" /* after the core, which defines bool for itself */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <node_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define ARGS_MAX 8
 #define MAPS 6
 #define CONTROL_MAP 5
 
@@ -173,35 +172,6 @@ static const char *run_frame(struct bpf_engine *b, const u8 *frame, u32 length, 
 
 /* ---- Node-API glue ---- */
 
-static napi_value fail(napi_env env, const char *code, const char *text)
-{
-    napi_throw_error(env, code, text);
-    return NULL;
-}
-
-static u32 as_u32(napi_env env, napi_value v)
-{
-    u32 out = 0;
-    napi_get_value_uint32(env, v, &out);
-    return out;
-}
-
-static napi_value number(napi_env env, double v)
-{
-    napi_value out;
-    napi_create_double(env, v, &out);
-    return out;
-}
-
-static void *bytes_of(napi_env env, napi_value v, size_t *length)
-{
-    napi_typedarray_type type;
-    void *data = NULL;
-    *length = 0;
-    napi_get_typedarray_info(env, v, &type, length, &data, NULL, NULL);
-    return data;
-}
-
 static struct capacity capacity_of(napi_env env, napi_value object)
 {
     static const char *const names[] = {"vips", "backends", "tenants", "snapshotLines", "slotLines", "flowLines", "workers"};
@@ -221,9 +191,9 @@ static struct bpf_engine *begin(napi_env env, napi_callback_info info, napi_valu
     void *handle = NULL;
     napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
     if (napi_get_value_external(env, argv[0], &handle) != napi_ok || !handle)
-        return (void *)fail(env, "bad_request", "this is no BPF engine");
+        return (void *)throw_error(env, "bad_request", "this is no BPF engine");
     struct bpf_engine *b = handle;
-    return must_be_open && !b->engine ? (void *)fail(env, "closed", "this engine is not open") : b;
+    return must_be_open && !b->engine ? (void *)throw_error(env, "closed", "this engine is not open") : b;
 }
 
 static void finalize(napi_env env, void *data, void *hint)
@@ -244,7 +214,7 @@ static napi_value js_prepare(napi_env env, napi_callback_info info)
     struct capacity c = capacity_of(env, argv[1]);
     struct bpf_engine *b = load_object(path, &c);
     if (!b)
-        return fail(env, errno == EPERM ? "privilege" : "internal", strerror(errno));
+        return throw_error(env, errno == EPERM ? "privilege" : "internal", strerror(errno));
     napi_create_external(env, b, finalize, NULL, &out);
     return out;
 }
@@ -258,7 +228,7 @@ static napi_value js_open(napi_env env, napi_callback_info info)
         return NULL;
     struct capacity c = capacity_of(env, argv[1]);
     if (b->engine || !attach(b, &c))
-        return fail(env, "capacity", "already open, or larger than prepared");
+        return throw_error(env, "capacity", "already open, or larger than prepared");
     return NULL;
 }
 
@@ -285,7 +255,7 @@ static napi_value js_load(napi_env env, napi_callback_info info)
     napi_get_value_bigint_uint64(env, argv[2], &now, &lossless);
     enum load_error error = engine_load(b->engine, bytes, size / LINE_BYTES, now);
     if (error != LOAD_OK)
-        return fail(env, "snapshot_invalid", load_error_text(error));
+        return throw_error(env, "snapshot_invalid", load_error_text(error));
     return number(env, atomic_load(&b->engine->generation));
 }
 
@@ -324,7 +294,7 @@ static napi_value js_view(napi_env env, napi_callback_info info)
     u32 table = as_u32(env, argv[1]);
     lines_of(&b->engine->capacity, lines);
     if (table >= TABLE_COUNT || napi_create_external_arraybuffer(env, b->memory[table], lines[table] * sizeof(line), NULL, NULL, &out))
-        return fail(env, "bad_request", "no view of this table");
+        return throw_error(env, "bad_request", "no view of this table");
     return out;
 }
 
@@ -335,23 +305,24 @@ static napi_value js_run(napi_env env, napi_callback_info info)
     struct bpf_engine *b = begin(env, info, argv, true);
     if (!b)
         return NULL;
-    size_t input_size, n, times, words, output_size, used = 0;
+    size_t input_size, lengths_size, times_size, outcomes_size, output_size, used = 0;
     u32 worker = as_u32(env, argv[1]);
     const u8 *input = bytes_of(env, argv[2], &input_size);
-    const u32 *lengths = bytes_of(env, argv[3], &n);
-    const u64 *times_ns = bytes_of(env, argv[4], &times);
-    struct outcome *outcomes = bytes_of(env, argv[5], &words);
+    const u32 *lengths = bytes_of(env, argv[3], &lengths_size);
+    const u64 *times_ns = bytes_of(env, argv[4], &times_size);
+    struct outcome *outcomes = bytes_of(env, argv[5], &outcomes_size);
     u8 *output = bytes_of(env, argv[6], &output_size);
+    size_t n = lengths_size / sizeof *lengths;
     u64 now = 0;
-    if (worker >= b->engine->capacity.workers || times != n || words * sizeof(u32) != n * sizeof *outcomes ||
+    if (worker >= b->engine->capacity.workers || times_size != n * sizeof *times_ns || outcomes_size != n * sizeof *outcomes ||
         output_size < input_size + n * ENCAP_ROOM)
-        return fail(env, "bad_request", "run: the arrays do not fit each other");
+        return throw_error(env, "bad_request", "run: the arrays do not fit each other");
     for (size_t i = 0; i < n; i++) {
         now = times_ns[i] > now ? times_ns[i] : now;
         aim(b, worker, now);
         const char *problem = run_frame(b, input, lengths[i], &outcomes[i], output + used);
         if (problem)
-            return fail(env, "internal", problem);
+            return throw_error(env, "internal", problem);
         outcomes[i].out_offset = (u32)used;
         input += lengths[i];
         used += lengths[i] + ENCAP_ROOM;
@@ -361,19 +332,11 @@ static napi_value js_run(napi_env env, napi_callback_info info)
 
 static napi_value init(napi_env env, napi_value exports)
 {
-    static const struct {
-        const char *name;
-        napi_callback call;
-    } functions[] = {
+    static const struct glue_function functions[] = {
         {"prepare", js_prepare}, {"open", js_open}, {"close", js_close}, {"load", js_load},
         {"shape", js_shape},     {"view", js_view}, {"run", js_run},
     };
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        napi_value f;
-        napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &f);
-        napi_set_named_property(env, exports, functions[i].name, f);
-    }
-    return exports;
+    return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }
 
 NAPI_MODULE(bpf_run, init)
