@@ -40,15 +40,18 @@ struct packet {
     u32 destination_hash; /* of address, protocol and port: the bucket of vip_index */
     u16 l3, l4; /* offsets from data */
     u16 l3_len; /* of the IP packet, without Ethernet padding */
-    u8 ttl, tcp_flags;
+    u8 ttl, tos, tcp_flags;
     u8 is_v4;
+    u8 fragment;     /* enum fragment_kind */
     u8 kind;    /* enum packet_kind */
     u8 fault;   /* the drop it earns if its destination is a VIP address; VERDICT_FORWARD: none */
     /* Outcome. Index 0: unknown or none. */
     u8 verdict;
     u8 flow;    /* FLOW_*; NONE unless forwarded */
+    u8 encap;   /* of the VIP */
     u16 device; /* to send on, when forwarded; answers leave where they came from */
     u32 vip, tenant, backend;
+    u32 fragment_id; /* as on the wire, of a fragment */
     u32 in_len;  /* bytes of the frame as it came: cut_tail moves `end` */
     u32 out_len; /* bytes from data that leave, when forwarded or answered */
 };

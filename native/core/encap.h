@@ -1,58 +1,93 @@
-/* The outer header: IPv4 in IPv4 (RFC 2003), with the header rules of docs/packet-path.md. */
+/* The outer header, by the families of backend and packet: IPv4 in IPv4 (RFC 2003), IPv6 in IPv6 (RFC 2473), and both mixed
+ * pairs (RFC 4213, RFC 2473), with the header rules of docs/packet-path.md; or none (`encap: l2`). */
 #pragma once
 #include "checksum.h"
 #include "parse.h"
 
 #define OUTER_TTL 64
 #define OUTER_IPV4_BYTES 20
+#define OUTER_IPV6_BYTES 40
 
-/* One hop less in the inner header, its checksum following (RFC 1624). */
-static always_inline void inner_decrement_ttl(u8 *ip)
+/* One hop less in the inner header; an IPv4 checksum follows (RFC 1624). */
+static always_inline void decrement_ttl(u8 *ip, bool is_v4)
 {
+    if (!is_v4) {
+        ip[IPV6_HOP_LIMIT]--;
+        return;
+    }
     u16 old_word = load16(ip + IPV4_TTL);
     ip[IPV4_TTL]--;
     store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_word, load16(ip + IPV4_TTL)));
 }
 
-/* 20 bytes at `ip`: DF, ID 0, DSCP and ECN of the inner header (RFC 6040, normal mode). The backend's `outer_sum` has
- * every word but the one with the TOS and the total length. */
-static always_inline void write_outer_ipv4(u8 *ip, const struct backend *b, u8 tos, u16 total)
+/* DF, ID 0, DSCP and ECN of the inner header (RFC 6040, normal mode). The backend's `outer_sum` has every word but the one
+ * with the TOS and the total length, and counts IPv4 as what is inside. */
+static always_inline void write_outer_ipv4(u8 *ip, const struct backend *b, const struct packet *p)
 {
-    u16 first_word = (u16)(0x45 | tos << 8);
+    u16 first_word = (u16)(0x45 | p->tos << 8), total = be16((u16)(p->l3_len + OUTER_IPV4_BYTES));
+    u8 protocol = p->is_v4 ? PROTOCOL_IPIP : PROTOCOL_IPV6;
     store16(ip, first_word);
-    store16(ip + IPV4_TOTAL_LENGTH, be16(total));
+    store16(ip + IPV4_TOTAL_LENGTH, total);
     store16(ip + IPV4_ID, 0);
     store16(ip + IPV4_FRAGMENT, be16(IPV4_DF));
     ip[IPV4_TTL] = OUTER_TTL;
-    ip[IPV4_PROTOCOL] = PROTOCOL_IPIP;
-    store16(ip + IPV4_CHECKSUM, csum_fold(b->outer_sum + first_word + be16(total)));
+    ip[IPV4_PROTOCOL] = protocol;
+    store16(ip + IPV4_CHECKSUM, csum_fold(b->outer_sum + ((u32)(protocol - PROTOCOL_IPIP) << 8) + first_word + total));
     store32(ip + IPV4_SRC, b->outer_src4);
     store32(ip + IPV4_DST, load32(b->address + 12));
 }
 
-/* Wraps the packet for `b` in place, growing into the headroom. False: the engine had no room. */
-static always_inline bool encapsulate(struct packet *p, const struct backend *b)
+static always_inline void write_outer_ipv6(u8 *ip, const struct backend *b, const struct packet *p, const u8 src[16])
 {
-    u32 l2 = p->l3;
-    if (!grow_head(p, OUTER_IPV4_BYTES))
-        return false;
-    u8 *data = p->data;
-    if (data + ETH_BYTES + VLAN_BYTES + OUTER_IPV4_BYTES + IPV4_BYTES > p->end)
-        return false;
-    u8 *outer = data + ETH_BYTES;
-    if (l2 != ETH_BYTES) {
-        /* The tag moves up with its type: bytes 12 … 17 of the frame that came. */
-        u32 tag = load32(data + OUTER_IPV4_BYTES + ETH_TYPE);
-        store32(data + ETH_TYPE, tag);
-        outer += VLAN_BYTES;
-    }
-    u8 *inner = outer + OUTER_IPV4_BYTES;
-    u8 tos = inner[IPV4_TOS];
-    inner_decrement_ttl(inner);
+    store32(ip, be32(6u << 28 | (u32)p->tos << 20));
+    store16(ip + IPV6_PAYLOAD_LENGTH, be16(p->l3_len));
+    ip[IPV6_NEXT_HEADER] = p->is_v4 ? PROTOCOL_IPIP : PROTOCOL_IPV6;
+    ip[IPV6_HOP_LIMIT] = OUTER_TTL;
+    __builtin_memcpy(ip + IPV6_SRC, src, 16);
+    __builtin_memcpy(ip + IPV6_DST, b->address, 16);
+}
+
+/* Bytes that the way to `b` adds to the packet. */
+static always_inline u32 encap_overhead(const struct backend *b, u8 encap)
+{
+    return encap == ENCAP_L2 ? 0 : b->family == 4 ? OUTER_IPV4_BYTES : OUTER_IPV6_BYTES;
+}
+
+/* New Ethernet header at the start of the frame; a VLAN tag stays. `l2` is its length, `type` in network order. */
+static always_inline void write_ethernet(u8 *data, const struct backend *b, u32 l2, u32 tag, u16 type)
+{
     __builtin_memcpy(data, b->dst_mac, 6);
     __builtin_memcpy(data + 6, b->src_mac, 6);
-    store16(outer - 2, be16(ETHERTYPE_IPV4));
-    write_outer_ipv4(outer, b, tos, (u16)(p->l3_len + OUTER_IPV4_BYTES));
-    p->out_len = l2 + OUTER_IPV4_BYTES + p->l3_len;
+    if (l2 == ETH_BYTES) {
+        store16(data + ETH_TYPE, type);
+        return;
+    }
+    store32(data + ETH_TYPE, tag);
+    store16(data + ETH_TYPE + VLAN_BYTES, type);
+}
+
+/* Wraps the packet for `b` in place, growing into the headroom. False: the engine had no room. */
+static always_inline bool encapsulate(const struct core *core, struct packet *p, const struct backend *b, u8 encap)
+{
+    u32 l2 = p->l3, overhead = encap_overhead(b, encap);
+    u8 *ip = p->data + l2;
+    if (ip + IPV4_BYTES > p->end || (!p->is_v4 && ip + IPV6_BYTES > p->end))
+        return false;
+    decrement_ttl(ip, p->is_v4);
+    u32 tag = load32(p->data + ETH_TYPE);
+    u16 inner_type = load16(ip - 2);
+    bool is_v4_outer = b->family == 4;
+    if (overhead && !grow_head(p, is_v4_outer ? OUTER_IPV4_BYTES : OUTER_IPV6_BYTES))
+        return false;
+    u8 *data = p->data;
+    if (data + ETH_BYTES + VLAN_BYTES > p->end)
+        return false;
+    write_ethernet(data, b, l2, tag, !overhead ? inner_type : is_v4_outer ? be16(ETHERTYPE_IPV4) : be16(ETHERTYPE_IPV6));
+    u8 *outer = l2 == ETH_BYTES ? data + ETH_BYTES : data + ETH_BYTES + VLAN_BYTES;
+    if (overhead && is_v4_outer && outer + OUTER_IPV4_BYTES <= p->end)
+        write_outer_ipv4(outer, b, p);
+    else if (overhead && !is_v4_outer && outer + OUTER_IPV6_BYTES <= p->end)
+        write_outer_ipv6(outer, b, p, core->node->address6);
+    p->out_len = l2 + overhead + p->l3_len;
     return cut_tail(p, p->out_len);
 }

@@ -27,21 +27,23 @@ static always_inline bool is_own_source(const struct core *core, const struct pa
 {
     if (p->is_v4)
         return core->node->address4 != 0 && p->tuple.src[3] == core->node->address4;
-    return same_address(p->tuple.src, core->node->address6);
+    const u8 *own = core->node->address6;
+    return own[0] != 0 && same_address(p->tuple.src, own);
 }
 
 static always_inline u8 steer_vip(const struct core *core, const struct vip *vip, struct packet *p)
 {
     p->vip = vip->index;
     p->tenant = vip->tenant;
+    p->encap = vip->encap;
     return is_own_source(core, p) ? VERDICT_LOOP : steer_flow(core, vip, p);
 }
 
 /* What the exact index does not know: other ports, other protocols, faults, and all that is not ours. */
 static always_inline u8 steer_other(const struct core *core, struct packet *p)
 {
-    const struct address *a = address_of(core, p->tuple.dst);
-    if (!a)
+    struct destination d = destination_of(core, &p->tuple, p->kind == KIND_FLOW && !p->fault);
+    if (!d.is_ours)
         return VERDICT_PASS;
     if (p->fault && p->fault != VERDICT_FRAGMENT_UNMATCHED && p->fault != VERDICT_ICMP_OTHER)
         return p->fault;
@@ -51,8 +53,7 @@ static always_inline u8 steer_other(const struct core *core, struct packet *p)
         return p->kind == KIND_FLOW && p->ttl <= 1 ? VERDICT_TTL_EXPIRED : p->fault;
     if (p->kind == KIND_ICMP)
         return steer_icmp(core, p);
-    const struct vip *vip = vip_by_range(core, a, &p->tuple);
-    return vip ? steer_vip(core, vip, p) : VERDICT_NO_VIP_PORT;
+    return d.vip ? steer_vip(core, d.vip, p) : VERDICT_NO_VIP_PORT;
 }
 
 /* Step two: whose it is, where it goes. */
@@ -79,11 +80,11 @@ static always_inline void core_finish(const struct core *core, struct packet *p,
             p->verdict = VERDICT_NO_BACKEND;
         else if (!(b->flags & BACKEND_RESOLVED)) /* then no MTU is known either */
             p->verdict = VERDICT_NO_NEXT_HOP;
-        else if ((u32)p->l3_len + OUTER_IPV4_BYTES > b->mtu)
+        else if ((u32)p->l3_len + encap_overhead(b, p->encap) > b->mtu)
             p->verdict = VERDICT_OVERSIZE;
         else {
             p->device = b->device;
-            if (!encapsulate(p, b))
+            if (!encapsulate(core, p, b, p->encap))
                 p->verdict = VERDICT_TX_FULL;
         }
     }

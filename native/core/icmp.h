@@ -1,4 +1,4 @@
-/* ICMP to a VIP: the balancer answers echo requests itself (RFC 792), at a bounded rate. */
+/* ICMP to a VIP: the balancer answers echo requests itself (RFC 792, RFC 4443), at a bounded rate. */
 #pragma once
 #include "admit.h"
 #include "encap.h"
@@ -6,6 +6,13 @@
 #define ICMP_ECHO_REPLY 0
 #define ICMP_ECHO_REQUEST 8
 #define ICMP_CHECKSUM 2
+#define ICMPV6_ECHO_REQUEST 128
+#define ICMPV6_ECHO_REPLY 129
+#define ICMPV6_MLD_FIRST 130
+#define ICMPV6_MLD_LAST 132
+#define ICMPV6_ND_FIRST 133
+#define ICMPV6_ND_LAST 137
+#define ICMPV6_MLDV2_REPORT 143
 #define ANSWER_TTL 64
 
 /* A token of this worker's own bucket for answers; the same virtual time as in admit.h, without a shared word. */
@@ -37,41 +44,62 @@ static always_inline bool is_zero_message(const struct packet *p, const u8 *icmp
     return true;
 }
 
-/* Turns the request in place into its reply. Swapping the addresses changes no sum. */
+/* Turns the request in place into its reply. Swapping the addresses changes no sum, the pseudo-header's included. */
 static always_inline void echo_reply(const struct packet *p, u8 *ip, u8 *icmp)
 {
     u8 *data = p->data;
-    u8 mac[6];
+    u8 mac[6], address[16];
     __builtin_memcpy(mac, data, 6);
     __builtin_memcpy(data, data + 6, 6);
     __builtin_memcpy(data + 6, mac, 6);
-    u32 src = load32(ip + IPV4_SRC);
-    store32(ip + IPV4_SRC, load32(ip + IPV4_DST));
-    store32(ip + IPV4_DST, src);
-    u16 old_ttl = load16(ip + IPV4_TTL);
-    ip[IPV4_TTL] = ANSWER_TTL;
-    store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_ttl, load16(ip + IPV4_TTL)));
+    if (p->is_v4) {
+        __builtin_memcpy(address, ip + IPV4_SRC, 4);
+        __builtin_memcpy(ip + IPV4_SRC, ip + IPV4_DST, 4);
+        __builtin_memcpy(ip + IPV4_DST, address, 4);
+        u16 old_ttl = load16(ip + IPV4_TTL);
+        ip[IPV4_TTL] = ANSWER_TTL;
+        store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_ttl, load16(ip + IPV4_TTL)));
+    } else {
+        __builtin_memcpy(address, ip + IPV6_SRC, 16);
+        __builtin_memcpy(ip + IPV6_SRC, ip + IPV6_DST, 16);
+        __builtin_memcpy(ip + IPV6_DST, address, 16);
+        ip[IPV6_HOP_LIMIT] = ANSWER_TTL;
+    }
     u16 old_type = load16(icmp);
-    icmp[0] = ICMP_ECHO_REPLY;
+    icmp[0] = p->is_v4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
     u16 csum = csum_replace16(load16(icmp + ICMP_CHECKSUM), old_type, load16(icmp));
     /* Unlike an IP header a reply can be all zeros. Its sum is then plus zero, which no update yields. */
-    if (unlikely(csum == 0) && is_zero_message(p, icmp))
+    if (unlikely(csum == 0) && p->is_v4 && is_zero_message(p, icmp))
         csum = 0xffff;
     store16(icmp + ICMP_CHECKSUM, csum);
 }
 
-static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
+static always_inline u8 answer_echo(const struct core *core, struct packet *p, u8 *ip, u8 *icmp)
 {
-    u8 *ip = p->data + p->l3;
-    u8 *icmp = p->data + p->l4;
-    if (ip + IPV4_BYTES > p->end || icmp + ICMP_BYTES > p->end)
-        return VERDICT_MALFORMED;
-    if (icmp[0] != ICMP_ECHO_REQUEST || icmp[1] != 0)
-        return VERDICT_ICMP_OTHER;
     u64 *tat = counter(core, core->counter_first, WORD_OF(worker_counters, echo_tat));
     if (!answer_allowed(core, tat, core->node->echo_interval, core->node->echo_burst))
         return VERDICT_RATE_LIMITED;
     echo_reply(p, ip, icmp);
     p->out_len = (u32)p->l3 + p->l3_len;
     return cut_tail(p, p->out_len) ? VERDICT_ECHO : VERDICT_TX_FULL;
+}
+
+/* Neighbour discovery and multicast listener messages are the kernel's (RFC 4861, RFC 3810). */
+static always_inline bool is_link_message(u8 type)
+{
+    return (type >= ICMPV6_MLD_FIRST && type <= ICMPV6_MLD_LAST) || (type >= ICMPV6_ND_FIRST && type <= ICMPV6_ND_LAST) ||
+           type == ICMPV6_MLDV2_REPORT;
+}
+
+static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
+{
+    u8 *ip = p->data + p->l3;
+    u8 *icmp = p->data + p->l4;
+    if (ip + IPV4_BYTES > p->end || (!p->is_v4 && ip + IPV6_BYTES > p->end) || icmp + ICMP_BYTES > p->end)
+        return VERDICT_MALFORMED;
+    if (!p->is_v4 && is_link_message(icmp[0]))
+        return VERDICT_PASS;
+    if (icmp[0] == (p->is_v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST) && icmp[1] == 0)
+        return answer_echo(core, p, ip, icmp);
+    return VERDICT_ICMP_OTHER;
 }

@@ -1,6 +1,7 @@
 /* Takes one Ethernet frame apart: step 1 and 2 of the walk (docs/packet-path.md).
  *
- * Ethernet II with at most one 802.1Q tag, IPv4 (RFC 791) with options, TCP, UDP, ICMP. Every length is checked before
+ * Ethernet II with at most one 802.1Q tag, IPv4 (RFC 791) with options, IPv6 (RFC 8200) with up to six extension
+ * headers, TCP, UDP, ICMP. Every length is checked before
  * the first field behind it is read. What is wrong with a packet is only noted (`fault`), because a packet to somebody
  * else is the kernel's, whatever is odd about it. */
 #pragma once
@@ -11,6 +12,7 @@
 #define VLAN_BYTES 4
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_VLAN 0x8100
+#define ETHERTYPE_IPV6 0x86dd
 
 #define IPV4_BYTES 20
 #define IPV4_TOS 1
@@ -26,10 +28,28 @@
 #define IPV4_MF 0x2000
 #define IPV4_OFFSET_MASK 0x1fff
 
+#define IPV6_BYTES 40
+#define IPV6_PAYLOAD_LENGTH 4
+#define IPV6_NEXT_HEADER 6
+#define IPV6_HOP_LIMIT 7
+#define IPV6_SRC 8
+#define IPV6_DST 24
+#define IPV6_HEADERS_MAX 6
+#define IPV6_HOP_BY_HOP 0
+#define IPV6_ROUTING 43
+#define IPV6_FRAGMENT 44
+#define IPV6_DESTINATION 60
+#define IPV6_EXTENSION_BYTES 8   /* the least one has */
+#define IPV6_SEGMENTS_LEFT 3     /* in a routing header */
+#define IPV6_FRAGMENT_OFFSET 2   /* in a fragment header: 13 bits of offset, then 2 reserved, then M */
+#define IPV6_FRAGMENT_ID 4
+
 #define PROTOCOL_ICMP 1
 #define PROTOCOL_IPIP 4
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
+#define PROTOCOL_IPV6 41
+#define PROTOCOL_ICMPV6 58
 
 #define TCP_BYTES 20
 #define TCP_FLAGS 13
@@ -40,27 +60,34 @@
 #define UDP_BYTES 8
 #define ICMP_BYTES 8
 
-/* The transport header that a whole or first fragment must have; a later fragment has none to read. */
-static always_inline void parse_transport(struct packet *p, u8 *l4, u32 l4_len, u32 fragment)
+/* Where a packet stands in a fragmented datagram, families alike. */
+enum fragment_kind { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
+
+/* What is wrong with a fragment, whatever its VIP. `offset` counts eight bytes. */
+static always_inline u8 fragment_fault(const struct packet *p, u32 offset, u32 l4_len, u32 needed)
+{
+    if (p->kind == KIND_ICMP)
+        return VERDICT_ICMP_OTHER;
+    if (offset == 1 && p->tuple.protocol == PROTOCOL_TCP) /* RFC 1858: would overwrite the flags */
+        return VERDICT_FRAGMENT_TINY;
+    if (offset)
+        return VERDICT_FRAGMENT_UNMATCHED;
+    return l4_len < needed ? VERDICT_FRAGMENT_TINY : VERDICT_FORWARD;
+}
+
+/* The transport header that a whole packet or a first fragment must have; a later fragment has none to read. */
+static always_inline void parse_transport(struct packet *p, u8 *l4, u32 l4_len, u32 offset)
 {
     u32 protocol = p->tuple.protocol;
     u32 needed = protocol == PROTOCOL_TCP ? TCP_BYTES : protocol == PROTOCOL_UDP ? UDP_BYTES : ICMP_BYTES;
-    if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP && protocol != PROTOCOL_ICMP) {
-        p->kind = KIND_OTHER;
+    bool is_icmp = protocol == (p->is_v4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6);
+    if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP && !is_icmp) {
         p->fault = VERDICT_NO_VIP_PORT;
         return;
     }
-    p->kind = protocol == PROTOCOL_ICMP ? KIND_ICMP : KIND_FLOW;
-    u32 offset = fragment & IPV4_OFFSET_MASK;
-    if (unlikely(fragment & (IPV4_OFFSET_MASK | IPV4_MF))) {
-        if (p->kind == KIND_ICMP)
-            p->fault = VERDICT_ICMP_OTHER;
-        else if (offset == 1 && protocol == PROTOCOL_TCP) /* RFC 1858: would overwrite the flags */
-            p->fault = VERDICT_FRAGMENT_TINY;
-        else if (offset)
-            p->fault = VERDICT_FRAGMENT_UNMATCHED;
-        else if (l4_len < needed)
-            p->fault = VERDICT_FRAGMENT_TINY;
+    p->kind = is_icmp ? KIND_ICMP : KIND_FLOW;
+    if (unlikely(p->fragment != FRAGMENT_NONE)) {
+        p->fault = fragment_fault(p, offset, l4_len, needed);
         if (p->fault)
             return;
     }
@@ -80,9 +107,11 @@ static always_inline void parse_ipv4(struct packet *p, u8 *ip)
         return;
     u32 header_len = (u32)(ip[0] & 15) * 4;
     u32 total = be16(load16(ip + IPV4_TOTAL_LENGTH));
+    u32 fragment = be16(load16(ip + IPV4_FRAGMENT));
     p->kind = KIND_OTHER;
     p->is_v4 = 1;
     p->ttl = ip[IPV4_TTL];
+    p->tos = ip[IPV4_TOS];
     p->tuple = (struct tuple){
         .src = {0, 0, V4_MAPPED_WORD, load32(ip + IPV4_SRC)},
         .dst = {0, 0, V4_MAPPED_WORD, load32(ip + IPV4_DST)},
@@ -95,7 +124,82 @@ static always_inline void parse_ipv4(struct packet *p, u8 *ip)
     }
     p->l4 = (u16)(p->l3 + header_len);
     p->l3_len = (u16)total;
-    parse_transport(p, l4, total - header_len, be16(load16(ip + IPV4_FRAGMENT)));
+    if (unlikely(fragment & (IPV4_OFFSET_MASK | IPV4_MF))) {
+        p->fragment = fragment & IPV4_OFFSET_MASK ? FRAGMENT_LATER : FRAGMENT_FIRST;
+        p->fragment_id = load16(ip + IPV4_ID);
+    }
+    parse_transport(p, l4, total - header_len, fragment & IPV4_OFFSET_MASK);
+}
+
+/* What an extension header that does not fit is worth: a first fragment must have the whole chain (RFC 7112). */
+static always_inline u8 broken_chain(const struct packet *p)
+{
+    return p->fragment == FRAGMENT_FIRST ? VERDICT_FRAGMENT_TINY : VERDICT_MALFORMED;
+}
+
+/* Walks the extension headers to the transport header, at most six of them. */
+static always_inline void parse_ipv6_chain(struct packet *p, u8 *ip, u32 total)
+{
+    u32 next = ip[IPV6_NEXT_HEADER], at = IPV6_BYTES, offset = 0;
+    for (u32 headers = 0;; headers++) {
+        if (next != IPV6_HOP_BY_HOP && next != IPV6_ROUTING && next != IPV6_FRAGMENT && next != IPV6_DESTINATION)
+            break;
+        if (headers == IPV6_HEADERS_MAX) {
+            p->fault = VERDICT_IPV6_HEADERS;
+            return;
+        }
+        u8 *h = ip + at;
+        if (at + IPV6_EXTENSION_BYTES > total || h + IPV6_EXTENSION_BYTES > p->end) {
+            p->fault = broken_chain(p);
+            return;
+        }
+        if (next == IPV6_FRAGMENT) {
+            u32 field = be16(load16(h + IPV6_FRAGMENT_OFFSET));
+            offset = field >> 3;
+            if (offset || field & 1) /* neither: an atomic fragment (RFC 6946), which is a whole packet */
+                p->fragment = offset ? FRAGMENT_LATER : FRAGMENT_FIRST;
+            p->fragment_id = load32(h + IPV6_FRAGMENT_ID);
+            next = h[0];
+            at += IPV6_EXTENSION_BYTES;
+            if (offset)
+                break; /* what follows is data */
+            continue;
+        }
+        if (next == IPV6_ROUTING && h[IPV6_SEGMENTS_LEFT]) {
+            p->fault = VERDICT_IPV6_HEADERS;
+            return;
+        }
+        next = h[0];
+        at += (u32)(h[1] + 1) * 8;
+    }
+    p->tuple.protocol = next;
+    u8 *l4 = ip + at;
+    if (at > total || l4 > p->end) {
+        p->fault = broken_chain(p);
+        return;
+    }
+    p->l4 = (u16)(p->l3 + at);
+    parse_transport(p, l4, total - at, offset);
+}
+
+static always_inline void parse_ipv6(struct packet *p, u8 *ip)
+{
+    if (ip + IPV6_BYTES > p->end || ip[0] >> 4 != 6)
+        return;
+    p->kind = KIND_OTHER;
+    p->ttl = ip[IPV6_HOP_LIMIT];
+    p->tos = (u8)(ip[0] << 4 | ip[1] >> 4);
+    p->tuple = (struct tuple){
+        .src = {load32(ip + 8), load32(ip + 12), load32(ip + 16), load32(ip + 20)},
+        .dst = {load32(ip + 24), load32(ip + 28), load32(ip + 32), load32(ip + 36)},
+    };
+    u32 total = IPV6_BYTES + be16(load16(ip + IPV6_PAYLOAD_LENGTH));
+    if (unlikely(total > 65535 || ip + total > p->end)) {
+        p->fault = VERDICT_MALFORMED;
+        return;
+    }
+    p->l3_len = (u16)total;
+    parse_ipv6_chain(p, ip, total);
 }
 
 /* Fills everything of `p` but the outcome from data … end. A frame that is nobody's business here stays KIND_FOREIGN. */
@@ -103,6 +207,7 @@ static always_inline void parse_packet(struct packet *p)
 {
     p->kind = KIND_FOREIGN;
     p->fault = VERDICT_FORWARD;
+    p->fragment = FRAGMENT_NONE;
     p->tcp_flags = 0;
     p->is_v4 = 0;
     u8 *ip = p->data + ETH_BYTES;
@@ -119,4 +224,6 @@ static always_inline void parse_packet(struct packet *p)
     }
     if (type == be16(ETHERTYPE_IPV4))
         parse_ipv4(p, ip);
+    else if (type == be16(ETHERTYPE_IPV6))
+        parse_ipv6(p, ip);
 }

@@ -60,10 +60,20 @@ static always_inline const struct address *address_find(const struct core *core,
     return NULL_PTR;
 }
 
-/* The VIP address, or the longest VIP prefix, that the packet is for; NULL: not ours. */
-static always_inline const struct address *address_of(const struct core *core, const u32 dst[4])
+static always_inline u32 masked_word(u32 word, u32 length, u32 first_bit)
 {
-    return address_find(core, dst, 128);
+    if (length <= first_bit)
+        return 0;
+    u32 bits = length - first_bit;
+    return bits >= 32 ? word : word & be32(~0u << (32 - bits));
+}
+
+/* The VIP prefix of `length` bits that holds `dst`, or NULL. */
+static always_inline const struct address *prefix_find(const struct core *core, const u32 dst[4], u32 length)
+{
+    u32 masked[4] = {masked_word(dst[0], length, 0), masked_word(dst[1], length, 32), masked_word(dst[2], length, 64),
+                     masked_word(dst[3], length, 96)};
+    return address_find(core, masked, length);
 }
 
 /* The VIP of a range or of any port at `a`, or NULL. */
@@ -84,4 +94,34 @@ static always_inline const struct vip *vip_by_range(const struct core *core, con
     }
     u32 any = t->protocol == PROTOCOL_TCP ? a->any_tcp : a->any_udp;
     return any ? vip_at(core, any) : NULL_PTR;
+}
+
+/* What a destination is to this node. */
+struct destination {
+    bool is_ours;          /* a VIP address, or inside a VIP prefix */
+    const struct vip *vip; /* of this protocol and port; NULL: none */
+};
+
+/* By ranges and any port of the address itself; an address that has no VIP of its own, by prefixes, longest first. With
+ * `has_port` false (a packet without a port to read) only `is_ours` is told. */
+static always_inline struct destination destination_of(const struct core *core, const struct tuple *t, bool has_port)
+{
+    struct destination d = {false, NULL_PTR};
+    const struct address *a = address_find(core, t->dst, 128);
+    if (a) {
+        d.is_ours = true;
+        d.vip = has_port ? vip_by_range(core, a, t) : NULL_PTR;
+        return d;
+    }
+    const struct snapshot_prefixes *prefixes = (const void *)at(core, TABLE_SNAPSHOT, 5);
+    for (u32 i = 0; prefixes && i < PREFIX_LENGTHS_MAX && i < core->header->prefix_lengths; i++) {
+        a = prefix_find(core, t->dst, prefixes->length[i]);
+        if (!a)
+            continue;
+        d.is_ours = true;
+        d.vip = has_port ? vip_by_range(core, a, t) : NULL_PTR;
+        if (d.vip || !has_port)
+            break;
+    }
+    return d;
 }

@@ -3,6 +3,7 @@
 // Built as plain arrays of numbers, so that the writer only places them. A bucket that overflows or a probe that grows
 // too long doubles the table: the packet path reads one bucket and a bounded number of lines (native/core/vips.h).
 
+import { ToriiError } from '../errors.ts';
 import { addressBytes, familyOf } from '../model/address.ts';
 import type { DesiredVip } from '../model/desired.ts';
 import { isAnyPort } from '../model/vip.ts';
@@ -35,6 +36,15 @@ export interface DestinationIndex {
   readonly buckets: readonly (readonly number[])[];
   /** Probed from hash & (length - 1); undefined is empty. */
   readonly addresses: readonly (AddressEntry | undefined)[];
+  /** Lengths of prefixes in use that are no host's, longest first. */
+  readonly prefixLengths: readonly number[];
+}
+
+export interface IndexLimits {
+  /** Lines that a look-up of an address may read. */
+  readonly probes: number;
+  /** Port ranges (and ports, of a prefix) per address. */
+  readonly ranges: number;
 }
 
 export interface IndexedVip {
@@ -42,8 +52,13 @@ export interface IndexedVip {
   readonly vip: DesiredVip;
 }
 
-export function buildDestinationIndex(vips: readonly IndexedVip[], limits: { readonly probes: number }): DestinationIndex {
-  return { buckets: buildBuckets(vips), addresses: buildAddresses(vips, limits.probes) };
+export function buildDestinationIndex(vips: readonly IndexedVip[], limits: IndexLimits): DestinationIndex {
+  const lengths = new Set(vips.map(({ vip }) => mappedLength(vip)).filter((length) => length < 128));
+  return {
+    buckets: buildBuckets(vips),
+    addresses: buildAddresses(vips, limits),
+    prefixLengths: [...lengths].sort((a, b) => b - a),
+  };
 }
 
 /** Length of a VIP's prefix in 128-bit terms. */
@@ -69,8 +84,17 @@ function buildBuckets(vips: readonly IndexedVip[]): number[][] {
   }
 }
 
-function buildAddresses(vips: readonly IndexedVip[], probes: number): (AddressEntry | undefined)[] {
-  const entries = [...groupByPrefix(vips).values()].map(addressEntry);
+function buildAddresses(vips: readonly IndexedVip[], { probes, ranges }: IndexLimits): (AddressEntry | undefined)[] {
+  const entries = [...groupByPrefix(vips)].map(([prefix, group]) => {
+    const entry = addressEntry(group);
+    if (entry.ranges.length > ranges) {
+      throw new ToriiError(
+        'capacity',
+        `expected at most ${ranges} port ranges on one address, got ${entry.ranges.length} on ${prefix}`,
+      );
+    }
+    return entry;
+  });
   for (let count = powerOfTwoAtLeast(entries.length * 2); ; count *= 2) {
     const table = place(entries, count, probes);
     if (table) return table;

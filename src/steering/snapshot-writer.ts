@@ -94,7 +94,9 @@ export function snapshotOffsets(layout: Layout) {
       'devices',
       'profiles',
       'ranges',
+      'prefix_lengths',
     ]),
+    prefixes: offsetsOf(layout, 'snapshot_prefixes', ['length']),
     sections: offsetsOf(layout, 'snapshot_sections', [
       'vip_index',
       'vip_index_mask',

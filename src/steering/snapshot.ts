@@ -63,7 +63,10 @@ const batchMax = 64;
 export function compile(desired: Desired, allocation: Allocation, compileNumber: number, layout: Layout): Compiled {
   const indices = allocate(desired, allocation, compileNumber, layout);
   const vips = desired.vips.map((vip) => ({ index: indices.vip(vip.name).index, vip }));
-  const index = buildDestinationIndex(vips, { probes: constantOf(layout, 'ADDRESS_PROBES') });
+  const index = buildDestinationIndex(vips, {
+    probes: constantOf(layout, 'ADDRESS_PROBES'),
+    ranges: constantOf(layout, 'ADDRESS_RANGES_MAX'),
+  });
   const ranges = index.addresses.flatMap((entry) => entry?.ranges ?? []);
   const counts = indices.counts;
   const plan = planSections(layout, {
@@ -78,7 +81,12 @@ export function compile(desired: Desired, allocation: Allocation, compileNumber:
     range: Math.ceil(ranges.length / 4),
   });
   const out = new Emitter(new SnapshotWriter(layout, plan.lines), plan, indices);
-  out.header(desired, { buckets: index.buckets.length, addresses: index.addresses.length, ranges: ranges.length });
+  out.header(desired, {
+    buckets: index.buckets.length,
+    addresses: index.addresses.length,
+    ranges: ranges.length,
+    prefixLengths: index.prefixLengths,
+  });
   out.node(desired);
   out.buckets(index.buckets);
   out.addresses(index.addresses);
@@ -153,7 +161,15 @@ class Emitter {
     return this.writer.line((this.#plan.first[section] ?? 0) + index);
   }
 
-  header(desired: Desired, sizes: { readonly buckets: number; readonly addresses: number; readonly ranges: number }): void {
+  header(
+    desired: Desired,
+    sizes: {
+      readonly buckets: number;
+      readonly addresses: number;
+      readonly ranges: number;
+      readonly prefixLengths: readonly number[];
+    },
+  ): void {
     const { writer } = this;
     const { header, sections, key, mix } = this.#at;
     const { counts } = this.#indices;
@@ -167,6 +183,10 @@ class Emitter {
     writer.u32(header.devices, desired.node.devices.length);
     writer.u32(header.profiles, this.#flag('MAX_PROFILES'));
     writer.u32(header.ranges, sizes.ranges);
+    writer.u32(header.prefix_lengths, sizes.prefixLengths.length);
+    sizes.prefixLengths.forEach((length, i) => {
+      writer.u8(writer.line(5) + this.#at.prefixes.length + i, length);
+    });
     const second = writer.line(1);
     for (const name of ['vip_index', 'address', 'vip', 'backend', 'pool', 'tenant', 'device', 'profile', 'range'] as const) {
       writer.u32(second + sections[name], this.#plan.first[name] ?? 0);
