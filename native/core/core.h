@@ -15,6 +15,7 @@ struct core {
     line *table[TABLE_COUNT];
 #endif
     u32 flow_first, flow_mask; /* this worker's buckets in FLOWS: first line, count - 1 */
+    u32 workers;               /* whose flow tables lie one after the other in FLOWS */
     u32 counter_first;         /* this worker's first line in COUNTERS */
     u32 vip_counters, backend_counters, tenant_counters; /* first lines of its three blocks */
     u32 now_ms;                /* coarse monotonic time, for flows */

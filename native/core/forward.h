@@ -3,8 +3,9 @@
  *
  * Guarantees: every packet gets exactly one verdict and is counted once; what is not for a VIP is left as it came. */
 #pragma once
+#include "fragment.h"
 #include "icmp.h"
-#include "steer.h"
+#include "icmp_error.h"
 
 /* Step one: take apart, hash. */
 static always_inline void core_parse(const struct core *core, struct packet *p)
@@ -16,11 +17,8 @@ static always_inline void core_parse(const struct core *core, struct packet *p)
     p->out_len = 0;
     p->in_len = (u32)(p->end - p->data);
     parse_packet(p);
-    if (p->kind == KIND_FLOW && !p->fault) {
-        p->hash = hash_tuple(core->key, core->mix, &p->tuple, p->is_v4);
-        flow_locate(core, p);
-        p->destination_hash = hash_destination(p->tuple.dst, destination_key(&p->tuple));
-    }
+    if (p->kind == KIND_FLOW && !p->fault)
+        locate_flow(core, p);
 }
 
 static always_inline bool is_own_source(const struct core *core, const struct packet *p)
@@ -31,28 +29,84 @@ static always_inline bool is_own_source(const struct core *core, const struct pa
     return own[0] != 0 && same_address(p->tuple.src, own);
 }
 
+static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
+{
+    u8 *ip = p->data + p->l3;
+    u8 *icmp = p->data + p->l4;
+    if (ip + IPV4_BYTES > p->end || (!p->is_v4 && ip + IPV6_BYTES > p->end) || icmp + ICMP_BYTES > p->end)
+        return VERDICT_MALFORMED;
+    if (!p->is_v4 && is_link_message(icmp[0]))
+        return VERDICT_PASS;
+    if (is_own_source(core, p))
+        return VERDICT_LOOP;
+    if (is_icmp_error(p, icmp[0]))
+        return steer_icmp_error(core, p, icmp);
+    if (icmp[0] == (p->is_v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST) && icmp[1] == 0)
+        return answer_echo(core, p, ip, icmp);
+    return VERDICT_ICMP_OTHER;
+}
+
 static always_inline u8 steer_vip(const struct core *core, const struct vip *vip, struct packet *p)
 {
     p->vip = vip->index;
     p->tenant = vip->tenant;
     p->encap = vip->encap;
-    return is_own_source(core, p) ? VERDICT_LOOP : steer_flow(core, vip, p);
+    if (is_own_source(core, p))
+        return VERDICT_LOOP;
+    u8 verdict = steer_flow(core, vip, p);
+    if (unlikely(p->fragment == FRAGMENT_FIRST) && verdict == VERDICT_FORWARD) {
+        const struct backend *b = backend_at(core, p->backend);
+        if (b)
+            fragment_record(core, p, b);
+    }
+    return verdict;
+}
+
+/* A later fragment follows the first; without a record only the source address can tell where that went. */
+static always_inline u8 steer_later_fragment(const struct core *core, const struct address *a, struct packet *p)
+{
+    u64 record = fragment_find(core, p);
+    if (record) {
+        u32 index = (u32)(record >> FRAGMENT_BACKEND_SHIFT) & 0xffff, vip_index = (u32)(record >> FRAGMENT_VIP_SHIFT);
+        const struct vip *vip = vip_index < core->header->vips ? vip_at(core, vip_index) : NULL_PTR;
+        const struct backend *b = index < core->header->backends ? backend_at(core, index) : NULL_PTR;
+        if (vip && b && b->flags & BACKEND_KEEPS && b->generation == (u8)(record >> FRAGMENT_GENERATION_SHIFT)) {
+            p->vip = vip_index;
+            p->tenant = vip->tenant;
+            p->encap = vip->encap;
+            p->backend = index;
+            p->flow = FLOW_KNOWN;
+            return p->ttl <= 1 ? VERDICT_TTL_EXPIRED : VERDICT_FORWARD;
+        }
+    }
+    if (p->ttl <= 1)
+        return VERDICT_TTL_EXPIRED;
+    u32 speaker = p->tuple.protocol == PROTOCOL_TCP ? a->source_tcp : a->source_udp;
+    const struct vip *vip = speaker ? vip_at(core, speaker) : NULL_PTR;
+    if (!vip)
+        return VERDICT_FRAGMENT_UNMATCHED;
+    p->vip = vip->index;
+    p->tenant = vip->tenant;
+    p->encap = vip->encap;
+    p->backend = table_choice(core, vip->pool, packet_slot_hash(core, vip, p));
+    return p->backend ? VERDICT_FORWARD : VERDICT_NO_BACKEND;
 }
 
 /* What the exact index does not know: other ports, other protocols, faults, and all that is not ours. */
 static always_inline u8 steer_other(const struct core *core, struct packet *p)
 {
     struct destination d = destination_of(core, &p->tuple, p->kind == KIND_FLOW && !p->fault);
-    if (!d.is_ours)
+    if (!d.address)
         return VERDICT_PASS;
-    if (p->fault && p->fault != VERDICT_FRAGMENT_UNMATCHED && p->fault != VERDICT_ICMP_OTHER)
+    bool is_later = p->fault == VERDICT_FRAGMENT_UNMATCHED;
+    if (p->fault && !is_later && p->fault != VERDICT_ICMP_OTHER)
         return p->fault;
-    if ((p->fault || p->kind == KIND_ICMP) && is_own_source(core, p))
-        return VERDICT_LOOP;
-    if (p->fault) /* fragments: look-up comes after TTL */
-        return p->kind == KIND_FLOW && p->ttl <= 1 ? VERDICT_TTL_EXPIRED : p->fault;
-    if (p->kind == KIND_ICMP)
+    if (p->kind == KIND_ICMP && !p->fault)
         return steer_icmp(core, p);
+    if (p->fault && is_own_source(core, p))
+        return VERDICT_LOOP;
+    if (p->fault)
+        return is_later ? steer_later_fragment(core, d.address, p) : p->fault;
     return d.vip ? steer_vip(core, d.vip, p) : VERDICT_NO_VIP_PORT;
 }
 

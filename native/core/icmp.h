@@ -90,16 +90,3 @@ static always_inline bool is_link_message(u8 type)
     return (type >= ICMPV6_MLD_FIRST && type <= ICMPV6_MLD_LAST) || (type >= ICMPV6_ND_FIRST && type <= ICMPV6_ND_LAST) ||
            type == ICMPV6_MLDV2_REPORT;
 }
-
-static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
-{
-    u8 *ip = p->data + p->l3;
-    u8 *icmp = p->data + p->l4;
-    if (ip + IPV4_BYTES > p->end || (!p->is_v4 && ip + IPV6_BYTES > p->end) || icmp + ICMP_BYTES > p->end)
-        return VERDICT_MALFORMED;
-    if (!p->is_v4 && is_link_message(icmp[0]))
-        return VERDICT_PASS;
-    if (icmp[0] == (p->is_v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST) && icmp[1] == 0)
-        return answer_echo(core, p, ip, icmp);
-    return VERDICT_ICMP_OTHER;
-}

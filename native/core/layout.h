@@ -20,7 +20,8 @@ typedef struct { u8 bytes[LINE_BYTES]; } __attribute__((aligned(LINE_BYTES))) li
     T(SLOTS, 1)     /* Maglev tables, shared between generations */ \
     T(FLOWS, 2)     /* flow buckets of every worker */ \
     T(COUNTERS, 3)  /* one block per worker, written by it alone */ \
-    T(TENANTS, 4)   /* token buckets, the only words that several workers write */
+    T(TENANTS, 4)   /* token buckets: words that several workers write */ \
+    T(FRAGMENTS, 5) /* where the first fragment of a datagram went: one for the node, written by every worker */
 
 #define TABLE_ENUM(name, number) TABLE_##name = number,
 enum { TABLES(TABLE_ENUM) TABLE_COUNT };
@@ -90,7 +91,9 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
     A(u8, address, 16) F(u32, used) F(u32, length) /* prefix length, IPv4 + 96 */ \
     F(u32, any_tcp) F(u32, any_udp)    /* VIP of any port, or 0 */ \
     F(u32, range) F(u32, ranges)       /* first entry in the range section, and how many */ \
-    F(u32, first_vip) A(u32, spare, 5)
+    F(u32, first_vip) \
+    F(u32, source_tcp) F(u32, source_udp) /* a VIP that speaks for all of its protocol here: all hash by source to one pool; or 0 */ \
+    A(u32, spare, 3)
 
 /* Port ranges, four to a line. Ports in host order, inclusive. */
 #define RANGE(F, A) F(u32, vip) F(u16, first) F(u16, last) F(u32, protocol) F(u32, spare)
@@ -125,6 +128,10 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
  * generation 8, backend 16. State 0 is an empty place. */
 #define FLOW_BUCKET(F, A) A(u64, fp, 4) A(u64, meta, 4)
 
+/* Four datagrams. fp: fingerprint of addresses, id and, for IPv4, protocol. meta, from bit 0: seen 24 (16 ms, wraps after three
+ * days), generation 8, backend 16, VIP 16. A writer clears fp, writes meta, then fp. */
+#define FRAGMENT_BUCKET(F, A) A(u64, fp, 4) A(u64, meta, 4)
+
 /* ---- Counters. A worker's block: worker_counters, then vip_counters, backend_counters and tenant_counters by index ----
  * Structures of several lines are read word by word (counter() in core.h): a BPF lookup reaches one line. */
 
@@ -154,7 +161,7 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
     S(snapshot_header, SNAPSHOT_HEADER) S(snapshot_sections, SNAPSHOT_SECTIONS) S(hash_key, HASH_KEY) S(hash_mix, HASH_MIX) \
     S(snapshot_node, SNAPSHOT_NODE) S(snapshot_prefixes, SNAPSHOT_PREFIXES) S(vip_bucket, VIP_BUCKET) S(address, ADDRESS) \
     S(range, RANGE) S(vip, VIP) S(backend, BACKEND) S(pool, POOL) S(tenant, TENANT) S(device, DEVICE) S(profile, PROFILE) \
-    S(flow_bucket, FLOW_BUCKET) S(worker_counters, WORKER_COUNTERS) S(vip_counters, VIP_COUNTERS) \
+    S(flow_bucket, FLOW_BUCKET) S(fragment_bucket, FRAGMENT_BUCKET) S(worker_counters, WORKER_COUNTERS) S(vip_counters, VIP_COUNTERS) \
     S(backend_counters, BACKEND_COUNTERS) S(tenant_counters, TENANT_COUNTERS) S(tenant_bucket, TENANT_BUCKET)
 
 #define DECLARE_FIELD(type, name) type name;
@@ -181,6 +188,7 @@ WHOLE_LINES(pool, 1);
 WHOLE_LINES(tenant, 1);
 WHOLE_LINES(device, 1);
 WHOLE_LINES(flow_bucket, 1);
+WHOLE_LINES(fragment_bucket, 1);
 WHOLE_LINES(worker_counters, 8);
 WHOLE_LINES(vip_counters, 4);
 WHOLE_LINES(backend_counters, 1);
@@ -195,7 +203,7 @@ _Static_assert((int)VERDICT_COUNT <= VERDICT_WORDS, "room for every verdict");
     C(ADDRESS_PROBES) C(ADDRESS_RANGES_MAX) C(PREFIX_LENGTHS_MAX) C(MAX_VIPS) C(MAX_BACKENDS) C(MAX_POOLS) C(MAX_TENANTS) C(MAX_PROFILES) \
     C(HASH_5TUPLE) C(HASH_SOURCE) C(HASH_DESTINATION_PORT) C(ENCAP_IPIP) C(ENCAP_L2) \
     C(BACKEND_TAKES_NEW) C(BACKEND_KEEPS) C(BACKEND_RESOLVED) C(TENANT_UDP) C(PROFILE_NOT_5TUPLE) C(VIP_FRESH) C(BACKEND_FRESH) C(TENANT_FRESH) \
-    C(TICKS_PER_NS) C(SLOTS_PER_LINE) C(FLOWS_PER_LINE)
+    C(TICKS_PER_NS) C(SLOTS_PER_LINE) C(FLOWS_PER_LINE) C(FRAGMENT_LINES)
 
 #define ADDRESS_PROBES 16
 #define ADDRESS_RANGES_MAX 64
@@ -207,7 +215,9 @@ _Static_assert((int)VERDICT_COUNT <= VERDICT_WORDS, "room for every verdict");
 #define MAX_PROFILES 256
 #define SLOTS_PER_LINE 32 /* u16 backend indices */
 #define FLOWS_PER_LINE 4
+#define FRAGMENT_LINES 4096 /* 16,384 datagrams; a power of two */
 #define TICKS_PER_NS 16
+#define WORKERS_MAX 64
 
 #define HASH_5TUPLE 0
 #define HASH_SOURCE 1

@@ -131,55 +131,63 @@ static always_inline void parse_ipv4(struct packet *p, u8 *ip)
     parse_transport(p, l4, total - header_len, fragment & IPV4_OFFSET_MASK);
 }
 
+/* An IPv6 header chain, walked to the transport header or to the data of a later fragment. */
+struct chain {
+    u32 protocol;
+    u32 at;       /* offset of what follows the chain, from the IPv6 header */
+    u32 offset;   /* of a fragment, in eight bytes */
+    u32 fragment_id;
+    u8 fragment;  /* enum fragment_kind */
+    u8 fault;
+};
+
 /* What an extension header that does not fit is worth: a first fragment must have the whole chain (RFC 7112). */
-static always_inline u8 broken_chain(const struct packet *p)
+static always_inline u8 broken_chain(const struct chain *c)
 {
-    return p->fragment == FRAGMENT_FIRST ? VERDICT_FRAGMENT_TINY : VERDICT_MALFORMED;
+    return c->fragment == FRAGMENT_FIRST ? VERDICT_FRAGMENT_TINY : VERDICT_MALFORMED;
 }
 
-/* Walks the extension headers to the transport header, at most six of them. */
-static always_inline void parse_ipv6_chain(struct packet *p, u8 *ip, u32 total)
+static always_inline bool is_extension(u32 header)
 {
-    u32 next = ip[IPV6_NEXT_HEADER], at = IPV6_BYTES, offset = 0;
-    for (u32 headers = 0;; headers++) {
-        if (next != IPV6_HOP_BY_HOP && next != IPV6_ROUTING && next != IPV6_FRAGMENT && next != IPV6_DESTINATION)
-            break;
+    return header == IPV6_HOP_BY_HOP || header == IPV6_ROUTING || header == IPV6_FRAGMENT || header == IPV6_DESTINATION;
+}
+
+/* At most six extension headers of the `total` bytes at `ip`. */
+static always_inline struct chain walk_chain(const u8 *ip, const u8 *end, u32 total)
+{
+    struct chain c = {.protocol = ip[IPV6_NEXT_HEADER], .at = IPV6_BYTES};
+    for (u32 headers = 0; headers <= IPV6_HEADERS_MAX && is_extension(c.protocol); headers++) {
+        const u8 *h = ip + c.at;
         if (headers == IPV6_HEADERS_MAX) {
-            p->fault = VERDICT_IPV6_HEADERS;
-            return;
+            c.fault = VERDICT_IPV6_HEADERS;
+            return c;
         }
-        u8 *h = ip + at;
-        if (at + IPV6_EXTENSION_BYTES > total || h + IPV6_EXTENSION_BYTES > p->end) {
-            p->fault = broken_chain(p);
-            return;
+        if (c.at + IPV6_EXTENSION_BYTES > total || h + IPV6_EXTENSION_BYTES > end) {
+            c.fault = broken_chain(&c);
+            return c;
         }
-        if (next == IPV6_FRAGMENT) {
+        u32 header = c.protocol;
+        c.protocol = h[0];
+        if (header == IPV6_FRAGMENT) {
             u32 field = be16(load16(h + IPV6_FRAGMENT_OFFSET));
-            offset = field >> 3;
-            if (offset || field & 1) /* neither: an atomic fragment (RFC 6946), which is a whole packet */
-                p->fragment = offset ? FRAGMENT_LATER : FRAGMENT_FIRST;
-            p->fragment_id = load32(h + IPV6_FRAGMENT_ID);
-            next = h[0];
-            at += IPV6_EXTENSION_BYTES;
-            if (offset)
+            c.offset = field >> 3;
+            if (c.offset || field & 1) /* neither: an atomic fragment (RFC 6946), which is a whole packet */
+                c.fragment = c.offset ? FRAGMENT_LATER : FRAGMENT_FIRST;
+            c.fragment_id = load32(h + IPV6_FRAGMENT_ID);
+            c.at += IPV6_EXTENSION_BYTES;
+            if (c.offset)
                 break; /* what follows is data */
             continue;
         }
-        if (next == IPV6_ROUTING && h[IPV6_SEGMENTS_LEFT]) {
-            p->fault = VERDICT_IPV6_HEADERS;
-            return;
+        if (header == IPV6_ROUTING && h[IPV6_SEGMENTS_LEFT]) {
+            c.fault = VERDICT_IPV6_HEADERS;
+            return c;
         }
-        next = h[0];
-        at += (u32)(h[1] + 1) * 8;
+        c.at += (u32)(h[1] + 1) * 8;
     }
-    p->tuple.protocol = next;
-    u8 *l4 = ip + at;
-    if (at > total || l4 > p->end) {
-        p->fault = broken_chain(p);
-        return;
-    }
-    p->l4 = (u16)(p->l3 + at);
-    parse_transport(p, l4, total - at, offset);
+    if (c.at > total)
+        c.fault = broken_chain(&c);
+    return c;
 }
 
 static always_inline void parse_ipv6(struct packet *p, u8 *ip)
@@ -199,7 +207,16 @@ static always_inline void parse_ipv6(struct packet *p, u8 *ip)
         return;
     }
     p->l3_len = (u16)total;
-    parse_ipv6_chain(p, ip, total);
+    struct chain c = walk_chain(ip, p->end, total);
+    p->fault = c.fault;
+    p->fragment = c.fragment;
+    p->fragment_id = c.fragment_id;
+    u8 *l4 = ip + c.at;
+    if (c.fault || l4 > p->end)
+        return;
+    p->tuple.protocol = c.protocol;
+    p->l4 = (u16)(p->l3 + c.at);
+    parse_transport(p, l4, total - c.at, c.offset);
 }
 
 /* Fills everything of `p` but the outcome from data … end. A frame that is nobody's business here stays KIND_FOREIGN. */

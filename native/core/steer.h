@@ -20,6 +20,14 @@ static always_inline const struct backend *flow_keeps(const struct core *core, c
     return b->pool == vip->pool || b->pool == vip->home_pool ? b : NULL_PTR;
 }
 
+/* Everything that finding the VIP and the flow of `p->tuple` takes. */
+static always_inline void locate_flow(const struct core *core, struct packet *p)
+{
+    p->hash = hash_tuple(core->key, core->mix, &p->tuple, p->is_v4);
+    flow_locate(core, p);
+    p->destination_hash = hash_destination(p->tuple.dst, destination_key(&p->tuple));
+}
+
 static always_inline bool is_first_syn(const struct packet *p)
 {
     return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;

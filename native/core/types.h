@@ -38,3 +38,4 @@ static always_inline void store32(u8 *p, u32 v) { ((struct wire32 *)(void *)p)->
 
 /* A word that other threads write: one load, every time. clang's BPF backend has no atomic load before version 20. */
 static always_inline u64 load_shared(const u64 *p) { return *(const volatile u64 *)p; }
+static always_inline void store_shared(u64 *p, u64 v) { *(volatile u64 *)p = v; }

@@ -98,27 +98,25 @@ static always_inline const struct vip *vip_by_range(const struct core *core, con
 
 /* What a destination is to this node. */
 struct destination {
-    bool is_ours;          /* a VIP address, or inside a VIP prefix */
-    const struct vip *vip; /* of this protocol and port; NULL: none */
+    const struct address *address; /* a VIP address, or the longest VIP prefix that holds it; NULL: not ours */
+    const struct vip *vip;         /* of this protocol and port; NULL: none */
 };
 
 /* By ranges and any port of the address itself; an address that has no VIP of its own, by prefixes, longest first. With
- * `has_port` false (a packet without a port to read) only `is_ours` is told. */
+ * `has_port` false (a packet without a port to read) only the address is told. */
 static always_inline struct destination destination_of(const struct core *core, const struct tuple *t, bool has_port)
 {
-    struct destination d = {false, NULL_PTR};
     const struct address *a = address_find(core, t->dst, 128);
-    if (a) {
-        d.is_ours = true;
-        d.vip = has_port ? vip_by_range(core, a, t) : NULL_PTR;
+    struct destination d = {a, a && has_port ? vip_by_range(core, a, t) : NULL_PTR};
+    if (a)
         return d;
-    }
     const struct snapshot_prefixes *prefixes = (const void *)at(core, TABLE_SNAPSHOT, 5);
     for (u32 i = 0; prefixes && i < PREFIX_LENGTHS_MAX && i < core->header->prefix_lengths; i++) {
         a = prefix_find(core, t->dst, prefixes->length[i]);
         if (!a)
             continue;
-        d.is_ours = true;
+        if (!d.address)
+            d.address = a;
         d.vip = has_port ? vip_by_range(core, a, t) : NULL_PTR;
         if (d.vip || !has_port)
             break;

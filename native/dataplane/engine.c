@@ -40,6 +40,8 @@ static void worker_init(struct engine *e, u32 number)
     core->table[TABLE_FLOWS] = e->flows;
     core->table[TABLE_COUNTERS] = e->counters;
     core->table[TABLE_TENANTS] = e->tenants;
+    core->table[TABLE_FRAGMENTS] = e->fragments;
+    core->workers = e->capacity.workers;
     core->flow_first = number * e->capacity.flow_lines;
     core->flow_mask = e->capacity.flow_lines - 1;
     core->counter_first = (u32)(number * e->counter_lines_per_worker);
@@ -62,7 +64,8 @@ struct engine *engine_open(const struct capacity *capacity)
     e->flows = map_lines((size_t)capacity->flow_lines * capacity->workers);
     e->counters = map_lines(e->counter_lines_per_worker * capacity->workers);
     e->tenants = map_lines(capacity->tenants);
-    if (!e->snapshot[0] || !e->snapshot[1] || !e->slots || !e->flows || !e->counters || !e->tenants) {
+    e->fragments = map_lines(FRAGMENT_LINES);
+    if (!e->snapshot[0] || !e->snapshot[1] || !e->slots || !e->flows || !e->counters || !e->tenants || !e->fragments) {
         engine_close(e);
         return NULL;
     }
@@ -79,6 +82,7 @@ void engine_close(struct engine *e)
     unmap_lines(e->flows, (size_t)e->capacity.flow_lines * e->capacity.workers);
     unmap_lines(e->counters, e->counter_lines_per_worker * e->capacity.workers);
     unmap_lines(e->tenants, e->capacity.tenants);
+    unmap_lines(e->fragments, FRAGMENT_LINES);
     free(e);
 }
 
@@ -202,6 +206,8 @@ static enum load_error check_sections(const struct engine *e, const struct snaps
     if (h->vips > c->vips || h->backends > c->backends || h->tenants > c->tenants || h->vips == 0 || h->backends == 0 ||
         h->pools == 0 || h->tenants == 0 || h->profiles != MAX_PROFILES)
         return LOAD_TOO_LARGE;
+    if (h->prefix_lengths > PREFIX_LENGTHS_MAX)
+        return LOAD_TOO_LARGE;
     bool fits = is_mask(s->vip_index_mask) && is_mask(s->address_mask) &&
                 section_fits(s->vip_index, (u64)s->vip_index_mask + 1, h->lines) &&
                 section_fits(s->address, (u64)s->address_mask + 1, h->lines) && section_fits(s->vip, h->vips, h->lines) &&
@@ -225,7 +231,8 @@ static bool vips_are_sound(const line *base, const struct snapshot_header *h, co
                 return false;
     const struct address *a = (const void *)(base + s->address);
     for (u32 i = 0; i <= s->address_mask; i++)
-        if (a[i].any_tcp >= h->vips || a[i].any_udp >= h->vips || a[i].first_vip >= h->vips || a[i].ranges > ADDRESS_RANGES_MAX ||
+        if (a[i].any_tcp >= h->vips || a[i].any_udp >= h->vips || a[i].first_vip >= h->vips ||
+            a[i].source_tcp >= h->vips || a[i].source_udp >= h->vips || a[i].ranges > ADDRESS_RANGES_MAX ||
             (u64)a[i].range + a[i].ranges > h->ranges)
             return false;
     const struct range *range = (const void *)(base + s->range);

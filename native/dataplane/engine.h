@@ -9,7 +9,6 @@
 #include <stddef.h>
 
 #define BURST_MAX 64
-#define WORKERS_MAX 64
 
 struct capacity {
     u32 vips, backends, tenants; /* highest index + 1 */
@@ -33,7 +32,7 @@ struct worker {
 struct engine {
     struct capacity capacity;
     line *snapshot[2];
-    line *slots, *flows, *counters, *tenants;
+    line *slots, *flows, *counters, *tenants, *fragments;
     size_t counter_lines_per_worker;
     _Atomic u32 generation; /* of the snapshot in force; its side is generation & 1, 0: none yet */
     u32 workers;            /* running, at most capacity.workers */

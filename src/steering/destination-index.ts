@@ -28,6 +28,9 @@ export interface AddressEntry {
   readonly anyTcp: number;
   readonly anyUdp: number;
   readonly firstVip: number;
+  /** A VIP that speaks for all of its protocol at the address, when all hash by source to one pool; else 0. */
+  readonly sourceTcp: number;
+  readonly sourceUdp: number;
   readonly ranges: readonly RangeEntry[];
 }
 
@@ -123,10 +126,18 @@ function addressEntry(group: readonly IndexedVip[]): AddressEntry {
     anyTcp: anyOf('tcp'),
     anyUdp: anyOf('udp'),
     firstVip: first.index,
+    sourceTcp: sourceSpeaker(group, 'tcp'),
+    sourceUdp: sourceSpeaker(group, 'udp'),
     ranges: group
       .filter(({ vip }) => !isExact(vip) && !isAnyPort(vip.ports))
       .map(({ index, vip }) => ({ vip: index, ...vip.ports, protocol: protocolNumber[vip.protocol] })),
   };
+}
+
+function sourceSpeaker(group: readonly IndexedVip[], protocol: 'tcp' | 'udp'): number {
+  const all = group.filter(({ vip }) => vip.protocol === protocol);
+  const [first] = all;
+  return first && all.every(({ vip }) => vip.hash === 'source' && vip.activePool === first.vip.activePool) ? first.index : 0;
 }
 
 function place(entries: readonly AddressEntry[], count: number, probes: number): (AddressEntry | undefined)[] | undefined {

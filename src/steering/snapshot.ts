@@ -243,6 +243,8 @@ class Emitter {
       writer.u32(base + at.any_tcp, entry.anyTcp);
       writer.u32(base + at.any_udp, entry.anyUdp);
       writer.u32(base + at.first_vip, entry.firstVip);
+      writer.u32(base + at.source_tcp, entry.sourceTcp);
+      writer.u32(base + at.source_udp, entry.sourceUdp);
       writer.u32(base + at.range, ranges);
       writer.u32(base + at.ranges, entry.ranges.length);
       for (const range of entry.ranges) this.#range(ranges++, range);
