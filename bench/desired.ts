@@ -18,6 +18,7 @@ export function desiredOf({ vips, pools, backendsPerPool, tableSize }: Size): De
     node: {
       address: '10.0.1.11',
       address6: null,
+      entropy: { prefix: null, prefix6: null },
       devices: [{ name: 'eth0', mac: '02:00:00:00:00:01', mtuBytes: 1500 }],
       answers: { echo: answers, tooBig: answers, timeExceeded: answers },
     },

@@ -2,8 +2,8 @@
  *
  * In a process a table is a base pointer, and a validated snapshot holds no index out of range. In BPF each table is an
  * array map and a lookup can fail as far as the verifier knows, so callers test for NULL; a process's compiler drops the
- * test, since its `at` never yields one. The build's platform.h supplies `at`, `opaque`, `grow_head`, `cut_tail` and
- * FRAME_BYTES_MAX. */
+ * test, since its `at` never yields one. The build's platform.h supplies `at`, `opaque`, `grow_head`, `cut_tail`,
+ * FRAME_BYTES_MAX and CORE_HANDS_OVER. */
 #pragma once
 #include "hash.h"
 
@@ -19,6 +19,7 @@ struct core {
     u32 counter_first;         /* this worker's first line in COUNTERS */
     u32 vip_counters, backend_counters, tenant_counters; /* first lines of its three blocks */
     u32 now_ms;                /* coarse monotonic time, for flows */
+    u32 now_sec;               /* the same, for what lasts minutes */
     u64 now_ticks;             /* the same instant in 1/16 ns from an epoch, for token buckets */
     /* Lines of the snapshot in force, looked up once a burst. */
     const struct snapshot_header *header;
@@ -26,6 +27,7 @@ struct core {
     const struct hash_key *key;
     const struct hash_mix *mix;
     const struct snapshot_node *node;
+    const struct snapshot_entropy *entropy;
 };
 
 enum packet_kind { KIND_FOREIGN, KIND_FLOW, KIND_ICMP, KIND_OTHER };
@@ -50,6 +52,10 @@ struct packet {
     u8 verdict;
     u8 flow;    /* FLOW_*; NONE unless forwarded */
     u8 encap;   /* of the VIP */
+    u8 entropy; /* of the VIP: the outer source is the flow's */
+    u8 is_error; /* an ICMP error: never answered by another */
+    u8 is_handed_over; /* to the engine in user space, as it came */
+    u16 piece;  /* payload bytes of each inner fragment that it leaves as; 0: it leaves whole, from data */
     u16 device; /* to send on, when forwarded; answers leave where they came from */
     u32 vip, tenant, backend;
     u32 fragment_id; /* as on the wire, of a fragment */
@@ -97,5 +103,7 @@ static always_inline bool core_begin(struct core *core, u64 now_ns)
     core->key = (const void *)at(core, TABLE_SNAPSHOT, 2);
     core->mix = (const void *)at(core, TABLE_SNAPSHOT, 3);
     core->node = (const void *)at(core, TABLE_SNAPSHOT, 4);
-    return core->header && core->sections && core->key && core->mix && core->node;
+    core->entropy = (const void *)at(core, TABLE_SNAPSHOT, 6);
+    core->now_sec = (u32)(now_ns / 1000000000);
+    return core->entropy && core->header && core->sections && core->key && core->mix && core->node;
 }

@@ -20,11 +20,38 @@ static always_inline void decrement_ttl(u8 *ip, bool is_v4)
     store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_word, load16(ip + IPV4_TTL)));
 }
 
+/* The outer source: the node's address, or one of the entropy prefix by the flow's hash. */
+static always_inline u32 outer_source4(const struct core *core, const struct backend *b, const struct packet *p)
+{
+    const struct snapshot_entropy *e = core->entropy;
+    return p->entropy && e->has4 ? e->prefix4 | ((u32)p->hash.fp & e->host_mask4) : b->outer_src4;
+}
+
+static always_inline void outer_source6(const struct core *core, const struct packet *p, u8 *to)
+{
+    const struct snapshot_entropy *e = core->entropy;
+    if (!(p->entropy && e->has6)) {
+        __builtin_memcpy(to, core->node->address6, 16);
+        return;
+    }
+    u32 low = (u32)p->hash.fp, high = (u32)(p->hash.fp >> 32);
+    store32(to, load32(e->prefix6));
+    store32(to + 4, load32(e->prefix6 + 4) | (high & load32(e->host_mask6 + 4)));
+    store32(to + 8, load32(e->prefix6 + 8) | (high & load32(e->host_mask6 + 8)));
+    store32(to + 12, load32(e->prefix6 + 12) | (low & load32(e->host_mask6 + 12)));
+}
+
+static always_inline u32 halves(u32 word)
+{
+    return (word & 0xffff) + (word >> 16);
+}
+
 /* DF, ID 0, DSCP and ECN of the inner header (RFC 6040, normal mode). The backend's `outer_sum` has every word but the one
  * with the TOS and the total length, and counts IPv4 as what is inside. */
-static always_inline void write_outer_ipv4(u8 *ip, const struct backend *b, const struct packet *p)
+static always_inline void write_outer_ipv4(u8 *ip, const struct backend *b, const struct packet *p, u32 src, u32 inner_len)
 {
-    u16 first_word = (u16)(0x45 | p->tos << 8), total = be16((u16)(p->l3_len + OUTER_IPV4_BYTES));
+    u16 first_word = (u16)(0x45 | p->tos << 8), total = be16((u16)(inner_len + OUTER_IPV4_BYTES));
+    u32 sum = b->outer_sum - halves(b->outer_src4) + halves(src);
     u8 protocol = p->is_v4 ? PROTOCOL_IPIP : PROTOCOL_IPV6;
     store16(ip, first_word);
     store16(ip + IPV4_TOTAL_LENGTH, total);
@@ -32,18 +59,19 @@ static always_inline void write_outer_ipv4(u8 *ip, const struct backend *b, cons
     store16(ip + IPV4_FRAGMENT, be16(IPV4_DF));
     ip[IPV4_TTL] = OUTER_TTL;
     ip[IPV4_PROTOCOL] = protocol;
-    store16(ip + IPV4_CHECKSUM, csum_fold(b->outer_sum + ((u32)(protocol - PROTOCOL_IPIP) << 8) + first_word + total));
-    store32(ip + IPV4_SRC, b->outer_src4);
+    store16(ip + IPV4_CHECKSUM, csum_fold(sum + ((u32)(protocol - PROTOCOL_IPIP) << 8) + first_word + total));
+    store32(ip + IPV4_SRC, src);
     store32(ip + IPV4_DST, load32(b->address + 12));
 }
 
-static always_inline void write_outer_ipv6(u8 *ip, const struct backend *b, const struct packet *p, const u8 src[16])
+static always_inline void write_outer_ipv6(u8 *ip, const struct core *core, const struct backend *b, const struct packet *p,
+                                           u32 inner_len)
 {
     store32(ip, be32(6u << 28 | (u32)p->tos << 20));
-    store16(ip + IPV6_PAYLOAD_LENGTH, be16(p->l3_len));
+    store16(ip + IPV6_PAYLOAD_LENGTH, be16((u16)inner_len));
     ip[IPV6_NEXT_HEADER] = p->is_v4 ? PROTOCOL_IPIP : PROTOCOL_IPV6;
     ip[IPV6_HOP_LIMIT] = OUTER_TTL;
-    __builtin_memcpy(ip + IPV6_SRC, src, 16);
+    outer_source6(core, p, ip + IPV6_SRC);
     __builtin_memcpy(ip + IPV6_DST, b->address, 16);
 }
 
@@ -85,9 +113,9 @@ static always_inline bool encapsulate(const struct core *core, struct packet *p,
     write_ethernet(data, b, l2, tag, !overhead ? inner_type : is_v4_outer ? be16(ETHERTYPE_IPV4) : be16(ETHERTYPE_IPV6));
     u8 *outer = l2 == ETH_BYTES ? data + ETH_BYTES : data + ETH_BYTES + VLAN_BYTES;
     if (overhead && is_v4_outer && outer + OUTER_IPV4_BYTES <= p->end)
-        write_outer_ipv4(outer, b, p);
+        write_outer_ipv4(outer, b, p, outer_source4(core, b, p), p->l3_len);
     else if (overhead && !is_v4_outer && outer + OUTER_IPV6_BYTES <= p->end)
-        write_outer_ipv6(outer, b, p, core->node->address6);
+        write_outer_ipv6(outer, core, b, p, p->l3_len);
     p->out_len = l2 + overhead + p->l3_len;
     return cut_tail(p, p->out_len);
 }

@@ -3,9 +3,10 @@
  *
  * Guarantees: every packet gets exactly one verdict and is counted once; what is not for a VIP is left as it came. */
 #pragma once
+#include "answer.h"
 #include "fragment.h"
-#include "icmp.h"
-#include "icmp_error.h"
+#include "path.h"
+#include "pieces.h"
 
 /* Step one: take apart, hash. */
 static always_inline void core_parse(const struct core *core, struct packet *p)
@@ -15,18 +16,27 @@ static always_inline void core_parse(const struct core *core, struct packet *p)
     p->device = 0;
     p->vip = p->tenant = p->backend = 0;
     p->out_len = 0;
+    p->piece = 0;
+    p->is_error = p->entropy = p->is_handed_over = 0;
     p->in_len = (u32)(p->end - p->data);
     parse_packet(p);
     if (p->kind == KIND_FLOW && !p->fault)
         locate_flow(core, p);
 }
 
+/* From this node, or from its entropy prefix. */
 static always_inline bool is_own_source(const struct core *core, const struct packet *p)
 {
-    if (p->is_v4)
-        return core->node->address4 != 0 && p->tuple.src[3] == core->node->address4;
-    const u8 *own = core->node->address6;
-    return own[0] != 0 && same_address(p->tuple.src, own);
+    return is_outer_source(core, p->tuple.src, p->is_v4);
+}
+
+/* Whose the packet is from here on. */
+static always_inline void belong(struct packet *p, const struct vip *vip)
+{
+    p->vip = vip->index;
+    p->tenant = vip->tenant;
+    p->encap = vip->encap;
+    p->entropy = vip->flags & VIP_ENTROPY;
 }
 
 static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
@@ -48,9 +58,7 @@ static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
 
 static always_inline u8 steer_vip(const struct core *core, const struct vip *vip, struct packet *p)
 {
-    p->vip = vip->index;
-    p->tenant = vip->tenant;
-    p->encap = vip->encap;
+    belong(p, vip);
     if (is_own_source(core, p))
         return VERDICT_LOOP;
     u8 verdict = steer_flow(core, vip, p);
@@ -71,9 +79,7 @@ static always_inline u8 steer_later_fragment(const struct core *core, const stru
         const struct vip *vip = vip_index < core->header->vips ? vip_at(core, vip_index) : NULL_PTR;
         const struct backend *b = index < core->header->backends ? backend_at(core, index) : NULL_PTR;
         if (vip && b && b->flags & BACKEND_KEEPS && b->generation == (u8)(record >> FRAGMENT_GENERATION_SHIFT)) {
-            p->vip = vip_index;
-            p->tenant = vip->tenant;
-            p->encap = vip->encap;
+            belong(p, vip);
             p->backend = index;
             p->flow = FLOW_KNOWN;
             return p->ttl <= 1 ? VERDICT_TTL_EXPIRED : VERDICT_FORWARD;
@@ -85,9 +91,7 @@ static always_inline u8 steer_later_fragment(const struct core *core, const stru
     const struct vip *vip = speaker ? vip_at(core, speaker) : NULL_PTR;
     if (!vip)
         return VERDICT_FRAGMENT_UNMATCHED;
-    p->vip = vip->index;
-    p->tenant = vip->tenant;
-    p->encap = vip->encap;
+    belong(p, vip);
     p->backend = table_choice(core, vip->pool, packet_slot_hash(core, vip, p));
     return p->backend ? VERDICT_FORWARD : VERDICT_NO_BACKEND;
 }
@@ -96,8 +100,10 @@ static always_inline u8 steer_later_fragment(const struct core *core, const stru
 static always_inline u8 steer_other(const struct core *core, struct packet *p)
 {
     struct destination d = destination_of(core, &p->tuple, p->kind == KIND_FLOW && !p->fault);
-    if (!d.address)
+    if (!d.address) {
+        learn_path(core, p);
         return VERDICT_PASS;
+    }
     bool is_later = p->fault == VERDICT_FRAGMENT_UNMATCHED;
     if (p->fault && !is_later && p->fault != VERDICT_ICMP_OTHER)
         return p->fault;
@@ -124,24 +130,60 @@ struct tally {
     u64 packets, bytes, forwarded;
 };
 
-/* Step three: wrap what is forwarded, count everything. */
+static always_inline bool may_fragment(const struct packet *p)
+{
+    const u8 *ip = p->data + p->l3;
+    return p->is_v4 && ip + IPV4_BYTES <= p->end && !(be16(load16(ip + IPV4_FRAGMENT)) & IPV4_DF);
+}
+
+/* The packet is larger than `mtu` leaves beside the outer header: it leaves in pieces, or its sender is told. */
+static always_inline u8 forward_oversize(const struct core *core, struct packet *p, u32 mtu, u32 overhead)
+{
+    u32 inner_mtu = mtu > overhead ? mtu - overhead : 0;
+    if (!may_fragment(p))
+        return answer_too_big(core, p, inner_mtu);
+    p->piece = (u16)piece_payload(p, inner_mtu);
+    if (p->piece == 0)
+        return VERDICT_OVERSIZE;
+    decrement_ttl(p->data + p->l3, true);
+    p->out_len = pieces_bytes(p, overhead);
+    return VERDICT_FORWARD;
+}
+
+/* What the platform can't do itself goes to the one in user space as it came, uncounted here. */
+static always_inline u8 hand_over(struct packet *p)
+{
+    p->is_handed_over = 1;
+    return VERDICT_PASS;
+}
+
+static always_inline u8 forward_to(const struct core *core, struct packet *p, const struct backend *b)
+{
+    if (!(b->flags & BACKEND_RESOLVED)) /* then no MTU is known either */
+        return VERDICT_NO_NEXT_HOP;
+    u32 overhead = encap_overhead(b, p->encap), needed = p->l3_len + overhead;
+    u32 mtu = needed > PATH_MTU_FLOOR ? path_mtu(core, b, p->backend) : b->mtu;
+    p->device = b->device;
+    if (unlikely(needed > mtu)) {
+        if (CORE_HANDS_OVER)
+            return hand_over(p);
+        return forward_oversize(core, p, mtu, overhead);
+    }
+    return encapsulate(core, p, b, p->encap) ? VERDICT_FORWARD : VERDICT_TX_FULL;
+}
+
+/* Step three: wrap what is forwarded, answer what is due an answer, count everything. */
 static always_inline void core_finish(const struct core *core, struct packet *p, struct tally *tally)
 {
     u32 bytes = p->in_len;
     if (p->verdict == VERDICT_FORWARD) {
         const struct backend *b = backend_at(core, p->backend);
-        if (!b)
-            p->verdict = VERDICT_NO_BACKEND;
-        else if (!(b->flags & BACKEND_RESOLVED)) /* then no MTU is known either */
-            p->verdict = VERDICT_NO_NEXT_HOP;
-        else if ((u32)p->l3_len + encap_overhead(b, p->encap) > b->mtu)
-            p->verdict = VERDICT_OVERSIZE;
-        else {
-            p->device = b->device;
-            if (!encapsulate(core, p, b, p->encap))
-                p->verdict = VERDICT_TX_FULL;
-        }
+        p->verdict = b ? forward_to(core, p, b) : VERDICT_NO_BACKEND;
+    } else if (unlikely(p->verdict == VERDICT_TTL_EXPIRED)) {
+        p->verdict = CORE_HANDS_OVER ? hand_over(p) : answer_time_exceeded(core, p);
     }
+    if (CORE_HANDS_OVER && p->is_handed_over)
+        return;
     tally->packets++;
     tally->bytes += bytes;
     tally->forwarded += p->verdict == VERDICT_FORWARD;

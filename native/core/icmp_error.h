@@ -85,6 +85,7 @@ static always_inline u8 steer_icmp_error(const struct core *core, struct packet 
         return VERDICT_ICMP_OTHER;
     p->tuple = flow;
     p->tcp_flags = 0;
+    p->is_error = 1;
     locate_flow(core, p);
     const struct vip *vip = vip_exact(core, p);
     if (!vip)
@@ -94,6 +95,7 @@ static always_inline u8 steer_icmp_error(const struct core *core, struct packet 
     p->vip = vip->index;
     p->tenant = vip->tenant;
     p->encap = vip->encap;
+    p->entropy = vip->flags & VIP_ENTROPY;
     if (p->ttl <= 1)
         return VERDICT_TTL_EXPIRED;
     if (flow_of_any_worker(core, vip, p)) {

@@ -21,7 +21,8 @@ typedef struct { u8 bytes[LINE_BYTES]; } __attribute__((aligned(LINE_BYTES))) li
     T(FLOWS, 2)     /* flow buckets of every worker */ \
     T(COUNTERS, 3)  /* one block per worker, written by it alone */ \
     T(TENANTS, 4)   /* token buckets: words that several workers write */ \
-    T(FRAGMENTS, 5) /* where the first fragment of a datagram went: one for the node, written by every worker */
+    T(FRAGMENTS, 5) /* where the first fragment of a datagram went: one for the node, written by every worker */ \
+    T(PATHS, 6)     /* learned MTUs of the ways to backends, likewise */
 
 #define TABLE_ENUM(name, number) TABLE_##name = number,
 enum { TABLES(TABLE_ENUM) TABLE_COUNT };
@@ -64,7 +65,8 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
     F(u32, vip_index) F(u32, vip_index_mask) /* buckets: a power of two */ \
     F(u32, address) F(u32, address_mask)     /* lines: a power of two */ \
     F(u32, vip) F(u32, backend) F(u32, pool) F(u32, tenant) F(u32, device) F(u32, profile) F(u32, range) \
-    A(u32, spare, 5)
+    F(u32, backend_index) F(u32, backend_index_mask) /* by address, as vip_index */ \
+    A(u32, spare, 3)
 
 #define HASH_KEY(F, A) /* line 2: hash.h */ \
     A(u32, nh, 12) F(u64, m0) F(u64, m1)
@@ -73,15 +75,19 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
     F(u64, m2) F(u64, m3) F(u64, v4_a) F(u64, v4_b) /* sums of the three products that are constant for IPv4 */ \
     A(u64, spare, 4)
 
-#define SNAPSHOT_NODE(F, A) /* line 4 */ \
+#define SNAPSHOT_NODE(F, A) /* line 4; intervals in ticks of 1/16 ns an answer, 0: never */ \
     A(u8, address6, 16) F(u32, address4) \
-    F(u32, echo_burst) F(u64, echo_interval) /* ticks of 1/16 ns a token */ \
-    F(u64, spare0) A(u64, spare, 3)
+    F(u32, echo_burst) F(u32, too_big_burst) F(u32, time_exceeded_burst) \
+    F(u64, echo_interval) F(u64, too_big_interval) F(u64, time_exceeded_interval) F(u64, spare)
 
 #define SNAPSHOT_PREFIXES(F, A) /* line 5: lengths in use (IPv4 + 96), longest first */ \
     A(u8, length, 64)
 
-#define SNAPSHOT_FIRST_SECTION 6
+#define SNAPSHOT_ENTROPY(F, A) /* line 6: outer sources by flow hash; a length of 0: none */ \
+    A(u8, prefix6, 16) F(u32, prefix4) F(u32, host_mask4) /* network order; set bits are the flow's */ \
+    A(u8, host_mask6, 16) F(u32, has4) F(u32, has6) A(u32, spare, 4)
+
+#define SNAPSHOT_FIRST_SECTION 7
 
 /* 16 candidates: tag << 20 | VIP index; 0 is empty. Key: destination address, port, protocol. */
 #define VIP_BUCKET(F, A) A(u32, entry, 16)
@@ -107,7 +113,7 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
     A(u8, address, 16) A(u8, dst_mac, 6) A(u8, src_mac, 6) \
     F(u32, outer_src4) F(u32, outer_sum) /* partial checksum of the constant fields of the outer IPv4 header */ \
     F(u32, pool) F(u16, device) F(u16, mtu) F(u8, generation) F(u8, flags) F(u8, family) F(u8, spare0) \
-    A(u32, spare, 4)
+    F(u32, next_same) /* another backend of the same address, or 0 */ A(u32, spare, 3)
 
 #define POOL(F, A) \
     F(u32, slots) /* first line in the SLOTS table */ F(u32, size) /* in slots; 0: no usable backend */ \
@@ -132,6 +138,10 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
  * days), generation 8, backend 16, VIP 16. A writer clears fp, writes meta, then fp. */
 #define FRAGMENT_BUCKET(F, A) A(u64, fp, 4) A(u64, meta, 4)
 
+/* What ICMP has told of the way to a backend, by its index: MTU in bytes << 32 | the second (32 bits, monotonic) it was told in. 0:
+ * nothing. Any worker writes it. */
+#define PATH_WORDS(F, A) A(u64, path, 8)
+
 /* ---- Counters. A worker's block: worker_counters, then vip_counters, backend_counters and tenant_counters by index ----
  * Structures of several lines are read word by word (counter() in core.h): a BPF lookup reaches one line. */
 
@@ -141,14 +151,15 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
     A(u64, verdict, VERDICT_WORDS) \
     F(u64, untracked) F(u64, evicted) F(u64, resteered) F(u64, new_flows) \
     F(u64, flows) /* gauge */ F(u64, rx_lost) F(u64, tx_errors) F(u64, spare0) \
-    F(u64, echo_tat) A(u64, spare, 23)
+    F(u64, echo_tat) F(u64, too_big_tat) F(u64, time_exceeded_tat) A(u64, spare, 21)
 
 #define VIP_COUNTERS(F, A) \
     F(u64, bytes_in) F(u64, bytes_out) F(u64, new_flows) F(u64, untracked) F(u64, evicted) F(u64, resteered) F(u64, spare0) \
     A(u64, verdict, VERDICT_WORDS) F(u64, spare1)
 
 #define BACKEND_COUNTERS(F, A) \
-    F(u64, packets) F(u64, bytes_in) F(u64, bytes_out) F(u64, new_flows) F(u64, resteered) A(u64, spare, 3)
+    F(u64, packets) F(u64, bytes_in) F(u64, bytes_out) F(u64, new_flows) F(u64, resteered) \
+    F(u64, unreachable) /* ICMP errors about the way to it */ A(u64, spare, 2)
 
 /* A worker's side of a tenant: tokens drawn but not spent, when to look again, what was decided. */
 #define TENANT_COUNTERS(F, A) \
@@ -159,9 +170,10 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
 
 #define STRUCTURES(S) \
     S(snapshot_header, SNAPSHOT_HEADER) S(snapshot_sections, SNAPSHOT_SECTIONS) S(hash_key, HASH_KEY) S(hash_mix, HASH_MIX) \
-    S(snapshot_node, SNAPSHOT_NODE) S(snapshot_prefixes, SNAPSHOT_PREFIXES) S(vip_bucket, VIP_BUCKET) S(address, ADDRESS) \
+    S(snapshot_node, SNAPSHOT_NODE) S(snapshot_prefixes, SNAPSHOT_PREFIXES) S(snapshot_entropy, SNAPSHOT_ENTROPY) \
+    S(vip_bucket, VIP_BUCKET) S(address, ADDRESS) \
     S(range, RANGE) S(vip, VIP) S(backend, BACKEND) S(pool, POOL) S(tenant, TENANT) S(device, DEVICE) S(profile, PROFILE) \
-    S(flow_bucket, FLOW_BUCKET) S(fragment_bucket, FRAGMENT_BUCKET) S(worker_counters, WORKER_COUNTERS) S(vip_counters, VIP_COUNTERS) \
+    S(flow_bucket, FLOW_BUCKET) S(fragment_bucket, FRAGMENT_BUCKET) S(path_words, PATH_WORDS) S(worker_counters, WORKER_COUNTERS) S(vip_counters, VIP_COUNTERS) \
     S(backend_counters, BACKEND_COUNTERS) S(tenant_counters, TENANT_COUNTERS) S(tenant_bucket, TENANT_BUCKET)
 
 #define DECLARE_FIELD(type, name) type name;
@@ -189,6 +201,8 @@ WHOLE_LINES(tenant, 1);
 WHOLE_LINES(device, 1);
 WHOLE_LINES(flow_bucket, 1);
 WHOLE_LINES(fragment_bucket, 1);
+WHOLE_LINES(path_words, 1);
+WHOLE_LINES(snapshot_entropy, 1);
 WHOLE_LINES(worker_counters, 8);
 WHOLE_LINES(vip_counters, 4);
 WHOLE_LINES(backend_counters, 1);
@@ -202,7 +216,7 @@ _Static_assert((int)VERDICT_COUNT <= VERDICT_WORDS, "room for every verdict");
     C(LAYOUT_VERSION) C(SNAPSHOT_MAGIC) C(LINE_BYTES) C(SNAPSHOT_FIRST_SECTION) C(VERDICT_WORDS) \
     C(ADDRESS_PROBES) C(ADDRESS_RANGES_MAX) C(PREFIX_LENGTHS_MAX) C(MAX_VIPS) C(MAX_BACKENDS) C(MAX_POOLS) C(MAX_TENANTS) C(MAX_PROFILES) \
     C(HASH_5TUPLE) C(HASH_SOURCE) C(HASH_DESTINATION_PORT) C(ENCAP_IPIP) C(ENCAP_L2) \
-    C(BACKEND_TAKES_NEW) C(BACKEND_KEEPS) C(BACKEND_RESOLVED) C(TENANT_UDP) C(PROFILE_NOT_5TUPLE) C(VIP_FRESH) C(BACKEND_FRESH) C(TENANT_FRESH) \
+    C(BACKEND_TAKES_NEW) C(BACKEND_KEEPS) C(BACKEND_RESOLVED) C(TENANT_UDP) C(PROFILE_NOT_5TUPLE) C(BACKEND_SERVES_IPV6) C(VIP_ENTROPY) C(VIP_FRESH) C(BACKEND_FRESH) C(TENANT_FRESH) \
     C(TICKS_PER_NS) C(SLOTS_PER_LINE) C(FLOWS_PER_LINE) C(FRAGMENT_LINES)
 
 #define ADDRESS_PROBES 16
@@ -229,9 +243,11 @@ _Static_assert((int)VERDICT_COUNT <= VERDICT_WORDS, "room for every verdict");
 #define BACKEND_TAKES_NEW 1
 #define BACKEND_KEEPS 2
 #define BACKEND_RESOLVED 4
+#define BACKEND_SERVES_IPV6 16 /* its pool has IPv6 VIPs: a learned MTU leaves them 1280 */
 
 /* Set in the first snapshot in which an index belongs to this owner: load zeroes its counters and its token bucket. */
 #define VIP_FRESH 1
+#define VIP_ENTROPY 2
 #define BACKEND_FRESH 8
 #define TENANT_FRESH 2
 

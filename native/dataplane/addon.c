@@ -362,7 +362,25 @@ static napi_value js_now(napi_env env, napi_callback_info info)
 
 /* ---- Memory engine ---- */
 
-/* run(engine, worker, frames, lengths, timesNs, outcomes, output) → bytes of output used. Every array is the caller's. */
+/* Both arrays as typed arrays that JavaScript owns. */
+static napi_value output_value(napi_env env, const struct memory_output *o)
+{
+    napi_value out = object(env), buffer, array;
+    void *copy;
+    napi_create_arraybuffer(env, o->used, &copy, &buffer);
+    if (o->used)
+        memcpy(copy, o->bytes, o->used);
+    napi_create_typedarray(env, napi_uint8_array, o->used, buffer, 0, &array);
+    set(env, out, "bytes", array);
+    napi_create_arraybuffer(env, o->count * sizeof *o->frames, &copy, &buffer);
+    if (o->count)
+        memcpy(copy, o->frames, o->count * sizeof *o->frames);
+    napi_create_typedarray(env, napi_uint32_array, o->count * 2, buffer, 0, &array);
+    set(env, out, "frames", array);
+    return out;
+}
+
+/* run(engine, worker, frames, lengths, timesNs, outcomes) → {bytes, frames: offset and length of each}. */
 static napi_value js_run(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX];
@@ -370,21 +388,26 @@ static napi_value js_run(napi_env env, napi_callback_info info)
     struct engine *e = engine_of(env, argv[0]);
     if (!e)
         return NULL;
-    size_t input_size, lengths_size, times_size, outcomes_size, output_size;
+    size_t input_size, lengths_size, times_size, outcomes_size;
     u32 worker = as_u32(env, argv[1]);
     const u8 *input = bytes_of(env, argv[2], &input_size);
     const u32 *lengths = bytes_of(env, argv[3], &lengths_size);
     const u64 *times = bytes_of(env, argv[4], &times_size);
     struct outcome *outcomes = bytes_of(env, argv[5], &outcomes_size);
-    u8 *output = bytes_of(env, argv[6], &output_size);
     u32 n = (u32)(lengths_size / sizeof *lengths);
     size_t total = 0;
     for (u32 i = 0; i < n; i++)
         total += lengths[i];
-    if (worker >= e->capacity.workers || total != input_size || times_size != n * sizeof *times ||
-        outcomes_size != n * sizeof *outcomes || output_size < input_size + (size_t)n * ENCAP_ROOM)
+    if (worker >= e->capacity.workers || total != input_size || times_size != n * sizeof *times || outcomes_size != n * sizeof *outcomes)
         return throw_error(env, "bad_request", "run: the arrays do not fit each other");
-    return number(env, (double)memory_run(e, worker, input, lengths, times, n, outcomes, output));
+    struct memory_output output = {0};
+    if (!memory_run(e, worker, input, lengths, times, n, outcomes, &output)) {
+        memory_output_free(&output);
+        return throw_error(env, "memory", "not enough memory for the frames of a run");
+    }
+    napi_value out = output_value(env, &output);
+    memory_output_free(&output);
+    return out;
 }
 
 /* bench(engine, worker, frame, flows, packets, load) → ns a packet. */

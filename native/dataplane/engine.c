@@ -29,6 +29,11 @@ static size_t counter_lines(const struct capacity *c)
     return LINES_OF(worker_counters) + c->vips * LINES_OF(vip_counters) + c->backends + c->tenants;
 }
 
+static size_t path_lines(const struct capacity *c)
+{
+    return (c->backends + 7) / 8;
+}
+
 static void worker_init(struct engine *e, u32 number)
 {
     struct worker *w = &e->worker[number];
@@ -41,6 +46,7 @@ static void worker_init(struct engine *e, u32 number)
     core->table[TABLE_COUNTERS] = e->counters;
     core->table[TABLE_TENANTS] = e->tenants;
     core->table[TABLE_FRAGMENTS] = e->fragments;
+    core->table[TABLE_PATHS] = e->paths;
     core->workers = e->capacity.workers;
     core->flow_first = number * e->capacity.flow_lines;
     core->flow_mask = e->capacity.flow_lines - 1;
@@ -65,7 +71,8 @@ struct engine *engine_open(const struct capacity *capacity)
     e->counters = map_lines(e->counter_lines_per_worker * capacity->workers);
     e->tenants = map_lines(capacity->tenants);
     e->fragments = map_lines(FRAGMENT_LINES);
-    if (!e->snapshot[0] || !e->snapshot[1] || !e->slots || !e->flows || !e->counters || !e->tenants || !e->fragments) {
+    e->paths = map_lines(path_lines(capacity));
+    if (!e->snapshot[0] || !e->snapshot[1] || !e->slots || !e->flows || !e->counters || !e->tenants || !e->fragments || !e->paths) {
         engine_close(e);
         return NULL;
     }
@@ -83,6 +90,7 @@ void engine_close(struct engine *e)
     unmap_lines(e->counters, e->counter_lines_per_worker * e->capacity.workers);
     unmap_lines(e->tenants, e->capacity.tenants);
     unmap_lines(e->fragments, FRAGMENT_LINES);
+    unmap_lines(e->paths, path_lines(&e->capacity));
     free(e);
 }
 
@@ -214,7 +222,8 @@ static enum load_error check_sections(const struct engine *e, const struct snaps
                 section_fits(s->backend, h->backends, h->lines) && section_fits(s->pool, h->pools, h->lines) &&
                 section_fits(s->tenant, h->tenants, h->lines) && section_fits(s->device, h->devices, h->lines) &&
                 section_fits(s->profile, lines_for(h->profiles, 4), h->lines) &&
-                section_fits(s->range, lines_for(h->ranges, 4), h->lines);
+                section_fits(s->range, lines_for(h->ranges, 4), h->lines) && is_mask(s->backend_index_mask) &&
+                section_fits(s->backend_index, (u64)s->backend_index_mask + 1, h->lines);
     return fits ? LOAD_OK : LOAD_SECTION;
 }
 
@@ -246,8 +255,13 @@ static bool targets_are_sound(const struct engine *e, const line *base, const st
 {
     const struct backend *backend = (const void *)(base + s->backend);
     for (u32 i = 0; i < h->backends; i++)
-        if (backend[i].pool >= h->pools || (backend[i].flags & BACKEND_RESOLVED && backend[i].device >= h->devices))
+        if (backend[i].pool >= h->pools || backend[i].next_same >= h->backends || (backend[i].flags & BACKEND_RESOLVED && backend[i].device >= h->devices))
             return false;
+    const struct vip_bucket *bucket = (const void *)(base + s->backend_index);
+    for (u32 i = 0; i <= s->backend_index_mask; i++)
+        for (u32 j = 0; j < 16; j++)
+            if ((bucket[i].entry[j] & VIP_INDEX_MASK) >= h->backends)
+                return false;
     const struct pool *pool = (const void *)(base + s->pool);
     for (u32 i = 0; i < h->pools; i++)
         if ((u64)pool[i].slots + lines_for(pool[i].size, SLOTS_PER_LINE) > e->capacity.slot_lines)
@@ -336,8 +350,10 @@ static void settle_fresh(struct engine *e, const line *base)
             zero_counters(e, vip_counters_of(core, i), LINES_OF(vip_counters));
     const struct backend *backend = (const void *)(base + s->backend);
     for (u32 i = 1; i < h->backends; i++)
-        if (backend[i].flags & BACKEND_FRESH)
+        if (backend[i].flags & BACKEND_FRESH) {
             zero_counters(e, core->backend_counters + i, LINES_OF(backend_counters));
+            __atomic_store_n(&((struct path_words *)(void *)(e->paths + i / 8))->path[i % 8], 0, __ATOMIC_RELAXED);
+        }
 }
 
 enum load_error engine_load(struct engine *e, const line *snapshot, size_t lines, u64 now_ns)

@@ -32,7 +32,7 @@ struct worker {
 struct engine {
     struct capacity capacity;
     line *snapshot[2];
-    line *slots, *flows, *counters, *tenants, *fragments;
+    line *slots, *flows, *counters, *tenants, *fragments, *paths;
     size_t counter_lines_per_worker;
     _Atomic u32 generation; /* of the snapshot in force; its side is generation & 1, 0: none yet */
     u32 workers;            /* running, at most capacity.workers */

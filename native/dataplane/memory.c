@@ -1,45 +1,118 @@
 #include "memory.h"
-#include "../core/parse.h"
+#include "../core/forward.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define FRAME_ROOM 2048
 #define BENCH_FRAME_BYTES 64
 #define BENCH_BUFFERS 256 /* as many as a device ring's share of the second-level cache */
 
-size_t memory_run(struct engine *e, u32 number, const u8 *input, const u32 *lengths, const u64 *times_ns, u32 n,
-                  struct outcome *outcomes, u8 *output)
+#define FILL_BYTE 0xa5
+
+static bool grow(void **memory, size_t *room, size_t needed, size_t item)
+{
+    if (needed <= *room)
+        return true;
+    size_t larger = *room * 2 > needed ? *room * 2 : needed + 4096;
+    void *moved = realloc(*memory, larger * item);
+    if (!moved)
+        return false;
+    *memory = moved;
+    *room = larger;
+    return true;
+}
+
+u8 *memory_output_add(struct memory_output *o, u32 length)
+{
+    if (!grow((void **)&o->bytes, &o->room, o->used + length, 1) ||
+        !grow((void **)&o->frames, &o->frame_room, o->count + 1, sizeof *o->frames))
+        return NULL;
+    o->frames[o->count++] = (struct memory_frame){(u32)o->used, length};
+    o->used += length;
+    return o->bytes + o->used - length;
+}
+
+void memory_output_free(struct memory_output *o)
+{
+    free(o->bytes);
+    free(o->frames);
+    *o = (struct memory_output){0};
+}
+
+static bool emit_pieces(const struct core *core, const struct packet *p, struct memory_output *output)
+{
+    static _Thread_local u8 piece[PIECE_BYTES_MAX];
+    const struct backend *b = backend_at(core, p->backend);
+    for (u32 i = 0; i < piece_count(p); i++) {
+        u32 length = write_piece(core, p, b, i, piece);
+        u8 *place = memory_output_add(output, length);
+        if (!place)
+            return false;
+        memcpy(place, piece, length);
+    }
+    return true;
+}
+
+static bool emit(const struct core *core, const struct packet *p, struct memory_output *output)
+{
+    if (p->piece)
+        return emit_pieces(core, p, output);
+    if (p->out_len == 0)
+        return true;
+    u8 *place = memory_output_add(output, p->out_len);
+    if (place)
+        memcpy(place, p->data, p->out_len);
+    return place != NULL;
+}
+
+/* Packets of one instant, at most a burst of them. */
+static u32 burst_size(const u64 *times_ns, u32 n, u64 now)
+{
+    u32 size = 0;
+    while (size < BURST_MAX && size < n && times_ns[size] <= now)
+        size++;
+    return size;
+}
+
+bool memory_run(struct engine *e, u32 number, const u8 *input, const u32 *lengths, const u64 *times_ns, u32 n,
+                struct outcome *outcomes, struct memory_output *output)
 {
     struct worker *w = &e->worker[number];
     struct packet burst[BURST_MAX];
-    size_t used = 0;
+    void *work = NULL;
+    size_t room = 0;
     u64 now = 0;
-    for (u32 done = 0; done < n;) {
-        u32 size = 0;
-        u64 at_ns = times_ns[done] > now ? times_ns[done] : now;
-        now = at_ns;
-        /* Packets of one instant share a burst. Each frame lies at its place in the output, behind room to grow into. */
-        size_t place = used;
-        while (size < BURST_MAX && done + size < n && (times_ns[done + size] <= now)) {
-            u32 length = lengths[done + size];
-            u8 *data = output + place + ENCAP_ROOM;
-            memcpy(data, input, length);
-            burst[size] = (struct packet){.data = data, .end = data + length};
+    for (u32 done = 0, size; done < n; done += size) {
+        now = times_ns[done] > now ? times_ns[done] : now;
+        size = burst_size(times_ns + done, n - done, now);
+        size_t needed = 0;
+        for (u32 i = 0; i < size; i++)
+            needed += lengths[done + i] + ENCAP_ROOM;
+        if (!grow(&work, &room, needed, 1))
+            return false;
+        memset(work, FILL_BYTE, needed);
+        u8 *place = work;
+        for (u32 i = 0; i < size; i++) {
+            u32 length = lengths[done + i];
+            memcpy(place + ENCAP_ROOM, input, length);
+            burst[i] = (struct packet){.data = place + ENCAP_ROOM, .end = place + ENCAP_ROOM + length};
             input += length;
-            place += length + ENCAP_ROOM;
-            size++;
+            place += ENCAP_ROOM + length;
         }
         worker_burst(w, burst, size, now);
         for (u32 i = 0; i < size; i++) {
             const struct packet *p = &burst[i];
-            outcomes[done + i] = (struct outcome){p->verdict, p->flow, p->vip, p->tenant, p->backend, p->device,
-                                                  (u32)(p->data - output), p->out_len};
+            u32 first = (u32)output->count;
+            if (!emit(&w->core, p, output)) {
+                free(work);
+                return false;
+            }
+            outcomes[done + i] = (struct outcome){p->verdict, p->flow, p->vip, p->tenant, p->backend, p->device, first,
+                                                  (u32)output->count - first};
         }
-        used = place;
-        done += size;
     }
-    return used;
+    free(work);
+    return true;
 }
 
 static u64 clock_ns(void)

@@ -1,6 +1,8 @@
 /* The core's platform in a process: tables are base pointers, frames have headroom. */
 #pragma once
 
+#define CORE_HANDS_OVER 0 /* it answers and cuts packets itself */
+
 #define FRAME_BYTES_MAX 65600 /* the largest IPv4 packet and its Ethernet header */
 
 static always_inline line *at(const struct core *core, u32 table, u32 index)

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "workers.h"
+#include "../core/forward.h"
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -18,6 +19,9 @@
 #include <unistd.h>
 
 #define IDLE_WAIT_MS 100
+#define PIECES_AT_ONCE 8
+#define PIECE_HEADERS_MAX 128
+#define PIECE_FRAME_BYTES 9216 /* a jumbo frame; a piece is never larger than the next hop's MTU */
 #define NICE -10 /* a reload compiles for long on every core there is; packets wait at most for each other */
 #define INSPECT_NS 100000000ull /* how often a worker looks after its devices: link, losses, return of a vanished one */
 
@@ -31,6 +35,7 @@ struct runner {
     _Atomic u32 state[DEVICES_MAX];
     u32 rx_bytes[BURST_MAX];
     struct packet packets[BURST_MAX];
+    u8 pieces[PIECES_AT_ONCE][PIECE_FRAME_BYTES];
 } __attribute__((aligned(64)));
 
 struct workers {
@@ -91,7 +96,7 @@ static void send_by(struct runner *r, u32 d, u32 from, u32 received)
     for (u32 i = 0; i < received; i++) {
         struct packet *p = &r->packets[i];
         u32 to = p->verdict == VERDICT_FORWARD ? p->device : from;
-        if (leaves(p) && (to < r->all->devices ? to : r->all->devices) == d)
+        if (leaves(p) && !p->piece && (to < r->all->devices ? to : r->all->devices) == d)
             out[n++] = p;
     }
     if (n == 0)
@@ -110,6 +115,37 @@ static void send_by(struct runner *r, u32 d, u32 from, u32 received)
     COUNT_WORKER(core, tx_packets, sent);
     COUNT_WORKER(core, tx_bytes, bytes);
     COUNT_WORKER(core, tx_errors, n - sent);
+}
+
+/* Sends the pieces of an inner packet that was cut (core/pieces.h), a burst at a time. What a full device refuses is lost, and
+ * is counted as an error of sending: the packet itself was forwarded in part. */
+static void send_pieces(struct runner *r, const struct packet *p)
+{
+    const struct core *core = &r->worker->core;
+    const struct backend *b = backend_at(core, p->backend);
+    struct queue *queue = p->device < r->all->devices ? r->queue[p->device] : NULL;
+    struct packet pieces[PIECES_AT_ONCE], *out[PIECES_AT_ONCE];
+    u32 total = piece_count(p);
+    if (p->piece > PIECE_FRAME_BYTES - PIECE_HEADERS_MAX) {
+        COUNT_WORKER(core, tx_errors, total);
+        return;
+    }
+    for (u32 done = 0, n; done < total; done += n) {
+        n = total - done < PIECES_AT_ONCE ? total - done : PIECES_AT_ONCE;
+        u64 bytes = 0;
+        for (u32 i = 0; i < n; i++) {
+            u8 *frame = r->pieces[i];
+            pieces[i] = (struct packet){.data = frame, .out_len = write_piece(core, p, b, done + i, frame)};
+            pieces[i].end = frame + pieces[i].out_len;
+            out[i] = &pieces[i];
+            bytes += pieces[i].out_len;
+        }
+        u64 unsent = queue ? queue->ops->tx(queue, out, n) : ~0ull >> (64 - n);
+        u32 lost = (u32)__builtin_popcountll(unsent);
+        COUNT_WORKER(core, tx_packets, n - lost);
+        COUNT_WORKER(core, tx_bytes, bytes);
+        COUNT_WORKER(core, tx_errors, lost);
+    }
 }
 
 /* A super-frame can't leave as one packet, whatever its length (docs/packet-path.md, "MTU"). */
@@ -137,6 +173,9 @@ static u32 run_burst(struct runner *r, u32 from)
     refuse_oversize(r, oversize);
     for (u32 d = 0; d <= r->all->devices; d++)
         send_by(r, d, from, n);
+    for (u32 i = 0; i < n; i++)
+        if (r->packets[i].verdict == VERDICT_FORWARD && r->packets[i].piece)
+            send_pieces(r, &r->packets[i]);
     COUNT_WORKER(&r->worker->core, busy_ns, now_ns() - start);
     return n;
 }

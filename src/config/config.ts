@@ -64,6 +64,7 @@ export interface NodeConfig {
   readonly speaker: SpeakerConfig | null;
   readonly flowTableEntries: number;
   readonly answers: { readonly echo: AnswerRate; readonly tooBig: AnswerRate; readonly timeExceeded: AnswerRate };
+  readonly entropy: { readonly prefix: Prefix | null; readonly prefix6: Prefix | null };
   readonly api: ApiConfig;
   readonly logs: LogsConfig;
 }

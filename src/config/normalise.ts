@@ -113,6 +113,10 @@ function nodeOf({ node }: Document): NodeConfig {
     speaker: speakerOf(node),
     flowTableEntries: node.flowTable.entries,
     answers: node.answers,
+    entropy: {
+      prefix: parsePrefix(node.entropy?.prefix ?? '') ?? null,
+      prefix6: parsePrefix(node.entropy?.prefix6 ?? '') ?? null,
+    },
     api: { socket: node.api.socket, listen: splitListen(node.api.listen) },
     logs: node.logs,
   };

@@ -29,10 +29,10 @@ export function resolve(input: ResolveInput): Desired {
   const byName = new Map(pools.map((pool) => [pool.name, pool]));
   const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
   const held = heldAddresses(config, input.overrides);
-  const { address, address6, devices, answers } = config.node;
+  const { address, address6, devices, answers, entropy } = config.node;
   return {
     revision: input.revision,
-    node: { address, address6, devices: devices.map(({ name }) => deviceOf(name, input.observed)), answers },
+    node: { address, address6, devices: devices.map(({ name }) => deviceOf(name, input.observed)), answers, entropy },
     clusterSecret: input.clusterSecret,
     tenants: config.tenants,
     vips: config.vips.map((vip) => resolveVip(vip, { input, held, pools: byName, configs })),

@@ -34,6 +34,13 @@ export interface CounterShape {
   readonly slotLines: number;
 }
 
+/** What left the memory engine, in order. */
+export interface RunOutput {
+  readonly bytes: Uint8Array;
+  /** Offset and length of each frame. */
+  readonly frames: Uint32Array;
+}
+
 export interface DeviceSpec {
   readonly name: string;
   readonly engine: 'af_packet';
@@ -59,8 +66,7 @@ export interface DataplaneAddon {
     lengths: Uint32Array,
     timesNs: BigUint64Array,
     outcomes: Uint32Array,
-    output: Uint8Array,
-  ): number;
+  ): RunOutput;
   /** ns a packet; load 0: established flows, 1: every packet a new flow. */
   bench(engine: EngineId, worker: number, frame: Uint8Array, flows: number, packets: number, load: 0 | 1): number;
   fillTable(

@@ -5,7 +5,7 @@
 import type { Desired } from '../model/desired.ts';
 import { emptyAllocation } from '../steering/allocate-all.ts';
 import { type Compiled, compile, type Directory } from '../steering/snapshot.ts';
-import { type Capacity, type DataplaneAddon, type EngineId, loadDataplaneAddon } from './addon.ts';
+import { type Capacity, type DataplaneAddon, type EngineId, loadDataplaneAddon, type RunOutput } from './addon.ts';
 import { capacityFor } from './capacity.ts';
 import { Counters } from './counters.ts';
 import { TableFiller } from './tables.ts';
@@ -27,8 +27,6 @@ export interface FrameOutcome {
 }
 
 const outcomeWords = 8;
-const encapRoom = 64;
-const fillByte = 0xa5;
 
 export class MemoryEngine {
   readonly counters: Counters;
@@ -77,9 +75,8 @@ export class MemoryEngine {
       at += bytes.length;
     }
     const outcomes = new Uint32Array(frames.length * outcomeWords);
-    const output = new Uint8Array(total + frames.length * encapRoom).fill(fillByte);
     const times = BigUint64Array.from(frames, ({ timeNs }) => timeNs);
-    this.#addon.run(this.engine, worker, input, lengths, times, outcomes, output);
+    const output = this.#addon.run(this.engine, worker, input, lengths, times, outcomes);
     return frames.map((_, i) => this.#outcome(outcomes.subarray(i * outcomeWords, (i + 1) * outcomeWords), output));
   }
 
@@ -87,10 +84,9 @@ export class MemoryEngine {
     this.#addon.close(this.engine);
   }
 
-  #outcome(words: Uint32Array, output: Uint8Array): FrameOutcome {
-    const [verdict = 0, flow = 0, vip = 0, tenant = 0, backend = 0, , offset = 0, length = 0] = words;
+  #outcome(words: Uint32Array, { bytes, frames }: RunOutput): FrameOutcome {
+    const [verdict = 0, flow = 0, vip = 0, tenant = 0, backend = 0, , first = 0, count = 0] = words;
     const entry = this.counters.verdicts[verdict];
-    const isSent = entry?.kind === 'forward' || entry?.kind === 'answer';
     return {
       verdict: entry?.kind ?? 'drop',
       reason: entry === undefined || entry.reason === 'none' ? null : entry.reason,
@@ -98,7 +94,10 @@ export class MemoryEngine {
       tenant: this.#names.tenants.get(tenant) ?? null,
       backend: this.#names.backends.get(backend) ?? null,
       flow: flowNames[flow] ?? 'none',
-      out: isSent ? [output.slice(offset, offset + length)] : [],
+      out: Array.from({ length: count }, (_, i) => {
+        const [offset = 0, length = 0] = frames.subarray((first + i) * 2, (first + i) * 2 + 2);
+        return bytes.slice(offset, offset + length);
+      }),
     };
   }
 }

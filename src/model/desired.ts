@@ -85,6 +85,8 @@ export interface DesiredNode {
   readonly address: string | null;
   readonly address6: string | null;
   readonly devices: readonly DesiredDevice[];
+  /** Outer sources of VIPs with `entropy`. */
+  readonly entropy: { readonly prefix: Prefix | null; readonly prefix6: Prefix | null };
   readonly answers: { readonly echo: AnswerRate; readonly tooBig: AnswerRate; readonly timeExceeded: AnswerRate };
 }
 

@@ -80,11 +80,36 @@ function buildBuckets(vips: readonly IndexedVip[]): number[][] {
       index,
       hash: hashDestination(addressBytes(vip.prefix.address), portKey(protocolNumber[vip.protocol], vip.ports.first)),
     }));
+  return intoBuckets(hashed);
+}
+
+/** Tagged indices by the low bits of their hashes; a bucket that overflows doubles the table. */
+function intoBuckets(hashed: readonly { readonly index: number; readonly hash: number }[]): number[][] {
   for (let count = powerOfTwoAtLeast(hashed.length / 4); ; count *= 2) {
     const buckets = Array.from({ length: count }, (): number[] => []);
     for (const { index, hash } of hashed) buckets[hash & (count - 1)]?.push((((hash >>> tagShift) << tagShift) | index) >>> 0);
     if (buckets.every((bucket) => bucket.length <= bucketEntries)) return buckets;
   }
+}
+
+export interface BackendIndex {
+  /** As DestinationIndex.buckets; one entry per address. */
+  readonly buckets: readonly (readonly number[])[];
+  /** Index → index of the next backend of the same address. */
+  readonly nextSame: ReadonlyMap<number, number>;
+}
+
+/** Backends by address: a backend of several pools is found once and leads to the others. */
+export function buildBackendIndex(backends: readonly { readonly index: number; readonly address: string }[]): BackendIndex {
+  const first = new Map<string, number>();
+  const nextSame = new Map<number, number>();
+  for (const { index, address } of backends) {
+    const known = first.get(address);
+    if (known !== undefined) nextSame.set(index, known);
+    first.set(address, index);
+  }
+  const hashed = [...first].map(([address, index]) => ({ index, hash: hashDestination(addressBytes(address), addressKey(128)) }));
+  return { buckets: intoBuckets(hashed), nextSame };
 }
 
 function buildAddresses(vips: readonly IndexedVip[], { probes, ranges }: IndexLimits): (AddressEntry | undefined)[] {

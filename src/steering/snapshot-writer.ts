@@ -3,7 +3,7 @@
 // The order of sections is free; native code is told where each begins. Little-endian, as the packet path runs only
 // there. Says nothing about what belongs in a snapshot: that is snapshot.ts.
 
-import { addressBytes } from '../model/address.ts';
+import { addressBytes, familyOf, type Prefix } from '../model/address.ts';
 import { constantOf, type Layout, offsetsOf } from './layout.ts';
 
 export class SnapshotWriter {
@@ -73,6 +73,12 @@ export function ipv4Word(address: string): number {
 const outerTtl = 64;
 const ipipProtocol = 4;
 
+/** 16 bytes with the bits behind a prefix set: what the flow's hash may fill in. */
+export function hostMask({ address, length }: Prefix): Uint8Array {
+  const first = familyOf(address) === 4 ? 96 + length : length;
+  return Uint8Array.from({ length: 16 }, (_, i) => 0xff >> Math.max(0, Math.min(8, first - i * 8)));
+}
+
 /** Sum of all 16-bit words of an outer IPv4 header that do not depend on the packet, in memory order (native/core/encap.h). */
 export function outerSum(source: string, destination: string): number {
   const dontFragment = 0x0040;
@@ -109,10 +115,22 @@ export function snapshotOffsets(layout: Layout) {
       'device',
       'profile',
       'range',
+      'backend_index',
+      'backend_index_mask',
     ]),
     key: offsetsOf(layout, 'hash_key', ['nh', 'm0', 'm1']),
     mix: offsetsOf(layout, 'hash_mix', ['m2', 'm3', 'v4_a', 'v4_b']),
-    node: offsetsOf(layout, 'snapshot_node', ['address6', 'address4', 'echo_burst', 'echo_interval']),
+    node: offsetsOf(layout, 'snapshot_node', [
+      'address6',
+      'address4',
+      'echo_burst',
+      'echo_interval',
+      'too_big_burst',
+      'too_big_interval',
+      'time_exceeded_burst',
+      'time_exceeded_interval',
+    ]),
+    entropy: offsetsOf(layout, 'snapshot_entropy', ['prefix6', 'prefix4', 'host_mask4', 'host_mask6', 'has4', 'has6']),
     address: offsetsOf(layout, 'address', [
       'address',
       'used',
@@ -151,6 +169,7 @@ export function snapshotOffsets(layout: Layout) {
       'generation',
       'flags',
       'family',
+      'next_same',
     ]),
     pool: offsetsOf(layout, 'pool', ['slots', 'size']),
     tenant: offsetsOf(layout, 'tenant', ['interval', 'span', 'batch', 'flags']),

@@ -8,10 +8,11 @@ import { addressBytes, familyOf } from '../model/address.ts';
 import { backendKey } from '../model/backend.ts';
 import type { Desired, DesiredBackend, DesiredPool, DesiredTenant, DesiredVip } from '../model/desired.ts';
 import { type Allocation, allocate, type Indices } from './allocate-all.ts';
-import { type AddressEntry, buildDestinationIndex, protocolNumber } from './destination-index.ts';
+import { type AddressEntry, buildBackendIndex, buildDestinationIndex, protocolNumber } from './destination-index.ts';
 import { expandFlowKey } from './flow-hash.ts';
 import { constantOf, type Layout } from './layout.ts';
 import {
+  hostMask,
   ipv4Word,
   macBytes,
   outerSum,
@@ -68,6 +69,14 @@ export function compile(desired: Desired, allocation: Allocation, compileNumber:
     ranges: constantOf(layout, 'ADDRESS_RANGES_MAX'),
   });
   const ranges = index.addresses.flatMap((entry) => entry?.ranges ?? []);
+  const backendIndex = buildBackendIndex(
+    desired.pools.flatMap(({ name, backends }) =>
+      backends.map(({ address }) => ({ index: indices.backend(backendKey(name, address)).index, address })),
+    ),
+  );
+  const ipv6Pools = new Set(
+    desired.vips.filter(({ prefix }) => familyOf(prefix.address) === 6).map(({ activePool }) => activePool),
+  );
   const counts = indices.counts;
   const plan = planSections(layout, {
     vip_index: index.buckets.length,
@@ -79,21 +88,27 @@ export function compile(desired: Desired, allocation: Allocation, compileNumber:
     device: desired.node.devices.length,
     profile: constantOf(layout, 'MAX_PROFILES') / 4,
     range: Math.ceil(ranges.length / 4),
+    backend_index: backendIndex.buckets.length,
   });
   const out = new Emitter(new SnapshotWriter(layout, plan.lines), plan, indices);
   out.header(desired, {
     buckets: index.buckets.length,
     addresses: index.addresses.length,
     ranges: ranges.length,
+    backendBuckets: backendIndex.buckets.length,
     prefixLengths: index.prefixLengths,
   });
   out.node(desired);
-  out.buckets(index.buckets);
+  out.buckets('vip_index', index.buckets);
+  out.buckets('backend_index', backendIndex.buckets);
   out.addresses(index.addresses);
   for (const vip of desired.vips) out.vip(vip);
   for (const pool of desired.pools) {
     out.pool(pool);
-    for (const backend of pool.backends) out.backend(backend, desired);
+    for (const backend of pool.backends) {
+      const { index: own } = indices.backend(backendKey(pool.name, backend.address));
+      out.backend(backend, desired, { nextSame: backendIndex.nextSame.get(own) ?? 0, servesIpv6: ipv6Pools.has(pool.name) });
+    }
   }
   for (const tenant of desired.tenants) out.tenant(tenant);
   desired.node.devices.forEach((device, i) => {
@@ -141,6 +156,14 @@ function directoryOf(desired: Desired, indices: Indices): Directory {
   };
 }
 
+/** What a backend's line says of its surroundings. */
+interface BackendFacts {
+  /** Index of another backend of the same address, or 0. */
+  readonly nextSame: number;
+  /** Its pool has IPv6 VIPs. */
+  readonly servesIpv6: boolean;
+}
+
 /** Places nouns in their lines. One method per structure of native/core/layout.h. */
 class Emitter {
   readonly writer: SnapshotWriter;
@@ -167,6 +190,7 @@ class Emitter {
       readonly buckets: number;
       readonly addresses: number;
       readonly ranges: number;
+      readonly backendBuckets: number;
       readonly prefixLengths: readonly number[];
     },
   ): void {
@@ -188,11 +212,23 @@ class Emitter {
       writer.u8(writer.line(5) + this.#at.prefixes.length + i, length);
     });
     const second = writer.line(1);
-    for (const name of ['vip_index', 'address', 'vip', 'backend', 'pool', 'tenant', 'device', 'profile', 'range'] as const) {
+    for (const name of [
+      'vip_index',
+      'address',
+      'vip',
+      'backend',
+      'pool',
+      'tenant',
+      'device',
+      'profile',
+      'range',
+      'backend_index',
+    ] as const) {
       writer.u32(second + sections[name], this.#plan.first[name] ?? 0);
     }
     writer.u32(second + sections.vip_index_mask, sizes.buckets - 1);
     writer.u32(second + sections.address_mask, sizes.addresses - 1);
+    writer.u32(second + sections.backend_index_mask, sizes.backendBuckets - 1);
     const flowKey = expandFlowKey(desired.clusterSecret);
     const third = writer.line(2);
     flowKey.nh.forEach((word, i) => {
@@ -213,8 +249,30 @@ class Emitter {
     const fifth = writer.line(4);
     if (node.address6 !== null) writer.raw(fifth + at.address6, addressBytes(node.address6));
     if (node.address !== null) writer.u32(fifth + at.address4, ipv4Word(node.address));
-    writer.u32(fifth + at.echo_burst, node.answers.echo.burst);
-    writer.u64(fifth + at.echo_interval, this.#ticksPerToken(node.answers.echo.rate));
+    const { echo, tooBig, timeExceeded } = node.answers;
+    writer.u32(fifth + at.echo_burst, echo.burst);
+    writer.u64(fifth + at.echo_interval, this.#ticksPerToken(echo.rate));
+    writer.u32(fifth + at.too_big_burst, tooBig.burst);
+    writer.u64(fifth + at.too_big_interval, this.#ticksPerToken(tooBig.rate));
+    writer.u32(fifth + at.time_exceeded_burst, timeExceeded.burst);
+    writer.u64(fifth + at.time_exceeded_interval, this.#ticksPerToken(timeExceeded.rate));
+    this.#entropy(node.entropy);
+  }
+
+  #entropy({ prefix, prefix6 }: Desired['node']['entropy']): void {
+    const { writer } = this;
+    const at = this.#at.entropy;
+    const seventh = writer.line(6);
+    if (prefix !== null) {
+      writer.u32(seventh + at.prefix4, ipv4Word(prefix.address));
+      writer.raw(seventh + at.host_mask4, hostMask(prefix).subarray(12));
+      writer.u32(seventh + at.has4, 1);
+    }
+    if (prefix6 !== null) {
+      writer.raw(seventh + at.prefix6, addressBytes(prefix6.address));
+      writer.raw(seventh + at.host_mask6, hostMask(prefix6));
+      writer.u32(seventh + at.has6, 1);
+    }
   }
 
   /** Ticks of 1/16 ns; a rate of 0 means never, which native code reads as an interval of 0 for answers. */
@@ -222,10 +280,10 @@ class Emitter {
     return perSec === 0 ? 0n : BigInt(Math.round((nsPerSec * this.#flag('TICKS_PER_NS')) / perSec));
   }
 
-  buckets(buckets: readonly (readonly number[])[]): void {
+  buckets(section: string, buckets: readonly (readonly number[])[]): void {
     buckets.forEach((bucket, i) => {
       bucket.forEach((entry, j) => {
-        this.writer.u32(this.#line('vip_index', i) + 4 * j, entry);
+        this.writer.u32(this.#line(section, i) + 4 * j, entry);
       });
     });
   }
@@ -271,7 +329,7 @@ class Emitter {
     writer.u8(base + at.protocol, protocolNumber[vip.protocol]);
     writer.u8(base + at.hash_mode, this.#flag(hashModes[vip.hash]));
     writer.u8(base + at.encap, this.#flag(vip.encap === 'l2' ? 'ENCAP_L2' : 'ENCAP_IPIP'));
-    writer.u8(base + at.flags, isFresh ? this.#flag('VIP_FRESH') : 0);
+    writer.u8(base + at.flags, (isFresh ? this.#flag('VIP_FRESH') : 0) | (vip.entropy ? this.#flag('VIP_ENTROPY') : 0));
     writer.u8(base + at.profile, this.#indices.profile(vip));
     writer.u32(base + at.index, index);
     writer.u32(base + at.pool, this.#indices.pool(vip.activePool).index);
@@ -287,7 +345,7 @@ class Emitter {
     this.writer.u32(base + this.#at.pool.size, pool.tableSize);
   }
 
-  backend(backend: DesiredBackend, { node }: Desired): void {
+  backend(backend: DesiredBackend, { node }: Desired, { nextSame, servesIpv6 }: BackendFacts): void {
     const { writer } = this;
     const at = this.#at.backend;
     const { index, generation, isFresh } = this.#indices.backend(backendKey(backend.pool, backend.address));
@@ -298,8 +356,10 @@ class Emitter {
       (backend.takesNewFlows ? this.#flag('BACKEND_TAKES_NEW') : 0) |
       (backend.keepsFlows ? this.#flag('BACKEND_KEEPS') : 0) |
       (device >= 0 ? this.#flag('BACKEND_RESOLVED') : 0) |
-      (isFresh ? this.#flag('BACKEND_FRESH') : 0);
+      (isFresh ? this.#flag('BACKEND_FRESH') : 0) |
+      (servesIpv6 ? this.#flag('BACKEND_SERVES_IPV6') : 0);
     writer.raw(base + at.address, addressBytes(backend.address));
+    writer.u32(base + at.next_same, nextSame);
     writer.u32(base + at.pool, this.#indices.pool(backend.pool).index);
     writer.u8(base + at.generation, generation);
     writer.u8(base + at.flags, flags);

@@ -61,6 +61,7 @@ export function desiredOf(words: DesiredWords): Desired {
     node: {
       address: words.nodeAddress ?? nodeAddress,
       address6: null,
+      entropy: { prefix: null, prefix6: null },
       devices: [{ name: testDevice, mac: nodeMac, mtuBytes: 1500 }],
       answers: { echo: words.echo ?? rate, tooBig: rate, timeExceeded: rate },
     },

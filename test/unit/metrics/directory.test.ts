@@ -10,7 +10,13 @@ const rate = { rate: 1000, burst: 200 };
 
 const desired: Desired = {
   revision: 7,
-  node: { address: '10.0.1.11', address6: null, devices: [], answers: { echo: rate, tooBig: rate, timeExceeded: rate } },
+  node: {
+    address: '10.0.1.11',
+    address6: null,
+    devices: [],
+    entropy: { prefix: null, prefix6: null },
+    answers: { echo: rate, tooBig: rate, timeExceeded: rate },
+  },
   clusterSecret: '00'.repeat(32),
   tenants: [
     { name: 'acme', plan: { name: 'standard', cps: 1000, burst: 2000, udp: false } },
