@@ -43,6 +43,7 @@ static always_inline void report(const struct packet *p)
     out->backend = p->backend;
     out->device = p->device;
     out->out_len = p->out_len;
+    out->is_handed_over = p->is_handed_over;
 }
 
 static always_inline int action(u8 verdict)

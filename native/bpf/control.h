@@ -16,7 +16,8 @@ struct control_in {
 /* Line 1, written by the program; the fields of `struct outcome` in memory.h but the offset. */
 struct control_out {
     u32 verdict, flow, vip, tenant, backend, device, out_len;
-    u32 spare[9];
+    u32 is_handed_over; /* to the engine in user space, uncounted */
+    u32 spare[8];
 };
 
 _Static_assert(sizeof(struct control_in) == 64 && sizeof(struct control_out) == 64, "one line each");

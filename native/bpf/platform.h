@@ -23,6 +23,8 @@ LINES_MAP(slots);
 LINES_MAP(flows);
 LINES_MAP(counters);
 LINES_MAP(tenants);
+LINES_MAP(fragments);
+LINES_MAP(paths);
 LINES_MAP(control);
 
 struct {
@@ -32,7 +34,7 @@ struct {
     __type(value, u64);
 } scratch SEC(".maps");
 
-/* `table` is a constant at every call, so one of the five remains. */
+/* `table` is a constant at every call, so one of the seven remains. */
 static always_inline line *at(const struct core *core, u32 table, u32 index)
 {
     u32 key = table == TABLE_SNAPSHOT ? core->snapshot_first + index : index;
@@ -41,6 +43,8 @@ static always_inline line *at(const struct core *core, u32 table, u32 index)
     case TABLE_SLOTS: return bpf_map_lookup_elem(&slots, &key);
     case TABLE_FLOWS: return bpf_map_lookup_elem(&flows, &key);
     case TABLE_COUNTERS: return bpf_map_lookup_elem(&counters, &key);
+    case TABLE_FRAGMENTS: return bpf_map_lookup_elem(&fragments, &key);
+    case TABLE_PATHS: return bpf_map_lookup_elem(&paths, &key);
     default: return bpf_map_lookup_elem(&tenants, &key);
     }
 }

@@ -5,7 +5,7 @@
 #include "maglev.h"
 #include "memory.h"
 #include "workers.h"
-#include "../glue.h" /* after the core, which defines bool for itself */
+#include "output_glue.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -361,24 +361,6 @@ static napi_value js_now(napi_env env, napi_callback_info info)
 }
 
 /* ---- Memory engine ---- */
-
-/* Both arrays as typed arrays that JavaScript owns. */
-static napi_value output_value(napi_env env, const struct memory_output *o)
-{
-    napi_value out = object(env), buffer, array;
-    void *copy;
-    napi_create_arraybuffer(env, o->used, &copy, &buffer);
-    if (o->used)
-        memcpy(copy, o->bytes, o->used);
-    napi_create_typedarray(env, napi_uint8_array, o->used, buffer, 0, &array);
-    set(env, out, "bytes", array);
-    napi_create_arraybuffer(env, o->count * sizeof *o->frames, &copy, &buffer);
-    if (o->count)
-        memcpy(copy, o->frames, o->count * sizeof *o->frames);
-    napi_create_typedarray(env, napi_uint32_array, o->count * 2, buffer, 0, &array);
-    set(env, out, "frames", array);
-    return out;
-}
 
 /* run(engine, worker, frames, lengths, timesNs, outcomes) → {bytes, frames: offset and length of each}. */
 static napi_value js_run(napi_env env, napi_callback_info info)

@@ -6,7 +6,7 @@
 #include "../bpf/control.h"
 #include "../dataplane/memory.h"
 #include "tables.h"
-#include "../glue.h" /* after the core, which defines bool for itself */
+#include "../dataplane/output_glue.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -15,10 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MAPS 6
-#define CONTROL_MAP 5
+#define MAPS 8
+#define CONTROL_MAP 7
+#define FRAME_ROOM 4096
+#define HANDED_OVER 255
 
-static const char *const map_names[MAPS] = {"snapshot", "slots", "flows", "counters", "tenants", "control"};
+static const char *const map_names[MAPS] = {"snapshot", "slots", "flows", "counters", "tenants", "fragments", "paths", "control"};
 
 /* One loaded object; the handle that JavaScript keeps. */
 struct bpf_engine {
@@ -44,6 +46,8 @@ static void lines_of(const struct capacity *c, size_t lines[MAPS])
     lines[TABLE_FLOWS] = (size_t)c->flow_lines * c->workers;
     lines[TABLE_COUNTERS] = counter_lines(c);
     lines[TABLE_TENANTS] = c->tenants;
+    lines[TABLE_FRAGMENTS] = FRAGMENT_LINES;
+    lines[TABLE_PATHS] = (c->backends + 7) / 8;
     lines[CONTROL_MAP] = CONTROL_LINES;
 }
 
@@ -64,6 +68,7 @@ static bool attach(struct bpf_engine *b, const struct capacity *c)
         [SNAPSHOT_0] = b->memory[TABLE_SNAPSHOT], [SNAPSHOT_1] = b->memory[TABLE_SNAPSHOT] + c->snapshot_lines,
         [SLOTS] = b->memory[TABLE_SLOTS],         [FLOWS] = b->memory[TABLE_FLOWS],
         [COUNTERS] = b->memory[TABLE_COUNTERS],   [TENANTS] = b->memory[TABLE_TENANTS],
+        [FRAGMENTS] = b->memory[TABLE_FRAGMENTS], [PATHS] = b->memory[TABLE_PATHS],
     };
     set_tables(b->engine, maps);
     return true;
@@ -154,19 +159,32 @@ static u32 action_of(u32 verdict)
     return verdict == VERDICT_PASS ? PASS : verdict <= VERDICT_TIME_EXCEEDED ? TX : DROP;
 }
 
-/* Runs one frame into `output`. NULL, or what went wrong. */
-static const char *run_frame(struct bpf_engine *b, const u8 *frame, u32 length, struct outcome *outcome, u8 *output)
+/* Runs one frame; what it leaves as is added to `output`. NULL, or what went wrong. A packet that the program hands over to user
+ * space has the verdict HANDED_OVER, which no engine has. */
+static const char *run_frame(struct bpf_engine *b, const u8 *frame, u32 length, struct outcome *outcome, struct memory_output *output)
 {
-    LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = length, .data_out = output,
+    static u8 data[FRAME_ROOM];
+    memset(data, 0xa5, sizeof data);
+    if (length + ENCAP_ROOM > sizeof data)
+        return "the frame is too long for XDP";
+    LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = length, .data_out = data,
                 .data_size_out = length + ENCAP_ROOM, .repeat = 1);
     const struct control_out *out = (const void *)(b->memory[CONTROL_MAP] + CONTROL_OUT);
     if (bpf_prog_test_run_opts(b->program, &run) != 0)
         return strerror(errno);
-    *outcome = (struct outcome){out->verdict, out->flow, out->vip, out->tenant, out->backend, out->device, 0, out->out_len};
+    u32 verdict = out->is_handed_over ? HANDED_OVER : out->verdict;
+    *outcome = (struct outcome){verdict, out->flow, out->vip, out->tenant, out->backend, out->device, (u32)output->count, 0};
     if (run.retval != action_of(out->verdict))
         return "the program's action is not its verdict's";
-    if (run.retval == action_of(VERDICT_FORWARD) && run.data_size_out != out->out_len)
+    if (run.retval != action_of(VERDICT_FORWARD))
+        return NULL;
+    if (run.data_size_out != out->out_len)
         return "the frame's length is not the one that the core stated";
+    u8 *place = memory_output_add(output, out->out_len);
+    if (!place)
+        return "memory is short";
+    memcpy(place, data, out->out_len);
+    outcome->frames = 1;
     return NULL;
 }
 
@@ -298,36 +316,34 @@ static napi_value js_view(napi_env env, napi_callback_info info)
     return out;
 }
 
-/* run(handle, worker, frames, lengths, timesNs, outcomes, output) → bytes of output used; as the memory engine's. */
+/* run(handle, worker, frames, lengths, timesNs, outcomes) → {bytes, frames}; as the memory engine's. */
 static napi_value js_run(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX];
     struct bpf_engine *b = begin(env, info, argv, true);
     if (!b)
         return NULL;
-    size_t input_size, lengths_size, times_size, outcomes_size, output_size, used = 0;
+    size_t input_size, lengths_size, times_size, outcomes_size;
     u32 worker = as_u32(env, argv[1]);
     const u8 *input = bytes_of(env, argv[2], &input_size);
     const u32 *lengths = bytes_of(env, argv[3], &lengths_size);
     const u64 *times_ns = bytes_of(env, argv[4], &times_size);
     struct outcome *outcomes = bytes_of(env, argv[5], &outcomes_size);
-    u8 *output = bytes_of(env, argv[6], &output_size);
     size_t n = lengths_size / sizeof *lengths;
+    struct memory_output output = {0};
+    const char *problem = NULL;
     u64 now = 0;
-    if (worker >= b->engine->capacity.workers || times_size != n * sizeof *times_ns || outcomes_size != n * sizeof *outcomes ||
-        output_size < input_size + n * ENCAP_ROOM)
+    if (worker >= b->engine->capacity.workers || times_size != n * sizeof *times_ns || outcomes_size != n * sizeof *outcomes)
         return throw_error(env, "bad_request", "run: the arrays do not fit each other");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !problem; i++) {
         now = times_ns[i] > now ? times_ns[i] : now;
         aim(b, worker, now);
-        const char *problem = run_frame(b, input, lengths[i], &outcomes[i], output + used);
-        if (problem)
-            return throw_error(env, "internal", problem);
-        outcomes[i].out_offset = (u32)used;
+        problem = run_frame(b, input, lengths[i], &outcomes[i], &output);
         input += lengths[i];
-        used += lengths[i] + ENCAP_ROOM;
     }
-    return number(env, (double)used);
+    napi_value out = problem ? throw_error(env, "internal", problem) : output_value(env, &output);
+    memory_output_free(&output);
+    return out;
 }
 
 static napi_value init(napi_env env, napi_value exports)

@@ -7,7 +7,7 @@
  * STATE is a capacity (7 words), a number of lines, so many lines of snapshot, and the SLOTS table; FRAMES is frames, each
  * behind its length as one word. Tables and frames lie in blocks of exactly their size, so that one byte beyond is seen.
  * What a packet may not do is checked here; what it must do is what fixtures say. Ends with status 1 and a line on stderr. */
-#include "../core/encap.h"
+#include "../core/forward.h"
 #include "../dataplane/memory.h"
 #include "tables.h"
 #include <stdio.h>
@@ -113,6 +113,8 @@ static void open_engine(struct test *t)
         [FLOWS] = (size_t)c->flow_lines * c->workers,
         [COUNTERS] = t->engine->counter_lines_per_worker * c->workers,
         [TENANTS] = c->tenants,
+        [FRAGMENTS] = FRAGMENT_LINES,
+        [PATHS] = (c->backends + 7) / 8,
     };
     for (u32 i = 0; i < TABLE_BLOCKS; i++)
         t->blocks[i] = new_block(lines[i] * sizeof(line));
@@ -170,48 +172,60 @@ static void check_forwarded(const u8 *frame, u32 length, const u8 *out, u32 out_
     REQUIRE(sum_of(inner, IPV4_BYTES) == sum_of(frame + l2, IPV4_BYTES));
 }
 
-static void check_outcome(const struct test *t, const struct outcome *o, const u8 *frame, u32 length, const u8 *output, u32 place)
+static void check_pieces(const struct test *t, const struct packet *p)
 {
-    bool is_sent = o->verdict == VERDICT_FORWARD || (o->verdict >= VERDICT_ECHO && o->verdict <= VERDICT_TIME_EXCEEDED);
-    u32 first = place + ENCAP_ROOM, end = first + length;
-    REQUIRE(o->verdict < VERDICT_COUNT && o->flow < FLOW_KIND_COUNT);
-    REQUIRE(o->vip < t->capacity.vips && o->tenant < t->capacity.tenants && o->backend < t->capacity.backends);
-    REQUIRE((o->out_len > 0) == is_sent);
-    REQUIRE(o->verdict == VERDICT_FORWARD || (o->flow == FLOW_NONE && o->backend == 0));
-    REQUIRE(o->out_offset >= place && o->out_offset <= first && o->out_offset + o->out_len <= end);
-    for (u32 i = place; i < o->out_offset; i++)
-        REQUIRE(output[i] == UNTOUCHED);
-    if (!is_sent)
-        REQUIRE(memcmp(output + first, frame, length) == 0);
-    if (o->verdict == VERDICT_FORWARD && t->is_sound)
-        check_forwarded(frame, length, output + o->out_offset, o->out_len);
+    const struct core *core = &t->engine->worker[0].core;
+    const struct backend *b = backend_at(core, p->backend);
+    u8 *piece = malloc(PIECE_BYTES_MAX);
+    u32 total = 0;
+    REQUIRE(piece && b);
+    for (u32 i = 0; i < piece_count(p); i++) {
+        u32 length = write_piece(core, p, b, i, piece);
+        REQUIRE(length <= p->l3 + (b->mtu > PATH_MTU_FLOOR ? b->mtu : PATH_MTU_FLOOR));
+        total += length;
+    }
+    REQUIRE(total == p->out_len);
+    free(piece);
 }
 
-/* Runs a burst of one instant; input and output end where the last frame does. */
+static void check_packet(const struct test *t, const struct packet *p, const struct frame *frame, const u8 *block)
+{
+    bool is_sent = p->verdict == VERDICT_FORWARD || (p->verdict >= VERDICT_ECHO && p->verdict <= VERDICT_TIME_EXCEEDED);
+    REQUIRE(p->verdict < VERDICT_COUNT && p->flow < FLOW_KIND_COUNT);
+    REQUIRE(p->vip < t->capacity.vips && p->tenant < t->capacity.tenants && p->backend < t->capacity.backends);
+    REQUIRE((p->out_len > 0) == is_sent);
+    REQUIRE(p->verdict == VERDICT_FORWARD || (p->flow == FLOW_NONE && p->backend == 0));
+    REQUIRE(p->data >= block && p->data <= block + ENCAP_ROOM);
+    for (const u8 *at = block; at < p->data; at++)
+        REQUIRE(*at == UNTOUCHED);
+    if (!is_sent)
+        REQUIRE(memcmp(block + ENCAP_ROOM, frame->bytes, frame->length) == 0);
+    if (p->piece) {
+        check_pieces(t, p);
+        return;
+    }
+    REQUIRE(p->data + p->out_len <= block + ENCAP_ROOM + frame->length);
+    if (p->verdict == VERDICT_FORWARD && t->is_sound && p->is_v4)
+        check_forwarded(frame->bytes, frame->length, p->data, p->out_len);
+}
+
+/* Runs a burst of one instant, each frame in a block of exactly its size. */
 static void run_burst(struct test *t, const struct frame *frames, u32 count)
 {
-    u32 lengths[BURST_MAX];
-    u64 times[BURST_MAX];
-    struct outcome outcomes[BURST_MAX];
-    size_t total = 0;
+    struct packet packets[BURST_MAX];
+    u8 *blocks[BURST_MAX];
     for (u32 i = 0; i < count; i++) {
-        lengths[i] = frames[i].length;
-        times[i] = t->now_ns;
-        total += frames[i].length;
+        blocks[i] = malloc(ENCAP_ROOM + frames[i].length);
+        REQUIRE(blocks[i] != NULL);
+        memset(blocks[i], UNTOUCHED, ENCAP_ROOM);
+        memcpy(blocks[i] + ENCAP_ROOM, frames[i].bytes, frames[i].length);
+        packets[i] = (struct packet){.data = blocks[i] + ENCAP_ROOM, .end = blocks[i] + ENCAP_ROOM + frames[i].length};
     }
-    u8 *input = calloc(1, total), *output = malloc(total + count * ENCAP_ROOM), *at = input;
-    REQUIRE((input || !total) && output);
-    memset(output, UNTOUCHED, total + count * ENCAP_ROOM);
-    for (u32 i = 0; i < count; at += lengths[i++])
-        memcpy(at, frames[i].bytes, lengths[i]);
-    REQUIRE(memory_run(t->engine, 0, input, lengths, times, count, outcomes, output) == total + count * ENCAP_ROOM);
-    u32 place = 0;
-    for (u32 i = 0; i < count; i++) {
-        check_outcome(t, &outcomes[i], frames[i].bytes, lengths[i], output, place);
-        place += lengths[i] + ENCAP_ROOM;
-    }
-    free(input);
-    free(output);
+    worker_burst(&t->engine->worker[0], packets, count, t->now_ns);
+    for (u32 i = 0; i < count; i++)
+        check_packet(t, &packets[i], &frames[i], blocks[i]);
+    for (u32 i = 0; i < count; i++)
+        free(blocks[i]);
 }
 
 static void test_truncated(struct test *t)

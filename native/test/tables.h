@@ -2,7 +2,7 @@
 #pragma once
 #include "../dataplane/engine.h"
 
-enum { SNAPSHOT_0, SNAPSHOT_1, SLOTS, FLOWS, COUNTERS, TENANTS, TABLE_BLOCKS };
+enum { SNAPSHOT_0, SNAPSHOT_1, SLOTS, FLOWS, COUNTERS, TENANTS, FRAGMENTS, PATHS, TABLE_BLOCKS };
 
 static inline void get_tables(const struct engine *e, line *tables[TABLE_BLOCKS])
 {
@@ -12,6 +12,8 @@ static inline void get_tables(const struct engine *e, line *tables[TABLE_BLOCKS]
     tables[FLOWS] = e->flows;
     tables[COUNTERS] = e->counters;
     tables[TENANTS] = e->tenants;
+    tables[FRAGMENTS] = e->fragments;
+    tables[PATHS] = e->paths;
 }
 
 /* The engine's own must be back before engine_close. */
@@ -23,6 +25,8 @@ static inline void set_tables(struct engine *e, line *const tables[TABLE_BLOCKS]
     e->flows = tables[FLOWS];
     e->counters = tables[COUNTERS];
     e->tenants = tables[TENANTS];
+    e->fragments = tables[FRAGMENTS];
+    e->paths = tables[PATHS];
     for (u32 i = 0; i < e->capacity.workers; i++) {
         line **table = e->worker[i].core.table;
         table[TABLE_SNAPSHOT] = e->snapshot[atomic_load(&e->generation) & 1];
@@ -30,5 +34,7 @@ static inline void set_tables(struct engine *e, line *const tables[TABLE_BLOCKS]
         table[TABLE_FLOWS] = tables[FLOWS];
         table[TABLE_COUNTERS] = tables[COUNTERS];
         table[TABLE_TENANTS] = tables[TENANTS];
+        table[TABLE_FRAGMENTS] = tables[FRAGMENTS];
+        table[TABLE_PATHS] = tables[PATHS];
     }
 }
