@@ -73,12 +73,13 @@ static always_inline u8 steer_vip(const struct core *core, const struct vip *vip
 /* A later fragment follows the first; without a record only the source address can tell where that went. */
 static always_inline u8 steer_later_fragment(const struct core *core, const struct address *a, struct packet *p)
 {
-    u64 record = fragment_find(core, p);
+    p->hash = fragment_hash(core, p); /* without ports, it is what spreads the outer source */
+    u64 record = fragment_find(core, &p->hash);
     if (record) {
         u32 index = (u32)(record >> FRAGMENT_BACKEND_SHIFT) & 0xffff, vip_index = (u32)(record >> FRAGMENT_VIP_SHIFT);
         const struct vip *vip = vip_index < core->header->vips ? vip_at(core, vip_index) : NULL_PTR;
         const struct backend *b = index < core->header->backends ? backend_at(core, index) : NULL_PTR;
-        if (vip && b && b->flags & BACKEND_KEEPS && b->generation == (u8)(record >> FRAGMENT_GENERATION_SHIFT)) {
+        if (vip && vip->index == vip_index && b && b->flags & BACKEND_KEEPS && b->generation == (u8)(record >> FRAGMENT_GENERATION_SHIFT)) {
             belong(p, vip);
             p->backend = index;
             p->flow = FLOW_KNOWN;
@@ -87,7 +88,7 @@ static always_inline u8 steer_later_fragment(const struct core *core, const stru
     }
     if (p->ttl <= 1)
         return VERDICT_TTL_EXPIRED;
-    u32 speaker = p->tuple.protocol == PROTOCOL_TCP ? a->source_tcp : a->source_udp;
+    u32 speaker = p->tuple.protocol == PROTOCOL_TCP ? a->source_tcp : p->tuple.protocol == PROTOCOL_UDP ? a->source_udp : 0;
     const struct vip *vip = speaker ? vip_at(core, speaker) : NULL_PTR;
     if (!vip)
         return VERDICT_FRAGMENT_UNMATCHED;
@@ -116,13 +117,26 @@ static always_inline u8 steer_other(const struct core *core, struct packet *p)
     return d.vip ? steer_vip(core, d.vip, p) : VERDICT_NO_VIP_PORT;
 }
 
-/* Step two: whose it is, where it goes. */
-static always_inline void core_steer(const struct core *core, struct packet *p)
+/* Step two: whose it is, where it goes. In two halves, since BPF has a program for each; true: the first sufficed. */
+static always_inline bool core_steer_exact(const struct core *core, struct packet *p)
 {
     if (p->kind == KIND_FOREIGN)
-        return;
+        return true;
     const struct vip *vip = p->kind == KIND_FLOW && !p->fault ? vip_exact(core, p) : NULL_PTR;
-    p->verdict = vip ? steer_vip(core, vip, p) : steer_other(core, p);
+    if (vip)
+        p->verdict = steer_vip(core, vip, p);
+    return vip != NULL_PTR;
+}
+
+static always_inline void core_steer_other(const struct core *core, struct packet *p)
+{
+    p->verdict = steer_other(core, p);
+}
+
+static always_inline void core_steer(const struct core *core, struct packet *p)
+{
+    if (!core_steer_exact(core, p))
+        core_steer_other(core, p);
 }
 
 /* A burst's share of the worker's counters, kept in registers until its end. */

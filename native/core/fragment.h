@@ -63,17 +63,16 @@ static always_inline void fragment_record(const struct core *core, const struct 
     store_shared(&place->fp[way % FLOWS_PER_LINE], h.fp);
 }
 
-/* The record of a later fragment's datagram; 0: none. */
-static always_inline u64 fragment_find(const struct core *core, const struct packet *p)
+/* The record of the datagram with this fragment_hash; 0: none. */
+static always_inline u64 fragment_find(const struct core *core, const struct flow_hash *h)
 {
-    struct flow_hash h = fragment_hash(core, p);
     for (u32 n = 0; n < 2 * FLOWS_PER_LINE; n++) {
-        struct fragment_bucket *bucket = fragment_bucket(core, &h, n / FLOWS_PER_LINE);
+        struct fragment_bucket *bucket = fragment_bucket(core, h, n / FLOWS_PER_LINE);
         u32 i = n % FLOWS_PER_LINE;
-        if (!bucket || load_shared(&bucket->fp[i]) != h.fp)
+        if (!bucket || load_shared(&bucket->fp[i]) != h->fp)
             continue;
         u64 meta = load_shared(&bucket->meta[i]);
-        if (load_shared(&bucket->fp[i]) == h.fp && fragment_age(core, meta) < FRAGMENT_TIMEOUT)
+        if (load_shared(&bucket->fp[i]) == h->fp && fragment_age(core, meta) < FRAGMENT_TIMEOUT)
             return meta;
     }
     return 0;

@@ -22,6 +22,11 @@ struct flow_hash {
 
 #define V4_MAPPED_WORD 0xffff0000u /* bytes 00 00 ff ff */
 
+static always_inline bool is_mapped(const u32 address[4])
+{
+    return !(address[0] | address[1] | (address[2] ^ V4_MAPPED_WORD));
+}
+
 static always_inline u64 nh_pair(u32 a, u32 ka, u32 b, u32 kb)
 {
     return (u64)(u32)(a + ka) * (u32)(b + kb);

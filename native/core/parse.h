@@ -63,6 +63,11 @@
 /* Where a packet stands in a fragmented datagram, families alike. */
 enum fragment_kind { FRAGMENT_NONE, FRAGMENT_FIRST, FRAGMENT_LATER };
 
+static always_inline bool is_extension(u32 header)
+{
+    return header == IPV6_HOP_BY_HOP || header == IPV6_ROUTING || header == IPV6_FRAGMENT || header == IPV6_DESTINATION;
+}
+
 /* What is wrong with a fragment, whatever its VIP. `offset` counts eight bytes. */
 static always_inline u8 fragment_fault(const struct packet *p, u32 offset, u32 l4_len, u32 needed)
 {
@@ -79,10 +84,13 @@ static always_inline u8 fragment_fault(const struct packet *p, u32 offset, u32 l
 static always_inline void parse_transport(struct packet *p, u8 *l4, u32 l4_len, u32 offset)
 {
     u32 protocol = p->tuple.protocol;
+    l4 = pinned(l4);
     u32 needed = protocol == PROTOCOL_TCP ? TCP_BYTES : protocol == PROTOCOL_UDP ? UDP_BYTES : ICMP_BYTES;
     bool is_icmp = protocol == (p->is_v4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6);
     if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP && !is_icmp) {
-        p->fault = VERDICT_NO_VIP_PORT;
+        /* Behind a later fragment's header only the first one's chain goes on (RFC 8200 4.5): its record knows the transport. */
+        bool is_untold = !p->is_v4 && p->fragment == FRAGMENT_LATER && is_extension(protocol);
+        p->fault = is_untold ? VERDICT_FRAGMENT_UNMATCHED : VERDICT_NO_VIP_PORT;
         return;
     }
     p->kind = is_icmp ? KIND_ICMP : KIND_FLOW;
@@ -147,11 +155,6 @@ static always_inline u8 broken_chain(const struct chain *c)
     return c->fragment == FRAGMENT_FIRST ? VERDICT_FRAGMENT_TINY : VERDICT_MALFORMED;
 }
 
-static always_inline bool is_extension(u32 header)
-{
-    return header == IPV6_HOP_BY_HOP || header == IPV6_ROUTING || header == IPV6_FRAGMENT || header == IPV6_DESTINATION;
-}
-
 /* At most six extension headers of the `total` bytes at `ip`. */
 static always_inline struct chain walk_chain(const u8 *ip, const u8 *end, u32 total)
 {
@@ -201,6 +204,11 @@ static always_inline void parse_ipv6(struct packet *p, u8 *ip)
         .src = {load32(ip + 8), load32(ip + 12), load32(ip + 16), load32(ip + 20)},
         .dst = {load32(ip + 24), load32(ip + 28), load32(ip + 32), load32(ip + 36)},
     };
+    /* An IPv4-mapped address is none on the wire: without this an IPv6 packet could name an IPv4 VIP. */
+    if (unlikely(is_mapped(p->tuple.dst))) {
+        p->kind = KIND_FOREIGN;
+        return;
+    }
     u32 total = IPV6_BYTES + be16(load16(ip + IPV6_PAYLOAD_LENGTH));
     if (unlikely(total > 65535 || ip + total > p->end)) {
         p->fault = VERDICT_MALFORMED;

@@ -112,6 +112,8 @@ static always_inline struct destination destination_of(const struct core *core, 
         return d;
     const struct snapshot_prefixes *prefixes = (const void *)at(core, TABLE_SNAPSHOT, 5);
     for (u32 i = 0; prefixes && i < PREFIX_LENGTHS_MAX && i < core->header->prefix_lengths; i++) {
+        if (prefixes->length[i] < 96 && is_mapped(t->dst)) /* an IPv6 prefix as short as ::/0 holds no IPv4 address */
+            break;
         a = prefix_find(core, t->dst, prefixes->length[i]);
         if (!a)
             continue;

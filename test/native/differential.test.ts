@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type EngineKind, memoryEngine, oracleEngine, type TimedFrame } from '../fixtures/engine.ts';
 import { engineKinds } from '../fixtures/engines.ts';
 import { differences } from '../fixtures/run-fixture.ts';
-import { bytes } from '../support/packets.ts';
+import { bytes } from '../support/ip-packets.ts';
 import { Random } from '../support/random.ts';
 import { randomDesired } from '../support/random-desired.ts';
 import { FrameSource } from '../support/random-packets.ts';
@@ -27,7 +27,7 @@ function sessionsOf({ name }: EngineKind): number {
 
 const shortPauses = [0, 0, 0, 1, 10] as const;
 /** Around every timeout there is. */
-const longPauses = [250, 333, 999, 1000, 1000, 9_999, 10_000, 59_999, 60_000, 120_000, 3_600_000] as const;
+const longPauses = [250, 333, 999, 1000, 1000, 9_999, 10_000, 29_999, 59_999, 60_000, 120_000, 599_000, 3_600_000] as const;
 
 function pauseUs(random: Random): number {
   return random.pick(random.oneIn(12) ? longPauses : shortPauses) * 1000 + random.below(3);
@@ -50,8 +50,9 @@ function runSession(kind: EngineKind, seed: number): string | null {
         oracle.load(next, BigInt(timeUs) * 1000n);
       }
       const packets = Array.from({ length: packetsPerCase }, (): TimedFrame => {
-        timeUs += pauseUs(random);
-        return { frame: longEnough(frames.next(), kind), timeNs: BigInt(timeUs) * 1000n };
+        const { frame, isPathError } = frames.next();
+        timeUs += pauseUs(random) + (isPathError ? 1 : 0);
+        return { frame: longEnough(frame, kind), timeNs: BigInt(timeUs) * 1000n };
       });
       const expected = oracle.run(packets);
       const got = engine.run(packets);

@@ -3,7 +3,7 @@
 // Tables are filled by steering/maglev.ts, the reference that native filling is compared with; hashes come from
 // steering/flow-hash.ts. Both are format, specified byte by byte, so there is nothing to write twice.
 
-import { addressBytes, isHostPrefix } from '../../src/model/address.ts';
+import { addressBytes, familyOf, isHostPrefix, maskAddress } from '../../src/model/address.ts';
 import { backendKey } from '../../src/model/backend.ts';
 import type { Desired, DesiredBackend, DesiredPool, DesiredVip } from '../../src/model/desired.ts';
 import { isAnyPort } from '../../src/model/vip.ts';
@@ -25,9 +25,12 @@ export class Tables {
   readonly desired: Desired;
   readonly #flowKey: FlowKey;
   readonly #maglevKey: Uint8Array;
+  /** By address, then those of prefixes by prefix, longest first. */
   readonly #vipsByAddress = new Map<string, DesiredVip[]>();
+  readonly #vipsByPrefix: (readonly DesiredVip[])[];
   readonly #backends = new Map<string, DesiredBackend>();
   readonly #lives = new Map<string, number>();
+  readonly #vipLives = new Map<string, number>();
   readonly #pools = new Map<string, DesiredPool>();
   /** Filled when first asked for. */
   readonly #slots = new Map<string, readonly (DesiredBackend | undefined)[]>();
@@ -37,10 +40,14 @@ export class Tables {
     this.desired = desired;
     this.#flowKey = expandFlowKey(desired.clusterSecret);
     this.#maglevKey = expandMaglevKey(desired.clusterSecret);
+    const prefixes = new Map<string, DesiredVip[]>();
     for (const vip of desired.vips) {
-      if (!isHostPrefix(vip.prefix)) continue;
-      this.#vipsByAddress.set(vip.prefix.address, [...this.vipsAt(vip.prefix.address), vip]);
+      const { address, length } = vip.prefix;
+      const [map, key] = isHostPrefix(vip.prefix) ? [this.#vipsByAddress, address] : [prefixes, `${address}/${length}`];
+      map.set(key, [...(map.get(key) ?? []), vip]);
+      this.#vipLives.set(vip.name, before?.vip(vip.name)?.life ?? generation);
     }
+    this.#vipsByPrefix = [...prefixes.values()].sort((a, b) => lengthOf(b) - lengthOf(a));
     for (const pool of desired.pools) {
       this.#pools.set(pool.name, pool);
       for (const backend of pool.backends) {
@@ -51,17 +58,42 @@ export class Tables {
     }
   }
 
-  vipsAt(address: string): readonly DesiredVip[] {
-    return this.#vipsByAddress.get(address) ?? [];
+  /**
+   * VIPs at a destination: its own alone where it has any, else those of each prefix that holds it, longest first. Empty: not
+   * ours.
+   */
+  vipsAt(address: string): readonly (readonly DesiredVip[])[] {
+    const own = this.#vipsByAddress.get(address);
+    return own === undefined ? this.#vipsByPrefix.filter(([vip]) => vip !== undefined && holds(vip, address)) : [own];
   }
 
   /** The VIP of this very port, else of a range that has it, else of any port. */
   vipOf({ destination, destinationPort, protocol }: Flow): DesiredVip | undefined {
-    const candidates = this.vipsAt(destination).filter(
-      ({ protocol: name, ports }) =>
-        protocols[name] === protocol && ports.first <= destinationPort && destinationPort <= ports.last,
-    );
-    return candidates.find(({ ports }) => !isAnyPort(ports)) ?? candidates[0];
+    for (const vips of this.vipsAt(destination)) {
+      const candidates = vips.filter(
+        ({ protocol: name, ports }) =>
+          protocols[name] === protocol && ports.first <= destinationPort && destinationPort <= ports.last,
+      );
+      const vip = candidates.find(({ ports }) => !isAnyPort(ports)) ?? candidates[0];
+      if (vip !== undefined) return vip;
+    }
+    return undefined;
+  }
+
+  /** A VIP that stands for all of its protocol there, since all hash by source to one pool. */
+  speakerAt(destination: string, protocol: number): DesiredVip | undefined {
+    const vips = (this.vipsAt(destination)[0] ?? []).filter((vip) => protocols[vip.protocol] === protocol);
+    const [first] = vips;
+    return vips.every(({ hash, activePool }) => hash === 'source' && activePool === first?.activePool) ? first : undefined;
+  }
+
+  vip(name: string): { readonly vip: DesiredVip; readonly life: number } | undefined {
+    const vip = this.desired.vips.find((each) => each.name === name);
+    return vip && { vip, life: this.#vipLives.get(name) ?? 0 };
+  }
+
+  backendsAt(address: string): readonly DesiredBackend[] {
+    return [...this.#backends.values()].filter((backend) => backend.address === address);
   }
 
   backend(key: string): { readonly backend: DesiredBackend; readonly incarnation: number } | undefined {
@@ -109,6 +141,14 @@ export class Tables {
     this.#slots.set(name, slots);
     return slots;
   }
+}
+
+function lengthOf([vip]: readonly DesiredVip[]): number {
+  return vip?.prefix.length ?? 0;
+}
+
+function holds({ prefix }: DesiredVip, address: string): boolean {
+  return familyOf(prefix.address) === familyOf(address) && maskAddress(address, prefix.length) === prefix.address;
 }
 
 function tupleOf({ source, destination, ...rest }: Flow): Tuple {

@@ -3,11 +3,11 @@
 // Not made by resolve(), so that a test of the packet path can say what a backend does without health checks and next-hop
 // look-ups. `takesNewFlows` and `keepsFlows` follow state, health, weight and next hop as model/desired.ts defines them.
 
-import { compareAddresses } from '../../src/model/address.ts';
+import { compareAddresses, parsePrefix } from '../../src/model/address.ts';
 import { defaultWeight, type Health, type NextHop, type OperatorState } from '../../src/model/backend.ts';
-import type { Desired, DesiredBackend, DesiredPool, DesiredTenant, DesiredVip } from '../../src/model/desired.ts';
+import type { AnswerRate, Desired, DesiredBackend, DesiredPool, DesiredTenant, DesiredVip } from '../../src/model/desired.ts';
 import type { Plan } from '../../src/model/plan.ts';
-import { defaultTimeouts, type HashMode, parseVipName, type Timeouts } from '../../src/model/vip.ts';
+import { defaultTimeouts, type Encap, type HashMode, parseVipName, type Timeouts } from '../../src/model/vip.ts';
 import { nextHopMac, nodeMac } from './packets.ts';
 
 export interface VipWords {
@@ -17,6 +17,8 @@ export interface VipWords {
   readonly pool?: string;
   readonly activePool?: string;
   readonly hash?: HashMode;
+  readonly encap?: Encap;
+  readonly entropy?: boolean;
   readonly timeouts?: Partial<Timeouts>;
 }
 
@@ -40,12 +42,18 @@ export interface DesiredWords {
   /** Tenants that are not named here have no plan. */
   readonly plans?: Readonly<Record<string, Pick<Plan, 'cps' | 'burst'> & Partial<Plan>>>;
   readonly tableSize?: number;
-  readonly echo?: { readonly rate: number; readonly burst: number };
-  readonly nodeAddress?: string;
+  readonly echo?: AnswerRate;
+  readonly tooBig?: AnswerRate;
+  readonly timeExceeded?: AnswerRate;
+  readonly nodeAddress?: string | null;
+  readonly nodeAddress6?: string | null;
+  /** Prefixes of outer sources, "192.0.2.0/24". */
+  readonly entropy?: { readonly prefix?: string; readonly prefix6?: string };
   readonly clusterSecret?: string;
 }
 
 export const nodeAddress = '10.0.1.11';
+export const nodeAddress6 = '2001:db8:1::11';
 export const testDevice = 'eth0';
 const smallTable = 251;
 
@@ -56,14 +64,16 @@ export function desiredOf(words: DesiredWords): Desired {
     .map((name): DesiredTenant => ({ name, plan: planOf(words, name) }));
   const pools = Object.entries(words.pools ?? { web: ['10.0.2.21'] }).map(([name, backends]) => poolOf(name, backends, words));
   const rate = { rate: 1000, burst: 200 };
+  const { nodeAddress: address = nodeAddress, nodeAddress6: address6 = nodeAddress6, entropy = {} } = words;
+  const { echo = rate, tooBig = rate, timeExceeded = rate } = words;
   return {
     revision: 1,
     node: {
-      address: words.nodeAddress ?? nodeAddress,
-      address6: null,
-      entropy: { prefix: null, prefix6: null },
+      address,
+      address6,
+      entropy: { prefix: parsePrefix(entropy.prefix ?? '') ?? null, prefix6: parsePrefix(entropy.prefix6 ?? '') ?? null },
       devices: [{ name: testDevice, mac: nodeMac, mtuBytes: 1500 }],
-      answers: { echo: words.echo ?? rate, tooBig: rate, timeExceeded: rate },
+      answers: { echo, tooBig, timeExceeded },
     },
     clusterSecret: words.clusterSecret ?? '5e'.repeat(32),
     tenants,
@@ -75,7 +85,7 @@ export function desiredOf(words: DesiredWords): Desired {
 function vipOf(words: VipWords): DesiredVip {
   const parts = parseVipName(words.vip);
   if (parts === undefined) throw new Error(`no VIP name: ${words.vip}`);
-  const { tenant = 'acme', pool = 'web', activePool = pool, hash = '5tuple', timeouts } = words;
+  const { tenant = 'acme', pool = 'web', activePool = pool, hash = '5tuple', encap = 'ipip', entropy = false, timeouts } = words;
   return {
     ...parts,
     name: words.vip,
@@ -83,8 +93,8 @@ function vipOf(words: VipWords): DesiredVip {
     pool,
     activePool,
     hash,
-    encap: 'ipip',
-    entropy: false,
+    encap,
+    entropy,
     timeouts: { ...defaultTimeouts, ...timeouts },
     announce: { kind: 'announce' },
     policy: {},

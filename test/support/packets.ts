@@ -1,16 +1,16 @@
 // Frames for tests: every field has a valid default and can be made wrong by naming it.
 //
-// From the inside out: tcpSegment / udpDatagram / icmpMessage make an L4 payload, ipv4Packet wraps it, ethernetFrame wraps
-// that; tcpFrame, udpFrame and echoFrame do all three. Big-endian, plain checksums. Pure.
+// From the inside out: tcpSegment / udpDatagram / icmpMessage make an L4 payload, ipPacket wraps it, ethernetFrame wraps that;
+// tcpFrame, udpFrame and icmpFrame do all three. The addresses say which family. Big-endian, plain checksums. Pure.
 
 import { checksum, onesSum } from './checksum.ts';
+import { addressBytes, be16, be32, bytes, familyOf, type IpFields, ipPacket, protocols } from './ip-packets.ts';
 
-export const protocols = { icmp: 1, ipip: 4, tcp: 6, udp: 17, gre: 47 } as const;
 export const routerMac = '02:00:00:00:00:aa';
 export const nodeMac = '02:00:00:00:00:01';
 export const nextHopMac = '02:00:00:00:00:02';
 
-/** "198.51.100.7:40000" to "203.0.113.10:80". */
+/** "198.51.100.7:40000" to "203.0.113.10:80", or "[2001:db8::7]:40000" to "[2001:db8::10]:80". */
 export interface Ends {
   readonly from: string;
   readonly to: string;
@@ -26,28 +26,9 @@ export interface EthernetFields {
   readonly padTo?: number;
 }
 
-export interface Ipv4Fields {
-  readonly source: string;
-  readonly destination: string;
-  readonly protocol: number;
-  readonly ttl?: number;
-  readonly tos?: number;
-  readonly id?: number;
-  readonly dontFragment?: boolean;
-  readonly moreFragments?: boolean;
-  /** In units of eight bytes. */
-  readonly fragmentOffset?: number;
-  /** A multiple of four bytes. */
-  readonly options?: Uint8Array;
-  readonly version?: number;
-  readonly ihl?: number;
-  readonly totalLength?: number;
-  readonly checksum?: number;
-}
-
 /** Fields of the packets' IP and Ethernet headers that a test wants otherwise than by default. */
 export interface Around {
-  readonly ip?: Partial<Ipv4Fields>;
+  readonly ip?: Partial<IpFields>;
   readonly ethernet?: EthernetFields;
 }
 
@@ -62,7 +43,7 @@ export interface UdpFields extends Ends {
   readonly payload?: Uint8Array;
 }
 
-export interface IcmpFields {
+export interface IcmpFields extends Partial<Ends> {
   readonly type: number;
   readonly code?: number;
   /** Bytes 4 to 7 of the header. */
@@ -71,43 +52,15 @@ export interface IcmpFields {
   readonly checksum?: number;
 }
 
-export function bytes(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
-}
-
 export function text(words: string): Uint8Array {
   return new TextEncoder().encode(words);
 }
 
 export function ethernetFrame(l3: Uint8Array, fields: EthernetFields = {}): Uint8Array {
-  const { source = routerMac, destination = nodeMac, vlans = [], etherType = 0x0800, padTo = 0 } = fields;
+  const { source = routerMac, destination = nodeMac, vlans = [], etherType = typeOf(l3), padTo = 0 } = fields;
   const tags = vlans.flatMap((tag) => [0x81, 0x00, ...be16(tag)]);
   const frame = bytes(macBytes(destination), macBytes(source), tags, be16(etherType), l3);
   return frame.length < padTo ? bytes(frame, new Uint8Array(padTo - frame.length)) : frame;
-}
-
-export function ipv4Packet(fields: Ipv4Fields, payload: Uint8Array): Uint8Array {
-  const { options = new Uint8Array(0), ttl = 64, tos = 0, id = 0x1234, version = 4, fragmentOffset = 0 } = fields;
-  const headerBytes = 20 + options.length;
-  const flags = (fields.dontFragment === true ? 0x4000 : 0) | (fields.moreFragments === true ? 0x2000 : 0);
-  const header = bytes(
-    [(version << 4) | (fields.ihl ?? headerBytes / 4), tos],
-    be16(fields.totalLength ?? headerBytes + payload.length),
-    be16(id),
-    be16(flags | fragmentOffset),
-    [ttl, fields.protocol, 0, 0],
-    ipv4Bytes(fields.source),
-    ipv4Bytes(fields.destination),
-    options,
-  );
-  header.set(be16(fields.checksum ?? checksum(header)), 10);
-  return bytes(header, payload);
 }
 
 export function tcpSegment({ from, to, flags = 'A', sequence = 1000, payload = new Uint8Array(0) }: TcpFields): Uint8Array {
@@ -133,52 +86,65 @@ export function udpDatagram({ from, to, payload = text('question') }: UdpFields)
   return datagram;
 }
 
+/** Between IPv6 addresses, ICMPv6. */
 export function icmpMessage(fields: IcmpFields): Uint8Array {
-  const { type, code = 0, rest = new Uint8Array(4), body = new Uint8Array(0) } = fields;
+  const { type, code = 0, rest = new Uint8Array(4), body = new Uint8Array(0), from = '', to = '' } = fields;
   const message = bytes([type, code, 0, 0], rest, body);
-  message.set(be16(fields.checksum ?? checksum(message)), 2);
+  const isV6 = familyOf(addressOf(to)) === 6;
+  const pseudo = isV6 ? pseudoHeaderSum({ from, to }, protocols.icmpv6, message.length) : 0;
+  message.set(be16(fields.checksum ?? checksum(message, pseudo)), 2);
   return message;
 }
 
-export function echoMessage(type: 0 | 8, identifier: number, sequence: number, body: Uint8Array): Uint8Array {
-  return icmpMessage({ type, rest: bytes(be16(identifier), be16(sequence)), body });
+export interface EchoFields extends Partial<Ends> {
+  readonly isReply?: boolean;
+  readonly identifier?: number;
+  readonly sequence?: number;
+  readonly body?: Uint8Array;
+}
+
+export function echoMessage({ isReply = false, identifier = 0, sequence = 0, ...fields }: EchoFields): Uint8Array {
+  const types = familyOf(addressOf(fields.to ?? '')) === 6 ? { request: 128, reply: 129 } : { request: 8, reply: 0 };
+  const rest = bytes(be16(identifier), be16(sequence));
+  return icmpMessage({ ...fields, type: isReply ? types.reply : types.request, rest });
 }
 
 export function tcpPacket(fields: TcpFields & Pick<Around, 'ip'>): Uint8Array {
-  return ipv4Packet({ ...addressesOf(fields), protocol: protocols.tcp, ...fields.ip }, tcpSegment(fields));
+  return ipPacket({ ...addressesOf(fields), protocol: protocols.tcp, ...fields.ip }, tcpSegment(fields));
 }
 
 export function udpPacket(fields: UdpFields & Pick<Around, 'ip'>): Uint8Array {
-  return ipv4Packet({ ...addressesOf(fields), protocol: protocols.udp, ...fields.ip }, udpDatagram(fields));
-}
-
-export function tcpFrame(fields: TcpFields & Around): Uint8Array {
-  return ethernetFrame(tcpPacket(fields), fields.ethernet);
-}
-
-export function udpFrame(fields: UdpFields & Around): Uint8Array {
-  return ethernetFrame(udpPacket(fields), fields.ethernet);
+  return ipPacket({ ...addressesOf(fields), protocol: protocols.udp, ...fields.ip }, udpDatagram(fields));
 }
 
 /** `from` and `to` are addresses without ports. */
+export function icmpPacket(fields: Ends & IcmpFields & Pick<Around, 'ip'>): Uint8Array {
+  const { from, to, ip } = fields;
+  const protocol = familyOf(to) === 6 ? protocols.icmpv6 : protocols.icmp;
+  return ipPacket({ source: from, destination: to, protocol, ...ip }, icmpMessage(fields));
+}
+
+export function tcpFrame(fields: TcpFields & Around): Uint8Array {
+  return ethernetFrame(tcpPacket(fields), { ...typeFor(fields), ...fields.ethernet });
+}
+
+export function udpFrame(fields: UdpFields & Around): Uint8Array {
+  return ethernetFrame(udpPacket(fields), { ...typeFor(fields), ...fields.ethernet });
+}
+
 export function icmpFrame(fields: Ends & IcmpFields & Around): Uint8Array {
-  const { from, to, ip, ethernet } = fields;
-  return ethernetFrame(
-    ipv4Packet({ source: from, destination: to, protocol: protocols.icmp, ...ip }, icmpMessage(fields)),
-    ethernet,
-  );
+  return ethernetFrame(icmpPacket(fields), { ...typeFor(fields), ...fields.ethernet });
 }
 
-export function be16(value: number): readonly number[] {
-  return [(value >>> 8) & 0xff, value & 0xff];
+const etherTypes = { 4: 0x0800, 6: 0x86dd } as const;
+
+/** By the addresses, whatever version the packet claims. */
+function typeFor({ to }: Ends): EthernetFields {
+  return { etherType: etherTypes[familyOf(addressOf(to))] };
 }
 
-export function be32(value: number): readonly number[] {
-  return [...be16(value >>> 16), ...be16(value)];
-}
-
-export function ipv4Bytes(address: string): Uint8Array {
-  return Uint8Array.from(address.split('.').map(Number));
+function typeOf(l3: Uint8Array): number {
+  return (l3[0] ?? 0) >> 4 === 6 ? etherTypes[6] : etherTypes[4];
 }
 
 export function macBytes(mac: string): Uint8Array {
@@ -189,14 +155,20 @@ const tcpFlags: Readonly<Record<string, number>> = { F: 0x01, S: 0x02, R: 0x04, 
 
 /** The addresses of both ends, without ports. */
 export function addressesOf({ from, to }: Ends): { readonly source: string; readonly destination: string } {
-  return { source: from.split(':')[0] ?? '', destination: to.split(':')[0] ?? '' };
+  return { source: addressOf(from), destination: addressOf(to) };
+}
+
+function addressOf(end: string): string {
+  const [, bracketed] = /^\[(.*)\]/.exec(end) ?? [];
+  return bracketed ?? (/^[^:]*:\d+$/.test(end) ? (end.split(':')[0] ?? '') : end);
 }
 
 function portOf(end: string): number {
-  return Number(end.split(':')[1]);
+  return Number(end.slice(end.lastIndexOf(':') + 1));
 }
 
+/** RFC 9293 3.1, RFC 8200 8.1. */
 function pseudoHeaderSum(ends: Ends, protocol: number, l4Bytes: number): number {
   const { source, destination } = addressesOf(ends);
-  return onesSum(bytes(ipv4Bytes(source), ipv4Bytes(destination), [0, protocol], be16(l4Bytes)));
+  return onesSum(bytes(addressBytes(source), addressBytes(destination), [0, protocol], be16(l4Bytes)));
 }

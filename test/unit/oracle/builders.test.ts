@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readIpv4, readTransport } from '../../oracle/parse.ts';
+import { readIp } from '../../oracle/ip.ts';
+import { readTransport } from '../../oracle/parse.ts';
 import { isValid, onesSum } from '../../support/checksum.ts';
-import { bytes, tcpFrame, udpFrame } from '../../support/packets.ts';
+import { bytes } from '../../support/ip-packets.ts';
+import { tcpFrame, udpFrame } from '../../support/packets.ts';
 import { readPcap, writePcap } from '../../support/pcap.ts';
 
 const addresses = fc.ipV4().filter((address) => /^[1-9]\d*(\.\d+){3}$/.test(address));
@@ -20,7 +22,7 @@ describe('packet builders', () => {
       fc.property(addresses, addresses, ports, ports, fc.uint8Array(), (source, destination, from, to, payload) => {
         const ends = { from: `${source}:${from}`, to: `${destination}:${to}` };
         for (const frame of [tcpFrame({ ...ends, flags: 'S', payload }), udpFrame({ ...ends, payload })]) {
-          const ip = readIpv4(frame);
+          const ip = readIp(frame);
           expect(ip).toMatchObject({ source, destination, lengthsAreSound: true });
           expect(isValid(frame.subarray(14, 34))).toBe(true);
           expect(l4Sum(frame)).toBe(0xffff);

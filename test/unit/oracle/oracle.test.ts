@@ -30,7 +30,7 @@ describe('the oracle', () => {
       const random = new Random(seed);
       const oracle = new Oracle(randomDesired(random), { flowEntries: 16 });
       const frames = new FrameSource(random);
-      return Array.from({ length: 100 }, (_, i) => oracle.run(frames.next(), BigInt(i) * 1_000_000n));
+      return Array.from({ length: 100 }, (_, i) => oracle.run(frames.next().frame, BigInt(i) * 1_000_000n));
     };
     fc.assert(
       fc.property(fc.nat(), (seed) => {
