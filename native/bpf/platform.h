@@ -57,6 +57,14 @@ static always_inline u64 opaque(const struct core *core, u64 v)
     return *core->scratch;
 }
 
+/* The same place in the packet, computed here and nowhere else: a compiler that computes it once for the test of its bounds and
+ * once for the access makes two pointers of it, of which the verifier knows the bounds of one. */
+static always_inline u8 *pinned(u8 *place)
+{
+    asm volatile("" : "+r"(place));
+    return place;
+}
+
 static always_inline struct xdp_md *xdp_of(struct packet *p)
 {
     return p->engine;

@@ -17,6 +17,12 @@ static always_inline u64 opaque(const struct core *core, u64 v)
     return v;
 }
 
+/* Likewise. */
+static always_inline u8 *pinned(u8 *place)
+{
+    return place;
+}
+
 static always_inline bool grow_head(struct packet *p, u32 bytes)
 {
     p->data -= bytes;
