@@ -130,15 +130,22 @@ static u16 sum_of(const u8 *p, u32 bytes)
 }
 
 /* A forwarded frame is whole: Ethernet, a correct outer header of the stated length, the inner header that came. */
-static void check_forwarded(const u8 *frame, u32 length, const u8 *out, u32 out_len)
+static void check_forwarded(const struct test *t, const struct packet *p, const struct frame *frame)
 {
-    u32 l2 = load16(frame + ETH_TYPE) == be16(ETHERTYPE_VLAN) ? ETH_BYTES + VLAN_BYTES : ETH_BYTES;
-    const u8 *outer = out + l2, *inner = outer + OUTER_IPV4_BYTES;
-    REQUIRE(out_len <= length + OUTER_IPV4_BYTES && out_len >= l2 + OUTER_IPV4_BYTES + IPV4_BYTES);
-    REQUIRE(sum_of(outer, OUTER_IPV4_BYTES) == 0);
-    REQUIRE(be16(load16(outer + IPV4_TOTAL_LENGTH)) + l2 == out_len);
-    REQUIRE(inner[IPV4_TTL] + 1 == frame[l2 + IPV4_TTL]);
-    REQUIRE(sum_of(inner, IPV4_BYTES) == sum_of(frame + l2, IPV4_BYTES));
+    const struct backend *b = backend_at(&t->engine->worker[0].core, p->backend);
+    u32 overhead = encap_overhead(b, p->encap), l2 = p->l3;
+    const u8 *outer = p->data + l2, *inner = outer + overhead, *before = frame->bytes + l2;
+    REQUIRE(p->out_len <= frame->length + overhead && p->out_len == l2 + overhead + p->l3_len);
+    if (overhead == OUTER_IPV4_BYTES) {
+        REQUIRE(sum_of(outer, OUTER_IPV4_BYTES) == 0);
+        REQUIRE(be16(load16(outer + IPV4_TOTAL_LENGTH)) + l2 == p->out_len);
+    } else if (overhead) {
+        REQUIRE(be16(load16(outer + IPV6_PAYLOAD_LENGTH)) + IPV6_BYTES + l2 == p->out_len);
+    }
+    u32 ttl = p->is_v4 ? IPV4_TTL : IPV6_HOP_LIMIT;
+    REQUIRE(inner[ttl] + 1 == before[ttl]);
+    if (p->is_v4)
+        REQUIRE(sum_of(inner, IPV4_BYTES) == sum_of(before, IPV4_BYTES));
 }
 
 static void check_pieces(const struct test *t, const struct packet *p)
@@ -174,8 +181,8 @@ static void check_packet(const struct test *t, const struct packet *p, const str
         return;
     }
     REQUIRE(p->data + p->out_len <= block + ENCAP_ROOM + frame->length);
-    if (p->verdict == VERDICT_FORWARD && t->is_sound && p->is_v4)
-        check_forwarded(frame->bytes, frame->length, p->data, p->out_len);
+    if (p->verdict == VERDICT_FORWARD && t->is_sound)
+        check_forwarded(t, p, frame);
 }
 
 /* Runs a burst of one instant, each frame in a block of exactly its size. */
