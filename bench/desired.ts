@@ -1,5 +1,6 @@
 // Desired states for benchmarks, built directly: what a document of that size resolves to.
 
+import type { Prefix } from '../src/model/address.ts';
 import type { Desired, DesiredBackend, DesiredPool, DesiredVip } from '../src/model/desired.ts';
 import { defaultTimeouts, vipName } from '../src/model/vip.ts';
 
@@ -17,20 +18,28 @@ export function desiredOf({ vips, pools, backendsPerPool, tableSize }: Size): De
     revision: 1,
     node: {
       address: '10.0.1.11',
-      address6: null,
+      address6: '2001:db8:1::11',
       entropy: { prefix: null, prefix6: null },
       devices: [{ name: 'eth0', mac: '02:00:00:00:00:01', mtuBytes: 1500 }],
       answers: { echo: answers, tooBig: answers, timeExceeded: answers },
     },
     clusterSecret: '5a'.repeat(32),
     tenants: [{ name: 'acme', plan: null }],
-    vips: Array.from({ length: vips }, (_, i) => vipOf(i, `pool-${i % pools}`)),
+    vips: [...Array.from({ length: vips }, (_, i) => vipOf(i, `pool-${i % pools}`)), ipv6Vip()],
     pools: Array.from({ length: pools }, (_, i) => poolOf(i, backendsPerPool, tableSize)),
   };
 }
 
+/** One more, for packets of the other family. */
+function ipv6Vip(): DesiredVip {
+  return vipAt({ address: '2001:db8:b::', length: 128 }, 'pool-0');
+}
+
 function vipOf(i: number, pool: string): DesiredVip {
-  const prefix = { address: `203.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, length: 32 };
+  return vipAt({ address: `203.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, length: 32 }, pool);
+}
+
+function vipAt(prefix: Prefix, pool: string): DesiredVip {
   const ports = { first: 80, last: 80 };
   return {
     name: vipName(prefix, ports, 'tcp'),

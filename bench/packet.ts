@@ -1,57 +1,124 @@
-// How many nanoseconds a packet costs the core, through the memory engine: 64-byte TCP frames in bursts of 64, only the core
-// itself timed (parse, look-up, decision, encapsulation, counters), best of several runs.
+// How many nanoseconds a packet costs the core, through the memory engine: TCP frames in bursts of 64, only the core itself timed
+// (parse, look-up, decision, encapsulation, counters), best of several runs. And how much memory a flow costs.
 
+import { Worker } from 'node:worker_threads';
 import { loadDataplaneAddon } from '../src/dataplane/addon.ts';
 import { MemoryEngine } from '../src/dataplane/memory-engine.ts';
 import { desiredOf } from './desired.ts';
+import { type Frames, framesOf, ipv4Frame, ipv6Frame, tcpAck, tcpSyn } from './frames.ts';
 import { benchOptions, best, reporter } from './report.ts';
 
 const established = 0;
 const newFlows = 1;
-const tcpAck = 0x10;
-const tcpSyn = 0x02;
-const tcpFlagsAt = 14 + 20 + 13;
-
-/** A minimal TCP frame to the first VIP of bench/desired.ts; native code varies source address and port. */
-function frameWith(flags: number): Uint8Array {
-  const frame = new Uint8Array(64);
-  frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0]);
-  frame.set([0x45, 0, 0, 50, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 203, 0, 0, 0], 14);
-  frame.set([4, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 1, 0], 34);
-  frame[tcpFlagsAt] = flags;
-  return frame;
-}
+const bytesPerFlow = 16;
+const mebi = 1_048_576;
 
 const options = benchOptions();
 const report = reporter(options);
 const addon = loadDataplaneAddon();
 const tries = options.isQuick ? 3 : 9;
 const packets = options.isQuick ? 1_000_000 : 4_000_000;
+const desired = desiredOf({ vips: 1, pools: 1, backendsPerPool: 100, tableSize: 65537 });
 
-function withEngine(flowEntries: number, measure: (engine: MemoryEngine) => number): number {
-  const engine = new MemoryEngine({ flowEntries });
+function withEngine<T>(flowEntries: number, workers: number, measure: (engine: MemoryEngine) => T): T {
+  const engine = new MemoryEngine({ flowEntries, workers });
   try {
-    engine.load(desiredOf({ vips: 1, pools: 1, backendsPerPool: 100, tableSize: 65537 }));
+    engine.load(desired);
     return measure(engine);
   } finally {
     engine.close();
   }
 }
 
-for (const { flows, limit } of [
-  { flows: 1, limit: 40 },
-  { flows: 1024, limit: 40 },
-  { flows: 65_536, limit: 40 },
-  { flows: 1_048_576 },
-]) {
-  const value = withEngine(Math.max(1_048_576, flows * 2), ({ engine }) => {
-    addon.bench(engine, 0, frameWith(tcpAck), flows, flows * 8, established);
-    return best(tries, () => addon.bench(engine, 0, frameWith(tcpAck), flows, packets, established));
-  });
-  report({ name: `core established ${flows} flows`, value, unit: 'ns/packet', ...(limit === undefined ? {} : { limit }) });
+function nsPerPacket({ engine }: MemoryEngine, { bytes, lengths }: Frames, flows: number, count = packets): number {
+  return addon.bench(engine, 0, bytes, lengths, flows, count, established);
 }
-const flood = withEngine(65_536, ({ engine }) => {
-  addon.bench(engine, 0, frameWith(tcpSyn), 1, 1_000_000, newFlows);
-  return best(tries, () => addon.bench(engine, 0, frameWith(tcpSyn), 1, packets, newFlows));
-});
-report({ name: 'core new flow every packet, table full', value: flood, unit: 'ns/packet' });
+
+/** Every flow seen at least twice, then the best of the tries. */
+function warmed(engine: MemoryEngine, frames: Frames, flows: number): number {
+  nsPerPacket(engine, frames, flows, flows * 8);
+  return best(tries, () => nsPerPacket(engine, frames, flows));
+}
+
+function measureEstablished(): void {
+  const frames = framesOf(ipv4Frame(tcpAck));
+  for (const [flows, limit] of [
+    [1, 20],
+    [1024, 20],
+    [65_536, 25],
+    [1_048_576, 40],
+  ] as const) {
+    const value = withEngine(Math.max(mebi, flows * 2), 1, (engine) => warmed(engine, frames, flows));
+    report({ name: `core established ${flows} flows`, value, unit: 'ns/packet', limit });
+  }
+  const mixed = framesOf(
+    ipv4Frame(tcpAck),
+    ipv4Frame(tcpAck, 590),
+    ipv6Frame(tcpAck),
+    ipv4Frame(tcpAck, 1400),
+    ipv6Frame(tcpAck, 1300),
+  );
+  const value = withEngine(mebi, 1, (engine) => warmed(engine, mixed, 65_536));
+  report({ name: 'core mixed sizes and families 65536 flows', value, unit: 'ns/packet', limit: 35 });
+}
+
+function measureFlood(): void {
+  const { bytes, lengths } = framesOf(ipv4Frame(tcpSyn));
+  const value = withEngine(65_536, 1, ({ engine }) => {
+    addon.bench(engine, 0, bytes, lengths, 1, 1_000_000, newFlows);
+    return best(tries, () => addon.bench(engine, 0, bytes, lengths, 1, packets, newFlows));
+  });
+  report({ name: 'core new flow every packet, table full', value, unit: 'ns/packet', limit: 60 });
+}
+
+/** Packets a second of all workers together, each in a thread of its own, in millions. */
+async function throughput(engine: MemoryEngine, workers: number): Promise<number> {
+  const { bytes, lengths } = framesOf(ipv4Frame(tcpAck));
+  const run = async (worker: number): Promise<number> => {
+    const data = { engine: engine.engine, worker, bytes, lengths, flows: 65_536, packets };
+    const thread = new Worker(new URL('packet-worker.js', import.meta.url), { workerData: data });
+    return await new Promise((resolve, reject) => thread.once('message', resolve).once('error', reject));
+  };
+  const times = await Promise.all(Array.from({ length: workers }, (_, worker) => run(worker)));
+  return times.reduce((sum, ns) => sum + 1000 / ns, 0);
+}
+
+async function measureWorkers(): Promise<void> {
+  const engine = new MemoryEngine({ flowEntries: mebi, workers: 2 });
+  try {
+    engine.load(desired);
+    let ratio = 0;
+    for (let i = 0; i < tries; i++) {
+      const one = await throughput(engine, 1);
+      ratio = Math.max(ratio, (await throughput(engine, 2)) / one);
+    }
+    report({ name: 'two workers against one', value: ratio, unit: 'x', limit: 1.8, atLeast: true });
+  } finally {
+    engine.close();
+  }
+}
+
+function measureTable(): void {
+  const frames = framesOf(ipv4Frame(tcpAck));
+  const entries = mebi;
+  const flows = Math.floor(entries * 0.7);
+  const untracked = withEngine(entries, 1, (engine) => {
+    nsPerPacket(engine, frames, flows, flows * 8);
+    const [worker] = engine.counters.workers();
+    return 1 - (worker?.flows ?? 0) / flows;
+  });
+  report({ name: 'flow table, bytes a flow at 70 % load', value: bytesPerFlow / 0.7, unit: 'bytes', limit: 24 });
+  report({ name: 'flow table, flows without room at 70 % load', value: untracked * 100, unit: '%', limit: 0.5 });
+  if (options.isQuick) return;
+  const many = 10_000_000;
+  const kept = withEngine(16 * mebi, 1, (engine) => {
+    nsPerPacket(engine, frames, many, many * 4);
+    return engine.counters.workers()[0]?.flows ?? 0;
+  });
+  report({ name: 'flows held of 10 M on one worker', value: kept, unit: 'flows' });
+}
+
+measureEstablished();
+measureFlood();
+await measureWorkers();
+measureTable();

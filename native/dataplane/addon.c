@@ -392,7 +392,7 @@ static napi_value js_run(napi_env env, napi_callback_info info)
     return out;
 }
 
-/* bench(engine, worker, frame, flows, packets, load) → ns a packet. */
+/* bench(engine, worker, frames, lengths, flows, packets, load) → ns a packet. */
 static napi_value js_bench(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX];
@@ -400,14 +400,20 @@ static napi_value js_bench(napi_env env, napi_callback_info info)
     struct engine *e = engine_of(env, argv[0]);
     if (!e)
         return NULL;
-    size_t size;
-    const u8 *frame = bytes_of(env, argv[2], &size);
-    u32 worker = as_u32(env, argv[1]), flows = as_u32(env, argv[3]), load = as_u32(env, argv[5]);
+    size_t size, lengths_size, total = 0;
+    struct bench_frames frames = {.bytes = bytes_of(env, argv[2], &size), .lengths = bytes_of(env, argv[3], &lengths_size)};
+    u32 worker = as_u32(env, argv[1]), flows = as_u32(env, argv[4]), load = as_u32(env, argv[6]);
     double packets = 0;
-    napi_get_value_double(env, argv[4], &packets);
-    if (worker >= e->capacity.workers || size != 64 || flows == 0 || load > BENCH_NEW_FLOWS)
-        return throw_error(env, "bad_request", "bench: a worker, a frame of 64 bytes, flows ≥ 1, a load");
-    return number(env, memory_bench(e, worker, frame, flows, (u64)packets, load));
+    napi_get_value_double(env, argv[5], &packets);
+    frames.count = (u32)(lengths_size / sizeof *frames.lengths);
+    bool fits = frames.count > 0 && frames.count <= BENCH_FRAMES_MAX;
+    for (u32 i = 0; fits && i < frames.count; i++) {
+        fits = frames.lengths[i] >= 64 && frames.lengths[i] <= BENCH_LENGTH_MAX;
+        total += frames.lengths[i];
+    }
+    if (!fits || total != size || worker >= e->capacity.workers || flows == 0 || load > BENCH_NEW_FLOWS)
+        return throw_error(env, "bad_request", "bench: a worker, frames of 64 to 1536 bytes, flows ≥ 1, a load");
+    return number(env, memory_bench(e, worker, &frames, flows, (u64)packets, load));
 }
 
 /* ---- Registration ---- */

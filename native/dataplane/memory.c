@@ -4,9 +4,10 @@
 #include <string.h>
 #include <time.h>
 
-#define BENCH_FRAME_BYTES 64
+#define BENCH_COPIED_BYTES 128 /* headers; what is behind them no one reads */
 #define BENCH_BUFFERS 256 /* as many as a device ring's share of the second-level cache */
 
+#define BENCH_BUFFER_BYTES (ENCAP_ROOM + BENCH_LENGTH_MAX)
 #define FILL_BYTE 0xa5
 
 static bool grow(void **memory, size_t *room, size_t needed, size_t item)
@@ -128,20 +129,33 @@ static u32 scatter(u64 i, u32 flows)
     return (u32)(i * 0x9e3779b97f4a7c15ull >> 20) % flows;
 }
 
-double memory_bench(struct engine *e, u32 number, const u8 *frame, u32 flows, u64 packets, enum bench_load load)
+/* The frame of one flow: the low half of its number in the source address, the high half in the source port. */
+static void write_flow(u8 *data, u32 flow)
 {
-    static _Thread_local u8 buffers[BENCH_BUFFERS][192] __attribute__((aligned(64)));
+    bool is_v4 = load16(data + ETH_TYPE) == be16(ETHERTYPE_IPV4);
+    u8 *ip = data + ETH_BYTES;
+    store32(ip + (is_v4 ? IPV4_SRC : IPV6_SRC + 12), be32(0x0a000000u + (flow >> 8)));
+    store16(ip + (is_v4 ? IPV4_BYTES : IPV6_BYTES), be16((u16)(1024 + (flow & 255))));
+}
+
+double memory_bench(struct engine *e, u32 number, const struct bench_frames *frames, u32 flows, u64 packets, enum bench_load load)
+{
+    static _Thread_local u8 buffers[BENCH_BUFFERS][BENCH_BUFFER_BYTES] __attribute__((aligned(64)));
     struct worker *w = &e->worker[number];
     struct packet burst[BURST_MAX];
+    const u8 *starts[BENCH_FRAMES_MAX];
     u64 spent = 0, now = 1000000000;
+    starts[0] = frames->bytes;
+    for (u32 i = 1; i < frames->count; i++)
+        starts[i] = starts[i - 1] + frames->lengths[i - 1];
     for (u64 i = 0; i < packets; i += BURST_MAX) {
         for (u32 j = 0; j < BURST_MAX; j++) {
+            u32 flow = load == BENCH_NEW_FLOWS ? (u32)(i + j) : scatter(i + j, flows), which = flow % frames->count;
+            u32 length = frames->lengths[which];
             u8 *data = buffers[(i + j) % BENCH_BUFFERS] + ENCAP_ROOM;
-            u32 flow = load == BENCH_NEW_FLOWS ? (u32)(i + j) : scatter(i + j, flows);
-            memcpy(data, frame, BENCH_FRAME_BYTES);
-            store32(data + ETH_BYTES + IPV4_SRC, be32(0x0a000000u + (flow >> 8)));
-            store16(data + ETH_BYTES + IPV4_BYTES, be16((u16)(1024 + (flow & 255))));
-            burst[j] = (struct packet){.data = data, .end = data + BENCH_FRAME_BYTES};
+            memcpy(data, starts[which], length < BENCH_COPIED_BYTES ? length : BENCH_COPIED_BYTES);
+            write_flow(data, flow);
+            burst[j] = (struct packet){.data = data, .end = data + length};
         }
         u64 start = clock_ns();
         worker_burst(w, burst, BURST_MAX, now);

@@ -30,6 +30,16 @@ u8 *memory_output_add(struct memory_output *output, u32 length);
 
 enum bench_load { BENCH_ESTABLISHED, BENCH_NEW_FLOWS };
 
-/* How fast the core is: `packets` copies of one 64-byte TCP frame in bursts of BURST_MAX, each with the source address and
- * port of one of `flows` flows in scattered order. Only worker_burst is timed. Returns nanoseconds a packet. */
-double memory_bench(struct engine *engine, u32 number, const u8 *frame, u32 flows, u64 packets, enum bench_load load);
+#define BENCH_FRAMES_MAX 64
+#define BENCH_LENGTH_MAX 1536
+
+/* Frames that a benchmark copies from: TCP or UDP without VLAN tag, one after the other. */
+struct bench_frames {
+    const u8 *bytes;
+    const u32 *lengths;
+    u32 count;
+};
+
+/* How fast the core is: `packets` copies of the frames in turn, in bursts of BURST_MAX, each with the source address and port of one of
+ * `flows` flows in scattered order. Only worker_burst is timed. Returns nanoseconds a packet. */
+double memory_bench(struct engine *engine, u32 number, const struct bench_frames *frames, u32 flows, u64 packets, enum bench_load load);

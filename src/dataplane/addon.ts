@@ -68,7 +68,15 @@ export interface DataplaneAddon {
     outcomes: Uint32Array,
   ): RunOutput;
   /** ns a packet; load 0: established flows, 1: every packet a new flow. */
-  bench(engine: EngineId, worker: number, frame: Uint8Array, flows: number, packets: number, load: 0 | 1): number;
+  bench(
+    engine: EngineId,
+    worker: number,
+    frames: Uint8Array,
+    lengths: Uint32Array,
+    flows: number,
+    packets: number,
+    load: 0 | 1,
+  ): number;
   fillTable(
     key: Uint8Array,
     identities: Uint8Array,
