@@ -75,7 +75,7 @@ export function compile(desired: Desired, allocation: Allocation, compileNumber:
     ),
   );
   const ipv6Pools = new Set(
-    desired.vips.filter(({ prefix }) => familyOf(prefix.address) === 6).map(({ activePool }) => activePool),
+    desired.vips.filter(({ prefix }) => familyOf(prefix.address) === 6).flatMap(({ pool, activePool }) => [pool, activePool]), // a flow may outlast its pool's turn
   );
   const counts = indices.counts;
   const plan = planSections(layout, {

@@ -2,10 +2,11 @@
 //
 // RFC 792, RFC 4443; quotes are as long as RFC 1812 4.3.2.3 and RFC 4443 2.4 allow. Pure; arguments are never changed.
 
+import { wireBytesOf } from '../support/addresses.ts';
 import { checksum, onesSum } from '../support/checksum.ts';
 import { headerBytes, type Ip } from './ip.ts';
 import { protocols } from './parse.ts';
-import { addressOf, be16, join, setByte } from './rewrite.ts';
+import { be16, join, setByte } from './rewrite.ts';
 
 const answerTtl = 64;
 const dontFragment = 0x40;
@@ -17,7 +18,7 @@ export const echoTypes = { 4: { request: 8, reply: 0 }, 6: { request: 128, reply
 export function answerEcho(frame: Uint8Array, ip: Ip, at: number): Uint8Array {
   const packet = frame.slice(ip.offset, ip.offset + ip.totalBytes);
   const addresses = ip.family === 4 ? 12 : 8;
-  packet.set(join(addressOf(ip.destination), addressOf(ip.source)), addresses);
+  packet.set(join(wireBytesOf(ip.destination), wireBytesOf(ip.source)), addresses);
   if (ip.family === 4) setByte(packet.subarray(0, ip.headerBytes), { at: 8, value: answerTtl, checksumAt: 10 });
   else packet[7] = answerTtl;
   const message = packet.subarray(at);
@@ -52,17 +53,18 @@ export function answerError(frame: Uint8Array, ip: Ip, { type, code, rest, from 
 }
 
 function header({ family, source }: Ip, from: string, length: number): Uint8Array {
-  if (family === 6) return join([0x60, 0, 0, 0], be16(length), [protocols.icmpv6, answerTtl], addressOf(from), addressOf(source));
+  if (family === 6)
+    return join([0x60, 0, 0, 0], be16(length), [protocols.icmpv6, answerTtl], wireBytesOf(from), wireBytesOf(source));
   const total = be16(headerBytes[4] + length);
   const start = [0x45, 0, ...total, 0, 0, dontFragment, 0, answerTtl, protocols.icmp, 0, 0];
-  const built = join(start, addressOf(from), addressOf(source));
+  const built = join(start, wireBytesOf(from), wireBytesOf(source));
   built.set(be16(checksum(built)), 10);
   return built;
 }
 
 /** No ICMP error goes to a source that names no single host (RFC 1122 3.2.2, RFC 4443 2.4). */
 export function mayBeTold({ family, source }: Ip): boolean {
-  const bytes = addressOf(source);
+  const bytes = wireBytesOf(source);
   if (family === 6) return bytes[0] !== 0xff && source !== '::' && source !== '::1';
   const [first = 0] = bytes;
   return source !== '0.0.0.0' && source !== '255.255.255.255' && first !== 127 && (first < 224 || first > 239);
@@ -76,5 +78,7 @@ function ethernetBack(frame: Uint8Array, ip: Ip): Uint8Array {
 /** RFC 8200 8.1; nothing for IPv4. */
 function pseudoSum({ family }: Ip, source: string, destination: string, length: number): number {
   if (family === 4) return 0;
-  return onesSum(join(addressOf(source), addressOf(destination), be16(length >>> 16), be16(length), [0, 0, 0, protocols.icmpv6]));
+  return onesSum(
+    join(wireBytesOf(source), wireBytesOf(destination), be16(length >>> 16), be16(length), [0, 0, 0, protocols.icmpv6]),
+  );
 }

@@ -3,8 +3,9 @@
 // An address is 16 bytes; the bits behind the prefix are the fingerprint's: its low half in the last four bytes, its high half in
 // both words before them, each little-endian.
 
-import { addressBytes, addressText, familyOf, maskAddress, type Prefix } from '../../src/model/address.ts';
+import { addressText, familyOf } from '../../src/model/address.ts';
 import type { DesiredNode } from '../../src/model/desired.ts';
+import { bytesOf, holds } from '../support/addresses.ts';
 
 type Entropy = DesiredNode['entropy'];
 
@@ -16,7 +17,7 @@ export function isEntropySource({ prefix, prefix6 }: Entropy, address: string): 
 export function entropySource({ prefix, prefix6 }: Entropy, backend: string, fingerprint: bigint): string | undefined {
   const chosen = familyOf(backend) === 4 ? prefix : prefix6;
   if (chosen === null) return undefined;
-  const bytes = addressBytes(chosen.address);
+  const bytes = bytesOf(chosen.address).slice();
   const filler = fillerOf(fingerprint);
   const first = familyOf(backend) === 4 ? 96 + chosen.length : chosen.length;
   for (let bit = first; bit < 128; bit++) {
@@ -33,8 +34,4 @@ function fillerOf(fingerprint: bigint): Uint8Array {
   view.setUint32(8, high, true);
   view.setUint32(12, low, true);
   return new Uint8Array(view.buffer);
-}
-
-function holds({ address, length }: Prefix, candidate: string): boolean {
-  return familyOf(address) === familyOf(candidate) && maskAddress(candidate, length) === address;
 }

@@ -3,7 +3,8 @@
 // Independent of native/core/parse.h on purpose: big-endian DataView, copies, addresses as text. Works on quoted packets, too.
 // Pure.
 
-import { addressText, type Family } from '../../src/model/address.ts';
+import type { Family } from '../../src/model/address.ts';
+import { ipv6TextOf, isMapped } from '../support/addresses.ts';
 
 export interface Ip {
   readonly family: Family;
@@ -48,7 +49,6 @@ export const headerBytes = { 4: 20, 6: 40 } as const;
 const extensions = { hopByHop: 0, routing: 43, fragment: 44, destination: 60 } as const;
 const extensionBytes = 8;
 const extensionsMax = 6;
-const mappedStart = '::ffff:';
 const whole: Fragment = { kind: 'none', offset: 0, id: 0 };
 
 /**
@@ -58,7 +58,7 @@ const whole: Fragment = { kind: 'none', offset: 0, id: 0 };
 export function readIp(frame: Uint8Array): Ip | undefined {
   const place = l3Place(viewOf(frame));
   const ip = place && readIpHeader(frame, place.offset, place.family, frame.length);
-  return ip?.destination.startsWith(mappedStart) ? undefined : ip;
+  return ip === undefined || isMapped(ip.destination) ? undefined : ip;
 }
 
 /** An IP header at `offset`, which ends at `end` at the latest. */
@@ -167,8 +167,7 @@ function quadAt(view: DataView, at: number): string {
 }
 
 function textAt(view: DataView, at: number): string {
-  const text = addressText(new Uint8Array(view.buffer, view.byteOffset + at, 16));
-  return text.includes(':') ? text : mappedStart + text;
+  return ipv6TextOf(new Uint8Array(view.buffer, view.byteOffset + at, 16));
 }
 
 export function viewOf(frame: Uint8Array): DataView {

@@ -3,8 +3,9 @@
 // Everything is built anew from fields, after PACKET-PATH.md, "Header rules" and "MTU"; checksums are summed in full, except
 // where a wrong one must stay wrong. Pure; arguments are never changed.
 
-import { addressBytes, familyOf } from '../../src/model/address.ts';
+import { familyOf } from '../../src/model/address.ts';
 import type { Encap } from '../../src/model/vip.ts';
+import { wireBytesOf } from '../support/addresses.ts';
 import { checksum, isValid, onesSum } from '../support/checksum.ts';
 import { headerBytes, type Ip, viewOf } from './ip.ts';
 
@@ -101,14 +102,14 @@ function wrap(inner: Uint8Array, frame: Uint8Array, ip: Ip, outer: Outer): Uint8
 
 function ipv4(inner: Uint8Array, { family, tos }: Ip, { source, destination }: Outer): Uint8Array {
   const start = [0x45, tos, ...be16(headerBytes[4] + inner.length), 0, 0, dontFragment, 0, outerTtl, carried[family], 0, 0];
-  const header = join(start, addressOf(source), addressOf(destination));
+  const header = join(start, wireBytesOf(source), wireBytesOf(destination));
   header.set(be16(checksum(header)), 10);
   return header;
 }
 
 function ipv6(inner: Uint8Array, { family, tos }: Ip, { source, destination }: Outer): Uint8Array {
   const start = [0x60 | (tos >> 4), (tos & 15) << 4, 0, 0, ...be16(inner.length), carried[family], outerTtl];
-  return join(start, addressOf(source), addressOf(destination));
+  return join(start, wireBytesOf(source), wireBytesOf(destination));
 }
 
 /**
@@ -132,12 +133,6 @@ function withoutChecksum(header: Uint8Array): Uint8Array {
   const blank = header.slice();
   blank.set([0, 0], 10);
   return blank;
-}
-
-/** Four bytes of an IPv4 address, sixteen of an IPv6 one. */
-export function addressOf(address: string): Uint8Array {
-  const bytes = addressBytes(address);
-  return familyOf(address) === 4 ? bytes.slice(12) : bytes;
 }
 
 function word(bytes: Uint8Array, at: number): number {

@@ -3,12 +3,13 @@
 // Tables are filled by steering/maglev.ts, the reference that native filling is compared with; hashes come from
 // steering/flow-hash.ts. Both are format, specified byte by byte, so there is nothing to write twice.
 
-import { addressBytes, familyOf, isHostPrefix, maskAddress } from '../../src/model/address.ts';
+import { isHostPrefix } from '../../src/model/address.ts';
 import { backendKey } from '../../src/model/backend.ts';
 import type { Desired, DesiredBackend, DesiredPool, DesiredVip } from '../../src/model/desired.ts';
 import { isAnyPort } from '../../src/model/vip.ts';
 import { expandFlowKey, type FlowHash, type FlowKey, flowHash, slotHash, type Tuple } from '../../src/steering/flow-hash.ts';
 import { expandMaglevKey, fillTable, type MaglevMember, refillTable } from '../../src/steering/maglev.ts';
+import { bytesOf, holds } from '../support/addresses.ts';
 import { protocols } from './parse.ts';
 
 export interface Flow {
@@ -64,7 +65,7 @@ export class Tables {
    */
   vipsAt(address: string): readonly (readonly DesiredVip[])[] {
     const own = this.#vipsByAddress.get(address);
-    return own === undefined ? this.#vipsByPrefix.filter(([vip]) => vip !== undefined && holds(vip, address)) : [own];
+    return own === undefined ? this.#vipsByPrefix.filter(([vip]) => vip !== undefined && holds(vip.prefix, address)) : [own];
   }
 
   /** The VIP of this very port, else of a range that has it, else of any port. */
@@ -130,7 +131,7 @@ export class Tables {
     if (pool === undefined) return [];
     const members = pool.backends.map(
       ({ address, weight, takesNewFlows }, i): MaglevMember => ({
-        identity: addressBytes(address),
+        identity: bytesOf(address),
         weight,
         takesNew: takesNewFlows,
         backend: i + 1,
@@ -147,10 +148,6 @@ function lengthOf([vip]: readonly DesiredVip[]): number {
   return vip?.prefix.length ?? 0;
 }
 
-function holds({ prefix }: DesiredVip, address: string): boolean {
-  return familyOf(prefix.address) === familyOf(address) && maskAddress(address, prefix.length) === prefix.address;
-}
-
 function tupleOf({ source, destination, ...rest }: Flow): Tuple {
-  return { ...rest, source: addressBytes(source), destination: addressBytes(destination) };
+  return { ...rest, source: bytesOf(source), destination: bytesOf(destination) };
 }

@@ -1,9 +1,7 @@
 // IP packets for tests, both families: every field has a valid default and can be made wrong by naming it. Big-endian. Pure.
 
-import { addressBytes as mappedBytes } from '../../src/model/address.ts';
+import { wireBytesOf } from './addresses.ts';
 import { checksum } from './checksum.ts';
-
-export { familyOf } from '../../src/model/address.ts';
 
 export const protocols = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, gre: 47, icmpv6: 58 } as const;
 export const extensions = { hopByHop: 0, routing: 43, fragment: 44, destination: 60 } as const;
@@ -55,8 +53,8 @@ function ipv4Packet(fields: IpFields, payload: Uint8Array): Uint8Array {
     be16(id),
     be16(flags | fragmentOffset),
     [ttl, fields.protocol, 0, 0],
-    addressBytes(fields.source),
-    addressBytes(fields.destination),
+    wireBytesOf(fields.source),
+    wireBytesOf(fields.destination),
     options,
   );
   header.set(be16(fields.checksum ?? checksum(header)), 10);
@@ -71,8 +69,8 @@ function ipv6Packet(fields: IpFields, payload: Uint8Array): Uint8Array {
     be32(((version << 28) | (tos << 20) | flowLabel) >>> 0),
     be16(fields.payloadLength ?? body.length),
     [chain[0]?.header ?? protocol, ttl],
-    addressBytes(fields.source),
-    addressBytes(fields.destination),
+    wireBytesOf(fields.source),
+    wireBytesOf(fields.destination),
     body,
   );
 }
@@ -113,10 +111,4 @@ export function be16(value: number): readonly number[] {
 
 export function be32(value: number): readonly number[] {
   return [...be16(value >>> 16), ...be16(value)];
-}
-
-/** Four or sixteen bytes. */
-export function addressBytes(address: string): Uint8Array {
-  const mapped = mappedBytes(address);
-  return address.includes(':') ? mapped : mapped.slice(12);
 }

@@ -3,8 +3,10 @@
 // From the inside out: tcpSegment / udpDatagram / icmpMessage make an L4 payload, ipPacket wraps it, ethernetFrame wraps that;
 // tcpFrame, udpFrame and icmpFrame do all three. The addresses say which family. Big-endian, plain checksums. Pure.
 
+import { familyOf } from '../../src/model/address.ts';
+import { wireBytesOf } from './addresses.ts';
 import { checksum, onesSum } from './checksum.ts';
-import { addressBytes, be16, be32, bytes, familyOf, type IpFields, ipPacket, protocols } from './ip-packets.ts';
+import { be16, be32, bytes, type IpFields, ipPacket, protocols } from './ip-packets.ts';
 
 export const routerMac = '02:00:00:00:00:aa';
 export const nodeMac = '02:00:00:00:00:01';
@@ -170,5 +172,5 @@ function portOf(end: string): number {
 /** RFC 9293 3.1, RFC 8200 8.1. */
 function pseudoHeaderSum(ends: Ends, protocol: number, l4Bytes: number): number {
   const { source, destination } = addressesOf(ends);
-  return onesSum(bytes(addressBytes(source), addressBytes(destination), [0, protocol], be16(l4Bytes)));
+  return onesSum(bytes(wireBytesOf(source), wireBytesOf(destination), [0, protocol], be16(l4Bytes)));
 }
