@@ -10,6 +10,7 @@ import { isAnyPort } from '../../src/model/vip.ts';
 import { expandFlowKey, type FlowHash, type FlowKey, flowHash, slotHash, type Tuple } from '../../src/steering/flow-hash.ts';
 import { expandMaglevKey, fillTable, type MaglevMember, refillTable } from '../../src/steering/maglev.ts';
 import { bytesOf, holds } from '../support/addresses.ts';
+import { isEntropySource } from './entropy.ts';
 import { protocols } from './parse.ts';
 
 export interface Flow {
@@ -100,6 +101,17 @@ export class Tables {
   backend(key: string): { readonly backend: DesiredBackend; readonly incarnation: number } | undefined {
     const backend = this.#backends.get(key);
     return backend && { backend, incarnation: this.#lives.get(key) ?? 0 };
+  }
+
+  /** Which life of a backend this is. */
+  lifeOf({ pool, address }: DesiredBackend): number {
+    return this.backend(backendKey(pool, address))?.incarnation ?? 0;
+  }
+
+  /** An outer source of this node. */
+  isOwn(address: string): boolean {
+    const { node } = this.desired;
+    return address === node.address || address === node.address6 || isEntropySource(node.entropy, address);
   }
 
   hashOf(flow: Flow): FlowHash {
