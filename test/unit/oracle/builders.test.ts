@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { maskAddress, parseAddress } from '../../../src/model/address.ts';
+import { entropySource, isEntropySource } from '../../oracle/entropy.ts';
 import { readIp } from '../../oracle/ip.ts';
 import { readTransport } from '../../oracle/parse.ts';
 import { isValid, onesSum } from '../../support/checksum.ts';
-import { bytes } from '../../support/ip-packets.ts';
+import { bytes, extensions, fragmentHeader, options6, routingHeader } from '../../support/ip-packets.ts';
 import { tcpFrame, udpFrame } from '../../support/packets.ts';
 import { readPcap, writePcap } from '../../support/pcap.ts';
+import { Random } from '../../support/random.ts';
 
 const addresses = fc.ipV4().filter((address) => /^[1-9]\d*(\.\d+){3}$/.test(address));
 const ports = fc.nat({ max: 65535 });
@@ -31,6 +34,55 @@ describe('packet builders', () => {
           }
         }
       }),
+    );
+  });
+});
+
+const words = fc.array(fc.nat({ max: 0xffff }), { minLength: 7, maxLength: 7 });
+const extension = fc.oneof(
+  fc.constantFrom(8, 16, 24).map((length) => options6(extensions.destination, length)),
+  fc.constant(options6(extensions.hopByHop)),
+  fc.constant(routingHeader(0, 2)),
+  fc.nat().map((id) => fragmentHeader({ id, more: true })),
+);
+
+describe('IPv6 packet builders', () => {
+  it('make frames with valid checksums that read back behind up to six extension headers', () => {
+    fc.assert(
+      fc.property(words, words, ports, ports, fc.array(extension, { maxLength: 6 }), (a, b, from, to, chain) => {
+        const [source, destination] = [a, b].map(
+          (each) => parseAddress(`2001:${each.map((n) => n.toString(16)).join(':')}`) ?? '',
+        );
+        const frame = tcpFrame({ from: `[${source}]:${from}`, to: `[${destination}]:${to}`, ip: { chain } });
+        const ip = readIp(frame);
+        expect(ip).toMatchObject({ family: 6, source, destination, lengthsAreSound: true });
+        const l4 = frame.subarray(frame.length - 20);
+        expect(isValid(l4, onesSum(bytes(frame.subarray(22, 54), [0, 6, 0, 20])))).toBe(true);
+        if (ip !== undefined)
+          expect(readTransport(frame, ip)).toMatchObject({ kind: 'flow', sourcePort: from, destinationPort: to });
+      }),
+    );
+  });
+});
+
+describe('outer sources of the entropy prefix', () => {
+  it('lie in the prefix and differ from flow to flow, in every family and length', () => {
+    const lengths = fc.tuple(fc.integer({ min: 8, max: 28 }), fc.integer({ min: 32, max: 124 }));
+    fc.assert(
+      fc.property(lengths, fc.nat(), ([length, length6], seed) => {
+        const random = new Random(seed);
+        const entropy = {
+          prefix: { address: maskAddress('192.0.2.0', length), length },
+          prefix6: { address: maskAddress('2001:db8:e::', length6), length: length6 },
+        };
+        for (const backend of ['10.0.2.21', '2001:db8:2::21']) {
+          const fingerprints = Array.from({ length: 64 }, () => (BigInt(random.uint32()) << 32n) | BigInt(random.uint32()));
+          const sources = fingerprints.map((fingerprint) => entropySource(entropy, backend, fingerprint) ?? '');
+          expect(sources.every((source) => isEntropySource(entropy, source))).toBe(true);
+          expect(new Set(sources).size).toBeGreaterThan(8);
+        }
+      }),
+      { numRuns: 20 },
     );
   });
 });
