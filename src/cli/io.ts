@@ -1,11 +1,14 @@
 // What the CLI touches of its process: streams, environment, clock, signals. Tests give their own.
 
+import { once } from 'node:events';
 import { hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
 
 export interface Io {
   out(text: string): void;
   err(text: string): void;
+  /** Fulfilled when standard output can take more: who writes much waits now and then, or it piles up in memory. */
+  drained(): Promise<void>;
   /** Standard output is a terminal: clear it between repaints. */
   readonly isTerminal: boolean;
   readonly hasColour: boolean;
@@ -25,6 +28,9 @@ export function processIo(): Io {
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, 'drain');
+    },
     isTerminal,
     hasColour: isTerminal && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
     env,
