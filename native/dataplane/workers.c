@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -19,6 +20,7 @@
 
 #define IDLE_WAIT_MS 100
 #define NICE -10 /* a reload compiles for long on every core there is; packets wait at most for each other */
+#define PIECE_BYTES (2u << 20) /* a huge page */
 #define INSPECT_NS 100000000ull /* how often a worker looks after its devices: link, losses, return of a vanished one */
 
 struct runner {
@@ -27,6 +29,7 @@ struct runner {
     pthread_t thread;
     int wake_fd;
     u64 inspected_ns;
+    size_t populated; /* bytes of its flow table that have pages */
     struct queue *queue[DEVICES_MAX]; /* by device; NULL while it is gone */
     _Atomic u32 state[DEVICES_MAX];
     u32 rx_bytes[BURST_MAX];
@@ -205,6 +208,22 @@ static void wait_for_work(struct runner *r)
         }
 }
 
+/* Has the kernel find the next piece of the flow table's memory, which takes up to 7 ms where the host must first find it. A new
+ * flow would otherwise wait for that, and the packets behind it. False: there is all of it. */
+static bool populate(struct runner *r)
+{
+    const struct worker *w = r->worker;
+    size_t bytes = w->engine->capacity.flow_lines * sizeof(line);
+    if (r->populated >= bytes)
+        return false;
+    u8 *flows = (u8 *)(w->engine->flows + w->core.flow_first);
+    size_t piece = bytes - r->populated < PIECE_BYTES ? bytes - r->populated : PIECE_BYTES;
+    if (madvise(flows + r->populated, piece, MADV_POPULATE_WRITE) < 0)
+        piece = bytes; /* Linux before 5.14: pages come with the first write */
+    r->populated += piece;
+    return true;
+}
+
 static void *run_worker(void *argument)
 {
     struct runner *r = argument;
@@ -218,7 +237,8 @@ static void *run_worker(void *argument)
         COUNT_WORKER(core, heartbeat, 1);
         if (received == 0) {
             worker_idle(r->worker, now_ns());
-            wait_for_work(r);
+            if (!populate(r))
+                wait_for_work(r);
         }
         u64 now = now_ns();
         if (now - r->inspected_ns >= INSPECT_NS) {
