@@ -31,6 +31,9 @@ export interface BalancerOptions {
   readonly onFatal: (error: ToriiError) => void;
 }
 
+/** Of one outcome. A thousand lines would hold this thread for longer than the change itself took. */
+const changesLogged = 50;
+
 type Applied = Extract<FromConfig, { kind: 'applied' }>;
 
 export class Balancer {
@@ -200,9 +203,15 @@ export class Balancer {
     for (const warning of warnings) if (!this.#warned.has(warning)) this.#log.warn(warning);
     this.#warned = new Set(warnings);
     if (addresses !== null) this.#path?.neighbours.follow(JSON.parse(Buffer.from(addresses).toString()) as readonly string[]);
-    // The first document's changes are the whole document.
-    if (this.#isReady) for (const change of changes) this.#log.info({ revision: outcome.revision }, change);
     void this.#reconciler?.apply(outcome);
+    // The first document's changes are the whole document.
+    if (this.#isReady) this.#logChanges(outcome.revision, changes);
+  }
+
+  #logChanges(revision: number, changes: readonly string[]): void {
+    for (const change of changes.slice(0, changesLogged)) this.#log.info({ revision }, change);
+    const more = changes.length - changesLogged;
+    if (more > 0) this.#log.info({ revision, more }, 'and more changes of the same revision');
   }
 
   #onApplied(applied: Applied): void {
