@@ -102,7 +102,12 @@ export interface StatusView {
   readonly peers: { readonly total: number; readonly established: number };
   readonly engine: string;
   readonly workers: readonly WorkerView[];
-  readonly flowTable: { readonly entries: number; readonly capacity: number; readonly untracked: number; readonly evicted: number };
+  readonly flowTable: {
+    readonly entries: number;
+    readonly capacity: number;
+    readonly untracked: number;
+    readonly evicted: number;
+  };
   readonly overrides: readonly OverrideView[];
 }
 
