@@ -4,7 +4,9 @@
 // Packets are handed over in batches for speed only: each is judged at its own moment, and a batch ends where a document
 // is loaded, so that the results are those of one packet at a time.
 
-import type { Frame, MemoryEngine } from '../dataplane/memory-engine.ts';
+import type { Counters } from '../dataplane/counters.ts';
+import type { Frame, FrameOutcome } from '../dataplane/memory-engine.ts';
+import type { Desired } from '../model/desired.ts';
 import type { CapturedPacket } from './captured-packet.ts';
 import { CaptureClock, type Moment } from './clock.ts';
 import type { Loading } from './documents.ts';
@@ -20,9 +22,16 @@ interface Batch {
   bytes: number;
 }
 
+/** What a run needs of the memory engine. */
+export interface ReplayEngine {
+  readonly counters: Counters;
+  load(desired: Desired, nowNs: bigint): unknown;
+  run(frames: readonly Frame[]): readonly FrameOutcome[];
+}
+
 export interface ReplayParams {
   /** With the first document loaded. */
-  readonly engine: MemoryEngine;
+  readonly engine: ReplayEngine;
   /** In order of time. */
   readonly later: readonly Loading[];
   readonly writer: PcapWriter;
@@ -31,7 +40,7 @@ export interface ReplayParams {
 }
 
 export class Replay {
-  readonly #engine: MemoryEngine;
+  readonly #engine: ReplayEngine;
   readonly #writer: PcapWriter;
   readonly #print: ((lines: string) => void) | null;
   readonly #clock = new CaptureClock();
