@@ -18,10 +18,10 @@ interface Words {
   readonly json?: boolean;
 }
 
-const description = `Run a capture through the packet core and write what would leave.
-
-IN is a pcap or pcapng of Ethernet; OUT a pcap with nanosecond time stamps. The clock is the capture's own. Every backend of the
-document is up and its next hop known, except those named by --down. Needs no privilege, no network and no daemon.`;
+const description = [
+  'Run a capture through the packet core and write what would leave.',
+  "IN is a pcap or pcapng of Ethernet; OUT a pcap with nanosecond time stamps. The clock is the capture's own. Every backend is up and its next hop known, except those named by --down; all else is as the document says. Needs no privilege, no network and no daemon.",
+].join('\n\n');
 
 const defaultMtuBytes = 1500;
 /** RFC 791: what every link carries. */

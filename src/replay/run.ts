@@ -40,18 +40,24 @@ interface Run {
   readonly later: readonly Loading[];
 }
 
-async function runCapture({ options, streams, capture, engine, later }: Run): Promise<void> {
-  const writer = new PcapWriter(options.output);
+async function runCapture(run: Run): Promise<void> {
+  const writer = new PcapWriter(run.options.output);
+  let summary: string;
   try {
-    const print = options.isJson ? (lines: string) => streams.out(lines) : null;
-    const replay = new Replay({ engine, later, writer, print });
-    for (let packet = capture.next(); packet !== undefined; packet = capture.next()) {
-      if (replay.add(packet)) await streams.drained();
-    }
-    streams.err(replay.finish());
+    summary = await judgeAll(run, writer);
   } finally {
     writer.close();
   }
+  run.streams.err(summary);
+}
+
+async function judgeAll({ options, streams, capture, engine, later }: Run, writer: PcapWriter): Promise<string> {
+  const print = options.isJson ? (lines: string) => streams.out(lines) : null;
+  const replay = new Replay({ engine, later, writer, print });
+  for (let packet = capture.next(); packet !== undefined; packet = capture.next()) {
+    if (replay.add(packet) && options.isJson) await streams.drained();
+  }
+  return replay.finish();
 }
 
 /** Emptying the file that is being read would leave neither. */

@@ -30,7 +30,7 @@ beforeEach(() => {
   writeFileSync(at('torii.yaml'), JSON.stringify(webDocument));
 });
 
-describe('the program', () => {
+describe('the program', { timeout: 30_000 }, () => {
   it('replays a capture to the same bytes each time, with lines and without', () => {
     const options = ['--config', at('torii.yaml'), '--reload', `1.5:${at('torii.yaml')}`, '--down', '10.0.2.22', '--mtu', '9000'];
     const first = torii(at('in.pcap'), at('a.pcap'), ...options, '--json');
@@ -52,6 +52,23 @@ describe('the program', () => {
     expect(a?.equals(b ?? a.subarray(1))).toBe(true);
     expect(a?.equals(c ?? a.subarray(1))).toBe(true);
     expect(readNanoPcap(a ?? new Uint8Array(0)).length).toBe(packets.length);
+  });
+
+  it('writes the whole of OUT although the reader of its lines leaves early', () => {
+    const many = pcapFile(
+      Array.from({ length: 20 }, (_, i) => packets.map((each) => ({ ...each, timeNs: each.timeNs + BigInt(i) }))).flat(),
+    );
+    writeFileSync(at('in.pcap'), many);
+    const command = '"$0" "$1" replay "$2" "$3" --config "$4" --json | head -n 1';
+    const { stdout } = spawnSync(
+      'sh',
+      ['-c', command, process.execPath, program, at('in.pcap'), at('out.pcap'), at('torii.yaml')],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(stdout).toContain('{"packet":1,');
+    expect(readNanoPcap(readFileSync(at('out.pcap'))).length).toBe(20 * packets.length);
   });
 
   it('ends with 1 behind a capture that is cut off, all before it written', () => {

@@ -82,7 +82,7 @@ const foreign = udpFrame({ from: '198.51.100.7:1', to: '203.0.113.99:53' });
 const noPort = tcpFrame({ from: client(9), to: '203.0.113.10:81', flags: 'S' });
 const sip = udpFrame({ from: client(9), to: '203.0.113.10:5003' });
 
-describe('a replayed packet', () => {
+describe('a replayed packet', { timeout: 30_000 }, () => {
   it('is told in one line with exactly these keys in this order', async () => {
     const { text } = await replay(
       [{ bytes: syn(1), timeNs: ms(0) }],
@@ -371,6 +371,33 @@ describe('a replay that cannot be', () => {
       code: 'config_unreadable',
       message: expect.stringContaining('cluster.secret'),
     });
+  });
+
+  it('leaves OUT as it was when a document is larger than the tables, by itself or after another', async () => {
+    const timeouts = (from: number, count: number): object => {
+      const vips = Array.from({ length: count }, (_, i) => ({
+        address: `203.0.113.${10 + i}`,
+        protocol: 'udp',
+        pool: 'web',
+        timeouts: { udpSec: from + i },
+      }));
+      return {
+        ...webDocument,
+        tenants: [
+          { name: 'acme', vips },
+          { name: 'beta', vips: vips.map(other) },
+        ],
+      };
+    };
+    const other = (vip: { readonly timeouts: { readonly udpSec: number } }): object => ({
+      ...vip,
+      protocol: 'tcp',
+      timeouts: { tcpSec: 100_000 + vip.timeouts.udpSec },
+    });
+    const large = { code: 'capacity', exitCode: 2 };
+    expect(await refused({}, { 'torii.yaml': timeouts(100, 200) })).toMatchObject(large);
+    const reloads = [{ atNs: 10n ** 18n, file: at('b.yaml') }];
+    expect(await refused({ reloads }, { 'b.yaml': timeouts(100, 200) })).toMatchObject(large);
   });
 
   it('names a backend that is down in no document', async () => {
