@@ -9,9 +9,9 @@
 /* One hop less in the inner header, its checksum following (RFC 1624). */
 static always_inline void inner_decrement_ttl(u8 *ip)
 {
-    u16 old_word = load16(ip + IPV4_TTL);
-    ip[IPV4_TTL]--;
-    store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_word, load16(ip + IPV4_TTL)));
+    u16 old_word = load16(ip + IPV4_TTL), new_word = old_word - 1; /* the TTL is its low byte, and above 1 */
+    store16(ip + IPV4_TTL, new_word);
+    store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_word, new_word));
 }
 
 /* 20 bytes at `ip`: DF, ID 0, DSCP and ECN of the inner header (RFC 6040, normal mode). The backend's `outer_sum` has
