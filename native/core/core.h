@@ -65,7 +65,10 @@ struct packet {
 static always_inline u64 *counter(const struct core *core, u32 first_line, u32 word)
 {
     line *l = at(core, TABLE_COUNTERS, first_line + word / 8);
-    return l ? (u64 *)(void *)l + word % 8 : NULL_PTR;
+    if (!l)
+        return NULL_PTR;
+    asm volatile("" : "+r"(l)); /* else clang 14 adds the word's offset before the test, which BPF's verifier refuses */
+    return (u64 *)(void *)l + word % 8;
 }
 
 static always_inline void count(const struct core *core, u32 first_line, u32 word, u64 amount)
