@@ -54,15 +54,7 @@ export class BgpSpeaker implements Speaker {
   }
 
   set(advertisements: readonly Advertisement[]): void {
-    if (this.#closed !== undefined) return;
-    const routes = new Map<string, Route>();
-    for (const { prefix, policy } of advertisements) {
-      const route = makeRoute(prefix, policy, this.#routes.get(prefix));
-      if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
-      else routes.set(prefix, route);
-    }
-    this.#routes = routes;
-    for (const { session } of this.#peers.values()) session.set(routes);
+    this.#tell(this.#closed === undefined ? this.#routesOf(advertisements) : this.#remaining(advertisements));
   }
 
   peers(): readonly PeerStatus[] {
@@ -94,6 +86,27 @@ export class BgpSpeaker implements Speaker {
   close(graceful: boolean): Promise<void> {
     this.#closed ??= this.#leave(graceful);
     return this.#closed;
+  }
+
+  #routesOf(advertisements: readonly Advertisement[]): Routes {
+    const routes = new Map<string, Route>();
+    for (const { prefix, policy } of advertisements) {
+      const route = makeRoute(prefix, policy, this.#routes.get(prefix));
+      if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
+      else routes.set(prefix, route);
+    }
+    return routes;
+  }
+
+  // Who leaves takes nothing on, but a VIP that fails during a long drain must not keep its traffic until the end.
+  #remaining(advertisements: readonly Advertisement[]): Routes {
+    const wanted = new Set(advertisements.map(({ prefix }) => prefix));
+    return new Map([...this.#routes].filter(([prefix]) => wanted.has(prefix)));
+  }
+
+  #tell(routes: Routes): void {
+    this.#routes = routes;
+    for (const { session } of this.#peers.values()) session.set(routes);
   }
 
   #reconfigure(peer: PeerConfig, restart: boolean): void {
@@ -157,7 +170,7 @@ export class BgpSpeaker implements Speaker {
     if (graceful && sessions.some(({ announced }) => announced > 0)) {
       for (const session of sessions) session.drain();
       await this.#pause(this.#config.drainSec * 1000);
-      for (const session of sessions) session.set(new Map());
+      this.#tell(new Map());
       await this.#untilTold(sessions);
     }
     const notification = ceaseNotification(ceaseError.administrativeShutdown, shutdownText);

@@ -367,6 +367,23 @@ describe('leaving on purpose', () => {
     await closed;
   });
 
+  it('still withdraws what fails during the drain, and takes on nothing', async () => {
+    const { network, clock, speaker } = setUp();
+    speaker.set([host(1), host(2)]);
+    const connection = establish(network.answer());
+    const closed = speaker.close(true);
+    connection.take();
+    speaker.set([host(2, { med: 7 }), host(3)]);
+    const sent = updates(connection);
+    expect(withdrawn(sent)).toEqual(['203.0.113.1/32']);
+    expect(announced(sent)).toEqual([]);
+    await clock.advance(5000);
+    await closed;
+    expect(withdrawn(updates(connection))).toEqual(['203.0.113.2/32']);
+    speaker.set([host(2)]);
+    expect(connection.take()).toEqual([]);
+  });
+
   it('dials nobody afterwards and takes no routes', async () => {
     const { network, clock, speaker } = setUp();
     await speaker.close(false);
