@@ -6,9 +6,10 @@
 import type { PeerConfig, PeerError, PeerStatus, SpeakerConfig } from '../model/peer.ts';
 import { retryDelayMs } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
+import { errorCode } from './constants.ts';
 import { familyOfAddress } from './families.ts';
 import { initialState, sessionState, step } from './fsm.ts';
-import type { Ending, FsmAction, FsmConfig, FsmEvent, FsmState } from './fsm-types.ts';
+import type { FsmAction, FsmConfig, FsmEvent, FsmState } from './fsm-types.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import { BgpLink } from './link.ts';
 import type { Negotiated } from './negotiate.ts';
@@ -36,6 +37,9 @@ interface Established {
 
 type UnstampedEvent = FsmEvent extends infer E ? (E extends unknown ? Omit<E, 'atMs'> : never) : never;
 
+/** A peer that thinks up new words each time must not cost memory. */
+const rememberedFailures = 16;
+
 export class PeerSession {
   readonly #options: SessionOptions;
   readonly #journal = new Journal();
@@ -54,6 +58,10 @@ export class PeerSession {
   #cancelDial: (() => void) | undefined;
   #flaps = 0;
   #lastError: PeerError | null = null;
+  /** A NOTIFICATION said why there is no session: a bare close of the next try knows less. */
+  #isCauseKnown = false;
+  /** Failures that were logged since the last session. */
+  readonly #said = new Set<string>();
 
   constructor(speaker: SpeakerConfig, peer: PeerConfig, routes: Routes, options: SessionOptions) {
     this.#speaker = speaker;
@@ -159,7 +167,7 @@ export class PeerSession {
       case 'retryAfter':
         return this.#retryAfter(action.failures);
       case 'ended':
-        return this.#ended(action.ending, action.wasEstablished);
+        return this.#ended(action);
       default: {
         const link = this.#links.get(action.link);
         if (link !== undefined) this.#performOn(link, action);
@@ -241,6 +249,8 @@ export class PeerSession {
   #establish(linkId: number, link: BgpLink, negotiated: Negotiated): void {
     const outbound = new Outbound(link, negotiated.families, this.#outboundSetting(link, negotiated));
     this.#established = { linkId, link, negotiated, outbound, sinceMs: this.#options.clock.nowMs() };
+    this.#isCauseKnown = false;
+    this.#said.clear();
     link.watchSending(negotiated.holdTimeSec);
     this.#options.onLog('info', `session established with AS ${this.#peer.as}, hold time ${negotiated.holdTimeSec} s`);
     if (negotiated.families.length === 0) this.#options.onLog('warn', 'no address family in common: nothing is announced');
@@ -268,22 +278,31 @@ export class PeerSession {
     };
   }
 
-  #ended({ direction, notification, text }: Ending, wasEstablished: boolean): void {
-    const words = [notification === undefined ? '' : describeNotification(notification), text].filter((part) => part !== '');
-    const error: PeerError = {
-      direction,
-      code: notification?.code ?? 0,
-      subcode: notification?.subcode ?? 0,
-      text: words.join(': '),
-      at: this.#options.clock.isoTime(),
-    };
-    // A router that is away fails the same way every few seconds: say it once.
-    const isNews = wasEstablished || this.#lastError?.text !== error.text || this.#lastError.direction !== direction;
-    this.#lastError = error;
-    if (isNews) this.#options.onLog('warn', `${wasEstablished ? 'session lost' : 'no session'} (${direction}): ${error.text}`);
+  #ended({ ending, wasEstablished, link }: Extract<FsmAction, { readonly kind: 'ended' }>): void {
+    const { direction, notification } = ending;
+    const words = [notification === undefined ? '' : describeNotification(notification), ending.text];
+    const text = words.filter((part) => part !== '').join(': ');
+    // A router that refused us closes the next connections without a word; that it is not reachable at all is news.
+    const isBareClose = notification === undefined && link !== undefined && !wasEstablished;
+    if (!isBareClose || !this.#isCauseKnown) {
+      const { code, subcode } = notification ?? { code: 0, subcode: 0 };
+      this.#lastError = { direction, code, subcode, text, at: this.#options.clock.isoTime() };
+      this.#isCauseKnown = notification !== undefined && !(direction === 'sent' && code === errorCode.cease);
+    }
+    if (wasEstablished || this.#isNews(`${direction} ${text}`)) {
+      this.#options.onLog('warn', `${wasEstablished ? 'session lost' : 'no session'} (${direction}): ${text}`);
+    }
     if (!wasEstablished) return;
     this.#established = undefined;
     this.#flaps += 1;
+  }
+
+  // A router that is away fails the same few ways every few seconds: each is said once.
+  #isNews(failure: string): boolean {
+    if (this.#said.has(failure)) return false;
+    if (this.#said.size === rememberedFailures) this.#said.clear();
+    this.#said.add(failure);
+    return true;
   }
 }
 

@@ -245,6 +245,26 @@ describe('after a lost session', () => {
     expect(withdrawn(sent)).toEqual([]);
   });
 
+  const strangeOpen = { ...routerOpen, as: 65099, capabilities: [{ kind: 'fourOctetAs', as: 65099 } as const] };
+
+  it('keeps showing why the router is refused while it closes the next connections without a word', async () => {
+    const { network, clock, status, logs } = setUp();
+    for (let round = 0; round < 3; round++) {
+      network.answer().say(strangeOpen);
+      await clock.advance(5000);
+      network.answer().hangUp();
+      expect(status()).toMatchObject({ lastError: { direction: 'sent', code: 2, subcode: 2 } });
+      await clock.advance(5000);
+    }
+    expect(logs).toHaveLength(2);
+    network.refuse();
+    expect(status()).toMatchObject({ lastError: { direction: 'local', code: 0 } });
+    await clock.advance(5000);
+    establish(network.answer()).hangUp();
+    expect(status()).toMatchObject({ lastError: { direction: 'local', code: 0 } });
+    expect(logs.at(-1)).toContain('session lost');
+  });
+
   it('says the same failure once', async () => {
     const { network, clock, logs } = setUp();
     for (let i = 1; i <= 4; i++) {
