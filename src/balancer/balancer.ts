@@ -246,7 +246,7 @@ export class Balancer {
       engine: dataplane === undefined ? 'none' : engineName,
       workerDevices: Array.from({ length: dataplane?.workers ?? 0 }, () => worker),
       flowCapacity: (dataplane?.flowCapacity ?? 0) * (dataplane?.workers ?? 0),
-      warnings: this.#trouble === null ? [] : [this.#trouble],
+      warnings: [...(this.#trouble === null ? [] : [this.#trouble]), ...this.#speaker.troubles()],
     };
   }
 

@@ -34,6 +34,10 @@ export class SpeakerSlot implements Speaker {
     return this.#speaker?.peers() ?? [];
   }
 
+  troubles(): readonly string[] {
+    return this.#speaker?.troubles() ?? [];
+  }
+
   async close(graceful: boolean): Promise<void> {
     await this.#speaker?.close(graceful);
   }

@@ -488,8 +488,16 @@ describe('listening', () => {
     await clock.advance(20_000);
     expect(logs).toHaveLength(1);
     expect(logs[0]).toContain('CAP_NET_BIND_SERVICE');
+    expect(speaker.troubles()).toEqual(logs);
     network.listenError = undefined;
     await clock.advance(5000);
     expect(network.listening).toEqual(listen);
+    expect(speaker.troubles()).toEqual([]);
+    network.listenError = new Error('listen EADDRINUSE');
+    speaker.configure({ ...config, listen: { ...listen, port: 1790 } });
+    await clock.advance(1);
+    expect(speaker.troubles()).toHaveLength(1);
+    speaker.configure(config);
+    expect(speaker.troubles()).toEqual([]);
   });
 });
