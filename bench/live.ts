@@ -104,6 +104,7 @@ async function measureReloads(bed: LiveBed, { isQuick, signal, report }: Scope):
   const whole = await times(rounds, (i) => ({ isOther: i % 2 === 0 }));
   const oneWeight = await times(rounds, (i) => ({ firstWeight: 101 + i }));
   const { sent, arrived } = await stream.end();
+  signal.throwIfAborted();
   report({ ...reload, value: median(whole) });
   report({ name: `${reload.name}, slowest of ${rounds}`, value: Math.max(...whole), unit: 'ms' });
   report({ ...small, value: median(oneWeight) });
