@@ -66,9 +66,10 @@ export interface Indices {
   slots(pool: string): (Region & { readonly isFresh: boolean }) | undefined;
 }
 
-export function allocate(desired: Desired, before: Allocation, compile: number, layout: Layout): Indices {
+/** `before` is of a generation that every worker has adopted, or empty. */
+export function allocate(desired: Desired, before: Allocation, layout: Layout): Indices {
   const limited = (space: IndexSpace, keys: readonly string[], what: string): Assignment =>
-    assign(space, keys, { compile, limit: constantOf(layout, `MAX_${what.toUpperCase()}`), what });
+    assign(space, keys, { limit: constantOf(layout, `MAX_${what.toUpperCase()}`), what });
   const vips = limited(
     before.vips,
     desired.vips.map(({ name }) => name),
@@ -92,7 +93,7 @@ export function allocate(desired: Desired, before: Allocation, compile: number, 
     lines: Math.ceil(pool.tableSize / slotsPerLine),
     signature: signatureOf(pool, desired.clusterSecret, backends),
   }));
-  const slots = assignSlots(before.slots, requests, { compile, limit: before.slotLines });
+  const slots = assignSlots(before.slots, requests, before.slotLines);
   const profiles = assignProfiles(before.profiles, desired.vips, constantOf(layout, 'MAX_PROFILES'));
   return {
     allocation: {

@@ -59,9 +59,9 @@ const nsPerSec = 1_000_000_000;
 const batchPerCps = 1000;
 const batchMax = 64;
 
-/** `compileNumber` rises by one with every compile whose allocation is kept. Throws `capacity` when the tables are too small. */
-export function compile(desired: Desired, allocation: Allocation, compileNumber: number, layout: Layout): Compiled {
-  const indices = allocate(desired, allocation, compileNumber, layout);
+/** `allocation` is of a generation that every worker has adopted, or empty. Throws `capacity` when the tables are too small. */
+export function compile(desired: Desired, allocation: Allocation, layout: Layout): Compiled {
+  const indices = allocate(desired, allocation, layout);
   const vips = desired.vips.map((vip) => ({ index: indices.vip(vip.name).index, vip }));
   const index = buildDestinationIndex(vips, { probes: constantOf(layout, 'ADDRESS_PROBES') });
   const ranges = index.addresses.flatMap((entry) => entry?.ranges ?? []);
