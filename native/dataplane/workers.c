@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "workers.h"
+#include "claim.h"
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -40,6 +41,7 @@ struct workers {
     struct engine *engine;
     struct device_spec spec[DEVICES_MAX];
     u32 group[DEVICES_MAX];
+    int claim[DEVICES_MAX]; /* sockets of claim.h; what is not claimed is negative */
     u32 devices, count;
     int query_fd; /* any socket, to ask the kernel about links */
     atomic_bool stopping;
@@ -262,6 +264,9 @@ static void close_all(struct workers *all)
         if (r->wake_fd >= 0)
             close(r->wake_fd);
     }
+    for (u32 d = 0; d < all->devices; d++)
+        if (all->claim[d] >= 0)
+            close(all->claim[d]);
     if (all->query_fd >= 0)
         close(all->query_fd);
     free(all);
@@ -289,6 +294,16 @@ static void join_threads(struct workers *all, u32 started)
     engine_kick(all);
     for (u32 w = 0; w < started; w++)
         pthread_join(all->runner[w].thread, NULL);
+}
+
+static bool claim_all(struct workers *all, struct device_error *error)
+{
+    for (u32 d = 0; d < all->devices; d++) {
+        all->claim[d] = claim_device(all->spec[d].name, error);
+        if (all->claim[d] < 0)
+            return false;
+    }
+    return true;
 }
 
 static bool open_all(struct workers *all, struct device_error *error)
@@ -323,12 +338,13 @@ struct workers *engine_start(struct engine *engine, const struct device_spec *sp
     all->count = workers;
     all->query_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     memcpy(all->spec, specs, devices * sizeof specs[0]);
+    memset(all->claim, -1, sizeof all->claim);
     for (u32 w = 0; w < workers; w++) {
         all->runner[w].all = all;
         all->runner[w].worker = &engine->worker[w];
         all->runner[w].wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }
-    if (!open_all(all, error)) {
+    if (!open_all(all, error) || !claim_all(all, error)) {
         close_all(all);
         return NULL;
     }
