@@ -3,17 +3,17 @@
 // All decisions are fsm.ts's; what the peer is told of routes is outbound.ts's. Events are worked off one at a time, so
 // that an action that causes an event never finds the state half-changed.
 
-import type { PeerConfig, PeerError, PeerStatus, SpeakerConfig } from '../model/peer.ts';
+import type { PeerConfig, PeerStatus, SpeakerConfig } from '../model/peer.ts';
 import { retryDelayMs } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
-import { errorCode } from './constants.ts';
+import { FailureRecord } from './failure-record.ts';
 import { familyOfAddress } from './families.ts';
 import { initialState, sessionState, step } from './fsm.ts';
 import type { FsmAction, FsmConfig, FsmEvent, FsmState } from './fsm-types.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import { BgpLink } from './link.ts';
 import type { Negotiated } from './negotiate.ts';
-import { describeNotification, type NotificationMessage } from './notification.ts';
+import type { NotificationMessage } from './notification.ts';
 import { Outbound, type OutboundSetting } from './outbound.ts';
 import type { Routes } from './rib-out.ts';
 import type { Connection, Transport } from './transport.ts';
@@ -37,9 +37,6 @@ interface Established {
 
 type UnstampedEvent = FsmEvent extends infer E ? (E extends unknown ? Omit<E, 'atMs'> : never) : never;
 
-/** A peer that thinks up new words each time must not cost memory. */
-const rememberedFailures = 16;
-
 export class PeerSession {
   readonly #options: SessionOptions;
   readonly #journal = new Journal();
@@ -57,11 +54,7 @@ export class PeerSession {
   #retry: Timer | undefined;
   #cancelDial: (() => void) | undefined;
   #flaps = 0;
-  #lastError: PeerError | null = null;
-  /** A NOTIFICATION said why there is no session: a bare close of the next try knows less. */
-  #isCauseKnown = false;
-  /** Failures that were logged since the last session. */
-  readonly #said = new Set<string>();
+  readonly #failures = new FailureRecord();
 
   constructor(speaker: SpeakerConfig, peer: PeerConfig, routes: Routes, options: SessionOptions) {
     this.#speaker = speaker;
@@ -131,7 +124,7 @@ export class PeerSession {
       families: established?.negotiated.families ?? [],
       announced: this.announced,
       flaps: this.#flaps,
-      lastError: this.#lastError,
+      lastError: this.#failures.lastError,
       bfd: null,
       messages: { sent: this.#journal.counts('sent'), received: this.#journal.counts('received') },
     };
@@ -249,8 +242,7 @@ export class PeerSession {
   #establish(linkId: number, link: BgpLink, negotiated: Negotiated): void {
     const outbound = new Outbound(link, negotiated.families, this.#outboundSetting(link, negotiated));
     this.#established = { linkId, link, negotiated, outbound, sinceMs: this.#options.clock.nowMs() };
-    this.#isCauseKnown = false;
-    this.#said.clear();
+    this.#failures.established();
     link.watchSending(negotiated.holdTimeSec);
     this.#options.onLog('info', `session established with AS ${this.#peer.as}, hold time ${negotiated.holdTimeSec} s`);
     if (negotiated.families.length === 0) this.#options.onLog('warn', 'no address family in common: nothing is announced');
@@ -278,31 +270,12 @@ export class PeerSession {
     };
   }
 
-  #ended({ ending, wasEstablished, link }: Extract<FsmAction, { readonly kind: 'ended' }>): void {
-    const { direction, notification } = ending;
-    const words = [notification === undefined ? '' : describeNotification(notification), ending.text];
-    const text = words.filter((part) => part !== '').join(': ');
-    // A router that refused us closes the next connections without a word; that it is not reachable at all is news.
-    const isBareClose = notification === undefined && link !== undefined && !wasEstablished;
-    if (!isBareClose || !this.#isCauseKnown) {
-      const { code, subcode } = notification ?? { code: 0, subcode: 0 };
-      this.#lastError = { direction, code, subcode, text, at: this.#options.clock.isoTime() };
-      this.#isCauseKnown = notification !== undefined && !(direction === 'sent' && code === errorCode.cease);
-    }
-    if (wasEstablished || this.#isNews(`${direction} ${text}`)) {
-      this.#options.onLog('warn', `${wasEstablished ? 'session lost' : 'no session'} (${direction}): ${text}`);
-    }
-    if (!wasEstablished) return;
+  #ended(action: Extract<FsmAction, { readonly kind: 'ended' }>): void {
+    const line = this.#failures.ended(action, this.#options.clock.isoTime());
+    if (line !== null) this.#options.onLog('warn', line);
+    if (!action.wasEstablished) return;
     this.#established = undefined;
     this.#flaps += 1;
-  }
-
-  // A router that is away fails the same few ways every few seconds: each is said once.
-  #isNews(failure: string): boolean {
-    if (this.#said.has(failure)) return false;
-    if (this.#said.size === rememberedFailures) this.#said.clear();
-    this.#said.add(failure);
-    return true;
   }
 }
 
