@@ -11,6 +11,7 @@ import { type LastGood, readLastGood, writeLastGood } from '../config/last-good.
 import { parseOrThrow } from '../config/parse.ts';
 import type { ConfigSource } from '../config/source.ts';
 import { messageOf } from '../errors.ts';
+import { claimMachine } from './claim.ts';
 import { type HostIntent, hostIntent, prefixText } from './intent.ts';
 import { type Applied, Machine } from './machine.ts';
 
@@ -50,9 +51,12 @@ export interface HostAgent {
   close(): Promise<void>;
 }
 
-/** Resolves once this machine is a backend, then follows the document. Rejects, with everything undone, if it can't be. */
+/** Resolves once this machine is a backend, then follows the document. Rejects, with everything undone, if it can't be, and
+ * with address_in_use where another agent lives. */
 export async function runHostAgent(params: HostAgentParams): Promise<HostAgent> {
-  const agent = new Agent(params);
+  // Before anything is read that another agent may be writing.
+  const release = await claimMachine();
+  const agent = new Agent(params, release);
   try {
     await agent.start();
   } catch (error) {
@@ -66,6 +70,7 @@ class Agent implements HostAgent {
   readonly #params: HostAgentParams;
   readonly #directory: string;
   readonly #machine: Machine;
+  readonly #release: () => void;
   #status: HostStatus = { outer: [], devices: [], vips: [], lastError: null };
   /** Applying and closing one after the other, in the order they were asked for. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -74,7 +79,8 @@ class Agent implements HostAgent {
   #intent: HostIntent | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
 
-  constructor(params: HostAgentParams) {
+  constructor(params: HostAgentParams, release: () => void) {
+    this.#release = release;
     const { stateDirectory, nativeDirectory, log } = params;
     this.#params = params;
     this.#directory = join(stateDirectory, 'host');
@@ -116,10 +122,12 @@ class Agent implements HostAgent {
       this.#isClosed = true;
       this.#unwatch();
       clearInterval(this.#lookTimer);
-      if (!this.#machine.isTouched) return;
-      const problems = await this.#machine.undo();
-      for (const problem of problems) this.#params.log.error({}, `could not undo: ${problem}`);
-      this.#params.log.info({}, 'this machine is no backend any more');
+      if (this.#machine.isTouched) {
+        const problems = await this.#machine.undo();
+        for (const problem of problems) this.#params.log.error({}, `could not undo: ${problem}`);
+        this.#params.log.info({}, 'this machine is no backend any more');
+      }
+      this.#release();
     });
   }
 

@@ -151,6 +151,17 @@ describe.skipIf(!isRunnable)('a host agent', () => {
     expect(existsSync(join(directory, 'state/host/undo.json'))).toBe(false);
   });
 
+  it('leaves another agent alone that is at work in the same network namespace', async () => {
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    const inForce = machineState();
+    const second = startAgent();
+    expect(await second.says(/another torii host/)).toMatchObject({ code: 'address_in_use' });
+    expect(machineState()).toBe(inForce);
+    await agent.stop('SIGTERM');
+    expect(machineState()).toBe(before);
+  });
+
   it('owns its VIPs without a word on the segment', async () => {
     writeDocument(['203.0.113.99']);
     const agent = startAgent();
