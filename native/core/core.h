@@ -34,6 +34,7 @@ struct packet {
     u8 *data;
     u8 *end;
     void *engine; /* the engine's own, e.g. the XDP context */
+    u32 kind;     /* enum packet_kind; far from `fault`, since bytes written one by one and read as one word stall for 6 ns */
     struct tuple tuple;
     struct flow_hash hash;
     u32 bucket[2];        /* lines of FLOWS that the flow may lie in */
@@ -42,7 +43,6 @@ struct packet {
     u16 l3_len; /* of the IP packet, without Ethernet padding */
     u8 ttl, tcp_flags;
     u8 is_v4;
-    u8 kind;    /* enum packet_kind */
     u8 fault;   /* the drop it earns if its destination is a VIP address; VERDICT_FORWARD: none */
     /* Outcome. Index 0: unknown or none. */
     u8 verdict;
