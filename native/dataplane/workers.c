@@ -161,7 +161,9 @@ static enum device_state query_state(const struct workers *all, u32 d, const str
         return DEVICE_DOWN;
     struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
     request.ifr_data = (void *)&link;
-    return ioctl(all->query_fd, SIOCETHTOOL, &request) < 0 || link.data ? DEVICE_UP : DEVICE_DOWN;
+    if (ioctl(all->query_fd, SIOCETHTOOL, &request) == 0 && !link.data)
+        return DEVICE_DOWN;
+    return queue->ops->is_forwarded(queue) ? DEVICE_FORWARDING : DEVICE_UP;
 }
 
 static struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_error *error)
