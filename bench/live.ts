@@ -106,6 +106,7 @@ async function measureReloads(bed: LiveBed, { isQuick, signal, report }: Scope):
   const { sent, arrived } = await stream.end();
   signal.throwIfAborted();
   report({ ...reload, value: median(whole) });
+  report({ name: `${reload.name}, fastest of ${rounds}`, value: Math.min(...whole), unit: 'ms' });
   report({ name: `${reload.name}, slowest of ${rounds}`, value: Math.max(...whole), unit: 'ms' });
   report({ ...small, value: median(oneWeight) });
   report({ ...lost, value: sent - arrived });
