@@ -197,9 +197,13 @@ describe.skipIf(!isRunnable)('a host agent', () => {
     agent.process.kill('SIGSTOP');
     sh('host', 'ip addr del 203.0.113.10/32 dev lo');
     sh('host', 'tc qdisc del dev eth0 clsact; sysctl -qw net.ipv4.conf.all.arp_ignore=0');
+    const route = sh('host', 'ip route show default').trim();
+    expect(route).toContain(' advmss 1440');
+    const plainRoute = route.replace(' advmss 1440', '');
+    sh('host', `ip route replace ${plainRoute}`);
     agent.process.kill('SIGCONT');
     expect(await agent.says(/putting it right/)).toMatchObject({
-      missing: ['203.0.113.10/32 on lo', 'decapsulation on eth0', 'all/arp_ignore (0)'],
+      missing: ['203.0.113.10/32 on lo', 'decapsulation on eth0', `advmss 1440 on "${plainRoute}"`, 'all/arp_ignore (0)'],
     });
     await agent.says(/is a backend/);
     const withoutIds = (state: string) => state.replaceAll(/torii_decap:\[\d+\]| id \d+/g, '');
