@@ -71,13 +71,13 @@ export class ConfigService {
         return this.#planner.usePacketPath(this.#path?.compiler ?? null);
       case 'health':
         this.#store.observeHealth(message.reports);
-        return this.#planner.changed(false);
+        return this.#planner.changed('observed');
       case 'nextHops':
         this.#store.observeNextHops(message.hops);
-        return this.#planner.changed(false);
+        return this.#planner.changed('observed');
       case 'devices':
         this.#store.observeDevices(message.devices);
-        return this.#planner.changed(false);
+        return this.#planner.changed('observed');
       case 'adopted':
         return this.#planner.adopted(message.compile, message.generation);
       case 'refused':
@@ -98,7 +98,7 @@ export class ConfigService {
         return this.#replaceDocument(request);
       case 'change':
         this.#saveWords(this.#store.change({ ...request, nowMs: Date.now() }));
-        return this.#planner.changed(true, this.#waiter(request.id));
+        return this.#planner.changed('word', this.#waiter(request.id));
       case 'read':
         return this.#read(request);
       case 'explain':
@@ -125,7 +125,7 @@ export class ConfigService {
     if (isKnown) this.#savedDocument = document;
     this.#store.expire(Date.now());
     this.#armExpiry();
-    this.#planner.changed(true, {
+    this.#planner.changed('document', {
       done: () => undefined,
       failed: (failure) => this.#params.emit({ kind: 'dead', code: failure.code, message: failure.message }),
     });
@@ -148,7 +148,7 @@ export class ConfigService {
       throw error;
     }
     const waiter = this.#waiter(id);
-    this.#planner.changed(true, {
+    this.#planner.changed('document', {
       done: (reply) => {
         this.#lastError = null;
         waiter.done(reply);
@@ -240,7 +240,7 @@ export class ConfigService {
   #expire(): void {
     if (this.#store.expire(Date.now()) && this.#store.intent !== null) {
       this.#saveWords(this.#store.intent);
-      this.#planner.changed(true);
+      this.#planner.changed('observed');
     } else this.#armExpiry();
   }
 

@@ -83,8 +83,8 @@ export interface Outcome {
   readonly snapshot: Uint8Array<ArrayBuffer> | null;
   /** JSON of Advertisement[]: every route wanted now. Null: as before. */
   readonly routes: Uint8Array<ArrayBuffer> | null;
-  /** A document or an operator caused it: hold-downs end. */
-  readonly isIntended: boolean;
+  /** A document caused it. */
+  readonly endsHoldDowns: boolean;
   /** JSON of HealthTarget[]. Null: as before. */
   readonly targets: Uint8Array<ArrayBuffer> | null;
   /** JSON of string[]: addresses whose next hops are needed. Null: as before. */

@@ -2,7 +2,8 @@
 // until every packet worker has adopted it before compiling the next. Runs in the config worker.
 //
 // Guarantees: changes that arrive together are one compile; routes that must go are told before the compile begins; an
-// intent that cannot be put in force is taken back whole, and whoever asked for it is told why. A VIP that leaves the
+// intent that cannot be put in force is taken back whole, and whoever asked for it is told why; what was observed cannot be
+// taken back, so it is tried again until it is in force. A VIP that leaves the
 // document stays in the tables for graceMs after its route is withdrawn.
 
 import type { Config } from '../config/config.ts';
@@ -23,6 +24,12 @@ import { afterObserving, coldStart, nextEndMs } from './warm-up.ts';
 /** Time for routers to act on a withdrawal before the tables forget the VIP. */
 export const graceMs = 2000;
 
+/** Wait before trying again what was observed and refused; it doubles up to the limit. */
+export const retryMs = { first: 250, limit: 5000 } as const;
+
+/** What a compile is for. An override that expires is observed, too: nobody can take time back. */
+export type Cause = 'document' | 'word' | 'observed';
+
 export interface Waiter {
   readonly done: (reply: AppliedReply) => void;
   readonly failed: (error: ToriiError) => void;
@@ -38,7 +45,7 @@ export interface Applied {
 }
 
 interface Batch {
-  isIntended: boolean;
+  readonly causes: Set<Cause>;
   readonly startedMs: number;
   readonly waiters: Waiter[];
 }
@@ -80,6 +87,8 @@ export class Planner {
   #grace: NodeJS.Timeout | undefined;
   #warmUp = coldStart;
   #warmUpEnd: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retryAfterMs: number = retryMs.first;
   #turn: NodeJS.Immediate | undefined;
   #routes: readonly Advertisement[] = [];
   #toldConfig: Config | null = null;
@@ -105,9 +114,9 @@ export class Planner {
   }
 
   /** Something changed. `waiter` hears when it is in force, or why it cannot be. */
-  changed(isIntended: boolean, waiter?: Waiter): void {
-    this.#batch ??= { isIntended: false, startedMs: this.#params.now(), waiters: [] };
-    this.#batch.isIntended ||= isIntended;
+  changed(cause: Cause, waiter?: Waiter): void {
+    this.#batch ??= { causes: new Set(), startedMs: this.#params.now(), waiters: [] };
+    this.#batch.causes.add(cause);
     if (waiter !== undefined) this.#batch.waiters.push(waiter);
     this.#schedule();
   }
@@ -118,6 +127,7 @@ export class Planner {
     this.#pending = null;
     if (pending.draft !== null) this.#compiler?.keep(pending.draft);
     this.#applied = pending;
+    this.#retryAfterMs = retryMs.first;
     this.#startGrace(pending.leaving);
     const applyMs = Math.round((this.#params.now() - pending.batch.startedMs) * 10) / 10;
     this.#params.onApplied(pending, generation, applyMs);
@@ -136,6 +146,7 @@ export class Planner {
   close(): void {
     clearTimeout(this.#grace);
     clearTimeout(this.#warmUpEnd);
+    clearTimeout(this.#retry);
     clearImmediate(this.#turn);
   }
 
@@ -181,7 +192,7 @@ export class Planner {
     this.#warmUp = afterObserving(this.#warmUp, pools, observed, now);
     clearTimeout(this.#warmUpEnd);
     const end = nextEndMs(this.#warmUp);
-    if (end !== null) this.#warmUpEnd = setTimeout(() => this.changed(false), Math.max(1, end - now));
+    if (end !== null) this.#warmUpEnd = setTimeout(() => this.changed('observed'), Math.max(1, end - now));
     return new Set(this.#warmUp.warming.keys());
   }
 
@@ -211,7 +222,7 @@ export class Planner {
       revision: intent.revision,
       snapshot: draft?.snapshot ?? null,
       routes: this.#news('routes', routes),
-      isIntended: batch.isIntended,
+      endsHoldDowns: batch.causes.has('document'),
       ...needs,
       changes,
       warnings: intent.document.warnings,
@@ -253,13 +264,21 @@ export class Planner {
     this.#toldConfig = null;
     for (const what of ['routes', 'targets', 'addresses', 'node'] as const) this.#told[what] = '';
     this.#params.emit({ kind: 'log', level: 'error', message: `not applied: ${error.message}` });
-    if (!batch.isIntended || before === undefined || store.intent === before) return;
+    const isIntended = batch.causes.has('document') || batch.causes.has('word');
+    if (before === undefined) return;
+    if (!isIntended || store.intent === before) return this.#tryAgain();
     // What was said meanwhile was said on top of it, and goes with it.
     for (const { failed } of this.#batch?.waiters.splice(0) ?? []) failed(error);
     store.put(before);
     this.#params.onTakenBack(before);
     // Routes were withdrawn for what is not to be; this brings them back.
-    this.changed(true);
+    this.changed('observed');
+  }
+
+  #tryAgain(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.changed('observed'), this.#retryAfterMs);
+    this.#retryAfterMs = Math.min(retryMs.limit, this.#retryAfterMs * 2);
   }
 
   #startGrace(leaving: ReadonlySet<string>): void {
@@ -267,7 +286,7 @@ export class Planner {
     clearTimeout(this.#grace);
     this.#grace = setTimeout(() => {
       this.#isGraceOver = true;
-      this.changed(false);
+      this.changed('observed');
     }, graceMs);
   }
 }

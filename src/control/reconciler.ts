@@ -79,7 +79,7 @@ export class Reconciler {
       return;
     }
     this.#isAdopted = true;
-    if (outcome.isIntended) this.#held = nothingHeld;
+    if (outcome.endsHoldDowns) this.#held = nothingHeld;
     if (outcome.routes !== null) this.#wanted = JSON.parse(Buffer.from(outcome.routes).toString()) as readonly Advertisement[];
     this.#announceNow();
     adopted(outcome.compile, generation);

@@ -10,7 +10,7 @@ const outcome = (compile: number, prefixes: readonly string[] | null, more: Part
   revision: 1,
   snapshot: new Uint8Array(64),
   routes: prefixes === null ? null : bytesOf(prefixes.map((prefix) => ({ prefix, policy: {} }))),
-  isIntended: false,
+  endsHoldDowns: false,
   targets: null,
   addresses: null,
   node: null,
@@ -116,11 +116,11 @@ describe('the reconciler', () => {
     expect(bed.reconciler.heldDown()).toEqual([]);
   });
 
-  it('lets reloads and operators end a hold-down, and holds nothing that they withdrew', async () => {
+  it('lets reloads end a hold-down, and holds nothing that a document or an operator withdrew', async () => {
     const bed = new Bed();
     await bed.apply(outcome(1, [a, b]));
     bed.reconciler.withdraw([a], [a]);
-    await bed.apply(outcome(2, [a, b], { isIntended: true }));
+    await bed.apply(outcome(2, [a, b], { endsHoldDowns: true }));
     expect(bed.log.at(-2)).toBe(`announce ${a} ${b}`);
     bed.reconciler.withdraw([b], []);
     await bed.apply(outcome(3, [a, b]));
