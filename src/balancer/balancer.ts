@@ -143,7 +143,7 @@ export class Balancer {
     this.#reconciler = new Reconciler({
       path: this.#path,
       announce: (routes) => this.#speaker.set(routes),
-      probe: (targets) => checks.setEncoded(targets),
+      inForce: (outcome) => this.#follow(outcome, checks),
       adopted: (compile, generation) => this.#config.tell({ kind: 'adopted', compile, generation }),
       refused: (compile, message) => this.#config.tell({ kind: 'refused', compile, message }),
       now: () => performance.now(),
@@ -180,7 +180,7 @@ export class Balancer {
   #onConfigEvent(event: Parameters<ConstructorParameters<typeof ConfigThread>[0]['onEvent']>[0]): void {
     switch (event.kind) {
       case 'outcome':
-        return this.#onOutcome(event.outcome);
+        return void this.#reconciler?.apply(event.outcome);
       case 'withdraw':
         return this.#reconciler?.withdraw(event.prefixes, event.byHealth);
       case 'directory':
@@ -194,16 +194,17 @@ export class Balancer {
     }
   }
 
-  #onOutcome(outcome: Outcome): void {
-    const { node, addresses, changes, warnings } = outcome;
+  /** A document that is refused must not have bounced a session or stopped a check. */
+  #follow(outcome: Outcome, checks: ChecksThread): void {
+    const { node, targets, addresses, changes, warnings } = outcome;
     if (node !== null) {
       this.#speaker.configure(node.speaker);
       this.#log.level = node.logs.level;
     }
+    if (targets !== null) checks.setEncoded(targets);
     for (const warning of warnings) if (!this.#warned.has(warning)) this.#log.warn(warning);
     this.#warned = new Set(warnings);
     if (addresses !== null) this.#path?.neighbours.follow(JSON.parse(Buffer.from(addresses).toString()) as readonly string[]);
-    void this.#reconciler?.apply(outcome);
     // The first document's changes are the whole document.
     if (this.#isReady) this.#logChanges(outcome.revision, changes);
   }

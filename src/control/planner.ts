@@ -92,6 +92,7 @@ export class Planner {
   #turn: NodeJS.Immediate | undefined;
   #routes: readonly Advertisement[] = [];
   #toldConfig: Config | null = null;
+  #knownConfig: Config | null = null;
   readonly #told: Told = { routes: '[]', targets: '[]', addresses: '[]', node: '' };
 
   constructor(params: PlannerParams) {
@@ -128,6 +129,7 @@ export class Planner {
     if (pending.draft !== null) this.#compiler?.keep(pending.draft);
     this.#applied = pending;
     this.#retryAfterMs = retryMs.first;
+    this.#forget(pending.config);
     this.#startGrace(pending.leaving);
     const applyMs = Math.round((this.#params.now() - pending.batch.startedMs) * 10) / 10;
     this.#params.onApplied(pending, generation, applyMs);
@@ -204,7 +206,7 @@ export class Planner {
     const prefixes = lost.map(({ prefix }) => prefix);
     this.#params.emit({ kind: 'withdraw', prefixes, byHealth: lostByHealth(lost, desired) });
     this.#routes = this.#routes.filter(({ prefix }) => wanted.has(prefix));
-    this.#told.routes = JSON.stringify(this.#routes);
+    if (this.#told.routes !== '') this.#told.routes = JSON.stringify(this.#routes);
   }
 
   #hand(state: Applied, routes: readonly Advertisement[], batch: Batch): void {
@@ -240,12 +242,19 @@ export class Planner {
     this.#toldConfig = config;
     const targets = healthTargetsOf(config);
     const addresses = backendAddressesOf(config);
-    this.#params.store.forget(new Set(targets.map(({ key }) => key)), new Set(addresses));
     return {
       targets: this.#news('targets', targets),
       addresses: this.#news('addresses', addresses),
       node: this.#news('node', config.node) === null ? null : config.node,
     };
+  }
+
+  /** Only now: had the document been refused, what is known of the old one's backends would be missed, and not said again. */
+  #forget(config: Config): void {
+    if (config === this.#knownConfig) return;
+    this.#knownConfig = config;
+    const keys = healthTargetsOf(config).map(({ key }) => key);
+    this.#params.store.forget(new Set(keys), new Set(backendAddressesOf(config)));
   }
 
   /** JSON bytes of a value, or null when main already has an equal one. */
@@ -259,11 +268,11 @@ export class Planner {
   #takeBack(batch: Batch, error: ToriiError): void {
     const { store } = this.#params;
     const before = this.#applied?.intent;
-    for (const { failed } of batch.waiters) failed(error);
     // Main has taken nothing of it: whatever comes next is news again.
     this.#toldConfig = null;
     for (const what of ['routes', 'targets', 'addresses', 'node'] as const) this.#told[what] = '';
     this.#params.emit({ kind: 'log', level: 'error', message: `not applied: ${error.message}` });
+    for (const { failed } of batch.waiters) failed(error);
     const isIntended = batch.causes.has('document') || batch.causes.has('word');
     if (before === undefined) return;
     if (!isIntended || store.intent === before) return this.#tryAgain();

@@ -1,5 +1,5 @@
 // Puts outcomes in force, in the one order that is safe: withdraw what must go, load, wait until every worker has
-// adopted, announce. The only writer of packet path, speaker and monitor. Main thread.
+// adopted, let everything else follow, announce. Main thread.
 //
 // It never announces what a worker cannot forward: routes are held back until their tables are adopted, all of them go
 // when the packet path stops making progress, and a hold-down follows a withdrawal that health caused.
@@ -14,8 +14,8 @@ export interface ReconcilerParams {
   /** Null on a node without a packet path. */
   readonly path: PacketPath | null;
   readonly announce: (routes: readonly Advertisement[]) => void;
-  /** Takes ownership of the bytes: JSON of HealthTarget[]. */
-  readonly probe: (targets: Uint8Array<ArrayBuffer>) => void;
+  /** Every worker has adopted it: checks, next hops, peers and logs may follow, before its routes are announced. */
+  readonly inForce: (outcome: Outcome) => void;
   readonly adopted: (compile: number, generation: number) => void;
   readonly refused: (compile: number, message: string) => void;
   /** Milliseconds, any origin. */
@@ -66,8 +66,7 @@ export class Reconciler {
 
   /** One at a time: the next outcome comes only after this one was adopted or refused. */
   async apply(outcome: Outcome): Promise<void> {
-    const { path, adopted, refused, probe } = this.#params;
-    if (outcome.targets !== null) probe(outcome.targets);
+    const { path, adopted, refused, inForce } = this.#params;
     let generation = 0;
     try {
       if (path !== null && outcome.snapshot !== null) {
@@ -79,6 +78,7 @@ export class Reconciler {
       return;
     }
     this.#isAdopted = true;
+    inForce(outcome);
     if (outcome.endsHoldDowns) this.#held = nothingHeld;
     if (outcome.routes !== null) this.#wanted = JSON.parse(Buffer.from(outcome.routes).toString()) as readonly Advertisement[];
     this.#announceNow();

@@ -43,7 +43,7 @@ class Bed {
           }),
       },
       announce: (routes: readonly Advertisement[]) => this.log.push(`announce ${routes.map(({ prefix }) => prefix).join(' ')}`),
-      probe: () => this.log.push('probe'),
+      inForce: ({ compile }) => this.log.push(`in force ${compile}`),
       adopted: (compile) => this.log.push(`adopted ${compile}`),
       refused: (compile, message) => this.log.push(`refused ${compile} ${message}`),
       now: () => Date.now(),
@@ -62,14 +62,14 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 describe('the reconciler', () => {
-  it('loads, waits until every worker has adopted, announces', async () => {
+  it('loads, waits until every worker has adopted, lets everything else follow, announces', async () => {
     const bed = new Bed();
     expect(bed.reconciler.ready).toBe(false);
-    const applied = bed.reconciler.apply(outcome(1, [a], { targets: bytesOf([]) }));
-    expect(bed.log).toEqual(['probe', 'load']);
+    const applied = bed.reconciler.apply(outcome(1, [a]));
+    expect(bed.log).toEqual(['load']);
     bed.adopt();
     await applied;
-    expect(bed.log).toEqual(['probe', 'load', `announce ${a}`, 'adopted 1']);
+    expect(bed.log).toEqual(['load', 'in force 1', `announce ${a}`, 'adopted 1']);
     expect(bed.reconciler.ready).toBe(true);
   });
 
@@ -79,10 +79,10 @@ describe('the reconciler', () => {
     bed.log.length = 0;
     bed.reconciler.withdraw([b], []);
     await bed.apply(outcome(2, null));
-    expect(bed.log).toEqual([`announce ${a}`, 'load', 'adopted 2']);
+    expect(bed.log).toEqual([`announce ${a}`, 'load', 'in force 2', 'adopted 2']);
   });
 
-  it('keeps to what is announced when native code refuses a snapshot', async () => {
+  it('keeps to what is announced when native code refuses a snapshot, and lets nothing follow it', async () => {
     const bed = new Bed();
     await bed.apply(outcome(1, [a]));
     bed.log.length = 0;
@@ -131,6 +131,6 @@ describe('the reconciler', () => {
     const bed = new Bed();
     bed.reconciler.setBlocked('the packet path has not started');
     await bed.apply(outcome(1, [a]));
-    expect(bed.log).toEqual(['load', 'adopted 1']);
+    expect(bed.log).toEqual(['load', 'in force 1', 'adopted 1']);
   });
 });

@@ -389,6 +389,43 @@ describe('the config worker', () => {
     }
   });
 
+  it('starts with the last good document when the new one parses but cannot be put in force', async () => {
+    const first = new Bed();
+    await first.start(text);
+    const boot = async (): Promise<Bed> => {
+      const bed = new Bed(first.keeper);
+      await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: twoVips, error: null });
+      bed.observe(text);
+      return bed;
+    };
+    const second = await boot();
+    second.compiler.refuse = (desired) => desired.vips.length === 2;
+    second.service.take({ kind: 'packetPath', engine: 0 });
+    expect(routesIn(await second.adopt())).toEqual(['203.0.113.10/32']);
+    expect((await second.view<StatusView>('status')).lastError?.message).toBe('the tables are too small');
+    const third = await boot();
+    third.service.take({ kind: 'packetPath', engine: 0 });
+    const { outcome } = await third.next('outcome');
+    third.service.take({ kind: 'refused', compile: outcome.compile, message: 'a section reaches beyond the snapshot' });
+    expect(routesIn(await third.adopt())).toEqual(['203.0.113.10/32']);
+    const fourth = await boot();
+    fourth.compiler.refuse = () => true;
+    fourth.service.take({ kind: 'packetPath', engine: 0 });
+    expect(await fourth.next('dead')).toMatchObject({ code: 'capacity' });
+  });
+
+  it('still knows the backends of the old document when the new one is refused', async () => {
+    const bed = new Bed();
+    await bed.start(twoVips);
+    const other = documentOf({ pools: { web: { backends: ['10.0.2.31'] } } });
+    const answer = bed.reload(other, true);
+    const { outcome } = await bed.next('outcome');
+    bed.service.take({ kind: 'refused', compile: outcome.compile, message: 'a section reaches beyond the snapshot' });
+    expect(await codeOf(answer)).toBe('snapshot_invalid');
+    await bed.adopt();
+    expect(bed.compiler.drafted.at(-1)?.pools[0]?.backends.map(({ health }) => health)).toEqual(['up', 'up']);
+  });
+
   it('does not start without any good document', async () => {
     const boot = new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: 'version: 7', error: null });
     expect(await codeOf(boot)).toBe('config_invalid');
