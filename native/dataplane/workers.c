@@ -232,7 +232,7 @@ static void *run_worker(void *argument)
 {
     struct runner *r = argument;
     const struct core *core = &r->worker->core;
-    setpriority(PRIO_PROCESS, 0, NICE); /* of this thread; without CAP_SYS_NICE it stays as it is */
+    setpriority(PRIO_PROCESS, 0, NICE); /* of this thread; without CAP_SYS_NICE or LimitNICE= of the unit it stays as it is */
     while (!atomic_load_explicit(&r->all->stopping, memory_order_relaxed)) {
         u32 received = 0;
         for (u32 d = 0; d < r->all->devices; d++)
