@@ -28,6 +28,26 @@ describe('torii vips', () => {
     expect(JSON.parse((await torii(at(node, 'vips', '--json'))).out)).toEqual(views.vips);
   });
 
+  it('narrows to the VIPs of an address, whichever way it is written', async () => {
+    expect((await torii(at(node, 'vips', '203.0.113.10'))).out).toContain('203.0.113.10:80/tcp');
+    const sixth = (await torii(at(node, 'vips', '2001:DB8:0::10'))).out;
+    expect(sixth).toContain('[2001:db8::10]:443/tcp');
+    expect(sixth).not.toContain('203.0.113.10');
+  });
+
+  it.each([
+    [['vips', '203.0.113.11:80/tcp'], '203.0.113.10:80/tcp'],
+    [['vips', 'acmee'], 'acme'],
+    [['backends', 'acme-wb'], 'acme-web'],
+    [['tenants', 'acne'], 'acme'],
+    [['peers', '10.0.1.2'], '10.0.1.1'],
+  ])('suggests for %j a name that is near, and where all are', async (args, near) => {
+    const { exit, err } = await torii(at(node, ...args));
+    expect(exit).toBe(4);
+    expect(err).toContain(`did you mean ${near}`);
+    expect(err).toMatch(/next: torii vips/);
+  });
+
   it('narrows to one VIP, and says not_found for another', async () => {
     const { out } = await torii(at(node, 'vips', '203.0.113.10:80/tcp', '--json'));
     expect(JSON.parse(out)).toEqual([views.vips[0]]);
