@@ -9,6 +9,7 @@ import { maxWeight, type OperatorState } from '../model/backend.ts';
 import { parseVipName, vipName } from '../model/vip.ts';
 import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
+import { CliFailure } from './failure.ts';
 import { askAll } from './fleet.ts';
 import { withExample } from './help.ts';
 import type { Io } from './io.ts';
@@ -25,6 +26,8 @@ interface Patch {
   readonly json: Readonly<Record<string, unknown>>;
   /** "acme-web/10.0.2.21 draining" */
   readonly done: string;
+  /** Throws where the node's state forbids the change. */
+  readonly guard?: ((client: Client) => Promise<void>) | undefined;
 }
 
 const backendArgument = ['<backend>', 'POOL/ADDRESS, or ADDRESS where only one pool has it'] as const;
@@ -55,9 +58,26 @@ function addStateVerbs(program: Command, io: Io): void {
     withExample(command, [`torii ${verb} acme-web/10.0.2.21 ${words}`.trim()]);
     command.action(async (target: string) => {
       const done = `${target} ${state ?? 'as the document says'}`;
-      await patch(command, io, { path: backendPath(target), json: { state }, done });
+      const guard = state === null ? (client: Client) => refuseOtherWord(client, verb, target) : undefined;
+      await patch(command, io, { path: backendPath(target), json: { state }, done, guard });
     });
   }
+}
+
+const takesBack: Readonly<Record<string, string>> = { undrain: 'draining', enable: 'disabled' };
+
+/** Both verbs take back the operator's word, whichever it is: one who ends a drain must not end another's disable. */
+async function refuseOtherWord(client: Client, verb: string, target: string): Promise<void> {
+  const { overrides } = await client.read('status');
+  const isTarget = (each: string): boolean => each === target || each.slice(each.lastIndexOf('/') + 1) === target;
+  const word = overrides.find((each) => each.kind === 'state' && isTarget(each.target));
+  const right = Object.keys(takesBack).find((each) => takesBack[each] === word?.value);
+  if (word === undefined || right === undefined || right === verb) return;
+  const why = word.why === null ? '' : ` (${word.why})`;
+  const next = `torii ${right} ${word.target} takes that back`;
+  throw new CliFailure('bad_request', `${verb}: ${word.target} is ${word.value}, said by ${word.by}${why}; nothing was changed`, {
+    next,
+  });
 }
 
 function addWeight(program: Command, io: Io): void {
@@ -170,10 +190,12 @@ function backendPath(target: string): string {
   return `/v1/backends/${encodeURIComponent(target)}`;
 }
 
-async function patch(command: Command, io: Io, { path, json, done }: Patch): Promise<void> {
+async function patch(command: Command, io: Io, { path, json, done, guard }: Patch): Promise<void> {
   const { why = null, for: forSec = null, ifRevision = null } = command.opts<WordOptions>();
-  const ask = async (client: Client): Promise<{ revision: number }> =>
-    client.send<{ revision: number }>(path, { method: 'PATCH', json: { ...json, why, forSec }, ifRevision });
+  const ask = async (client: Client): Promise<{ revision: number }> => {
+    await guard?.(client);
+    return client.send<{ revision: number }>(path, { method: 'PATCH', json: { ...json, why, forSec }, ifRevision });
+  };
   await report(command, io, ask, ({ revision }) => `${done} (revision ${revision})\n`);
 }
 
