@@ -83,7 +83,8 @@ export class Planner {
   #batch: Batch | null = null;
   #pending: Pending | null = null;
   #applied: Applied | null = null;
-  #isGraceOver = false;
+  /** Leaving VIP → when the tables may forget it. */
+  #leavesAtMs: ReadonlyMap<string, number> = new Map();
   #grace: NodeJS.Timeout | undefined;
   #warmUp = coldStart;
   #warmUpEnd: NodeJS.Timeout | undefined;
@@ -179,8 +180,7 @@ export class Planner {
 
   #resolve(intent: Intent): Omit<Applied, 'draft'> {
     const { config: documented, clusterSecret } = intent.document;
-    const loaded = this.#isGraceOver ? documented : (this.#applied?.config ?? documented);
-    this.#isGraceOver = false;
+    const loaded = this.#withoutGone(this.#applied?.config ?? documented);
     const { config, leaving } = withLeaving(loaded, documented);
     const { overrides, revision } = intent;
     const { observed } = this.#params.store;
@@ -290,13 +290,20 @@ export class Planner {
     this.#retryAfterMs = Math.min(retryMs.limit, this.#retryAfterMs * 2);
   }
 
+  /** Each VIP has its own time: the next one's removal neither cuts nor stretches it. */
   #startGrace(leaving: ReadonlySet<string>): void {
-    if (leaving.size === 0) return;
+    const end = this.#params.now() + graceMs;
+    this.#leavesAtMs = new Map([...leaving].map((name) => [name, this.#leavesAtMs.get(name) ?? end]));
     clearTimeout(this.#grace);
-    this.#grace = setTimeout(() => {
-      this.#isGraceOver = true;
-      this.changed('observed');
-    }, graceMs);
+    const next = Math.min(...this.#leavesAtMs.values());
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#grace = setTimeout(() => this.changed('observed'), Math.max(1, next - this.#params.now()));
+  }
+
+  #withoutGone(loaded: Config): Config {
+    const now = this.#params.now();
+    const gone = new Set([...this.#leavesAtMs].flatMap(([name, atMs]) => (atMs <= now ? [name] : [])));
+    return gone.size === 0 ? loaded : { ...loaded, vips: loaded.vips.filter(({ name }) => !gone.has(name)) };
   }
 }
 

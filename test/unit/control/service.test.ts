@@ -359,7 +359,7 @@ describe('the config worker', () => {
   });
 
   it('keeps a removed VIP in the tables until its route has had time to go', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const bed = new Bed();
     await bed.start(twoVips);
     const answer = bed.reload(text);
@@ -372,6 +372,33 @@ describe('the config worker', () => {
     vi.useRealTimers();
     await bed.adopt();
     expect(bed.compiler.drafted.at(-1)?.vips).toHaveLength(1);
+  });
+
+  it('gives every removed VIP the same time, whatever is removed or observed meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const third = { ...webVip, address: '203.0.113.12' };
+      const bed = new Bed();
+      await bed.start(documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11' }, third] }));
+      const namesAfter = async (): Promise<readonly string[] | undefined> => {
+        await bed.adopt();
+        return bed.compiler.drafted.at(-1)?.vips.map(({ prefix }) => prefix.address.slice(-2));
+      };
+      void bed.reload(documentOf({ vips: [webVip, third] }));
+      expect(await namesAfter()).toEqual(['10', '11', '12']);
+      vi.advanceTimersByTime(graceMs / 2);
+      void bed.reload(text);
+      expect(await namesAfter()).toEqual(['10', '11', '12']);
+      vi.advanceTimersByTime(graceMs / 4);
+      bed.observe(text, { '10.0.2.21': down['10.0.2.21'] });
+      expect(await namesAfter()).toEqual(['10', '11', '12']);
+      vi.advanceTimersByTime(graceMs / 4);
+      expect(await namesAfter()).toEqual(['10', '12']);
+      vi.advanceTimersByTime(graceMs / 2);
+      expect(await namesAfter()).toEqual(['10']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('starts with the last good document when the source is broken or gone', async () => {
