@@ -163,11 +163,13 @@ export class Planner {
   #run(): void {
     const batch = this.#batch;
     const { intent } = this.#params.store;
-    if (batch === null || intent === null || this.#pending !== null || this.#compiler === undefined) return;
-    this.#batch = null;
+    if (batch === null || intent === null || this.#compiler === undefined) return;
     const state = this.#resolve(intent);
     const routes = routesOf(state.desired);
     this.#withdraw(state.desired, routes);
+    // What comes must wait until the workers have adopted what was handed to them; what goes must not.
+    if (this.#pending !== null) return;
+    this.#batch = null;
     let draft: Draft | null;
     try {
       draft = this.#compiler?.draft(state.desired) ?? null;

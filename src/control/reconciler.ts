@@ -32,6 +32,8 @@ export class Reconciler {
   /** Why nothing may be announced. */
   #blocked: string | null;
   #isAdopted = false;
+  /** Since the outcome that is being adopted was made. */
+  #gone: ReadonlySet<string> = new Set();
 
   constructor(params: ReconcilerParams) {
     this.#params = params;
@@ -56,10 +58,11 @@ export class Reconciler {
     ]);
   }
 
-  /** Ahead of the outcome that is being compiled. */
+  /** Ahead of the outcome that is being compiled, and of the one that is being adopted. */
   withdraw(prefixes: readonly string[], byHealth: readonly string[]): void {
     const gone = new Set(prefixes);
     this.#wanted = this.#wanted.filter(({ prefix }) => !gone.has(prefix));
+    this.#gone = new Set([...this.#gone, ...gone]);
     this.#held = holdDown(this.#held, byHealth, this.#params.now());
     this.#announceNow();
   }
@@ -67,6 +70,7 @@ export class Reconciler {
   /** One at a time: the next outcome comes only after this one was adopted or refused. */
   async apply(outcome: Outcome): Promise<void> {
     const { path, adopted, refused, inForce } = this.#params;
+    this.#gone = new Set();
     let generation = 0;
     try {
       if (path !== null && outcome.snapshot !== null) {
@@ -79,8 +83,11 @@ export class Reconciler {
     }
     this.#isAdopted = true;
     inForce(outcome);
-    if (outcome.endsHoldDowns) this.#held = nothingHeld;
-    if (outcome.routes !== null) this.#wanted = JSON.parse(Buffer.from(outcome.routes).toString()) as readonly Advertisement[];
+    if (outcome.endsHoldDowns) this.#held = new Map([...this.#held].filter(([prefix]) => this.#gone.has(prefix)));
+    if (outcome.routes !== null) {
+      const routes = JSON.parse(Buffer.from(outcome.routes).toString()) as readonly Advertisement[];
+      this.#wanted = routes.filter(({ prefix }) => !this.#gone.has(prefix));
+    }
     this.#announceNow();
     adopted(outcome.compile, generation);
   }

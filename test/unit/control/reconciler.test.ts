@@ -82,6 +82,18 @@ describe('the reconciler', () => {
     expect(bed.log).toEqual([`announce ${a}`, 'load', 'in force 2', 'adopted 2']);
   });
 
+  it('does not announce what has gone while its tables were being adopted', async () => {
+    const bed = new Bed();
+    const applied = bed.reconciler.apply(outcome(1, [a, b], { endsHoldDowns: true }));
+    bed.reconciler.withdraw([b], [b]);
+    bed.adopt();
+    await applied;
+    expect(bed.log).toEqual(['load', 'in force 1', `announce ${a}`, 'adopted 1']);
+    expect(bed.reconciler.heldDown().map(([prefix]) => prefix)).toEqual([b]);
+    await bed.apply(outcome(2, [a, b], { endsHoldDowns: true }));
+    expect(bed.log.at(-2)).toBe(`announce ${a} ${b}`);
+  });
+
   it('keeps to what is announced when native code refuses a snapshot, and lets nothing follow it', async () => {
     const bed = new Bed();
     await bed.apply(outcome(1, [a]));

@@ -215,6 +215,20 @@ describe('the config worker', () => {
     });
   });
 
+  it('tells of routes that must go while the workers still adopt what was before', async () => {
+    const bed = new Bed();
+    await bed.start(twoVips);
+    bed.observe(text, { '10.0.2.21': down['10.0.2.21'] });
+    const { outcome } = await bed.next('outcome');
+    bed.observe(text, down);
+    expect((await bed.next('withdraw')).prefixes).toEqual(['203.0.113.10/32', '203.0.113.11/32']);
+    expect(bed.compiler.drafted).toHaveLength(2);
+    bed.service.take({ kind: 'adopted', compile: outcome.compile, generation: 2 });
+    await bed.adopt();
+    bed.observe(text);
+    expect(routesIn(await bed.adopt())).toEqual(['203.0.113.10/32', '203.0.113.11/32']);
+  });
+
   it('answers a change once it is in force, with a new revision, and keeps it on disk', async () => {
     const bed = new Bed();
     await bed.start(text);
@@ -369,8 +383,8 @@ describe('the config worker', () => {
     expect(bed.compiler.drafted.at(-1)?.vips).toHaveLength(2);
     expect(await bed.view<VipView[]>('vips')).toHaveLength(1);
     vi.advanceTimersByTime(graceMs);
-    vi.useRealTimers();
     await bed.adopt();
+    vi.useRealTimers();
     expect(bed.compiler.drafted.at(-1)?.vips).toHaveLength(1);
   });
 
