@@ -240,8 +240,8 @@ static void *run_worker(void *argument)
                 received += run_burst(r, d);
         COUNT_WORKER(core, heartbeat, 1);
         if (received == 0) {
-            worker_idle(r->worker, now_ns());
-            if (!populate(r))
+            bool is_swept = !worker_idle(r->worker, now_ns());
+            if (!populate(r) && is_swept)
                 wait_for_work(r);
         }
         u64 now = now_ns();
