@@ -23,6 +23,7 @@ export interface Profile {
   readonly probationMs: number;
   /** tcpSec or udpSec, by the VIP's protocol. */
   readonly establishedMs: number;
+  /** Never more than establishedMs: FIN only shortens. */
   readonly finMs: number;
   /** The flows' slots cannot be told from their fingerprints. */
   readonly isNot5Tuple: boolean;
@@ -141,10 +142,11 @@ function signatureOf(pool: DesiredPool, secret: string, backends: Assignment): s
 }
 
 export function profileOf({ protocol, timeouts, hash }: DesiredVip): Profile {
+  const establishedSec = protocol === 'tcp' ? timeouts.tcpSec : timeouts.udpSec;
   return {
     probationMs: timeouts.probationSec * 1000,
-    establishedMs: (protocol === 'tcp' ? timeouts.tcpSec : timeouts.udpSec) * 1000,
-    finMs: timeouts.finSec * 1000,
+    establishedMs: establishedSec * 1000,
+    finMs: Math.min(timeouts.finSec, establishedSec) * 1000,
     isNot5Tuple: hash !== '5tuple',
   };
 }

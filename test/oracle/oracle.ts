@@ -244,7 +244,7 @@ function termsOf({ protocol, timeouts, hash }: DesiredVip): Pick<FlowEntry, 'tim
   const { probationSec, tcpSec, udpSec, finSec } = timeouts;
   const establishedMs = (protocol === 'tcp' ? tcpSec : udpSec) * 1000;
   return {
-    timeouts: { probationMs: probationSec * 1000, establishedMs, finMs: finSec * 1000 },
+    timeouts: { probationMs: probationSec * 1000, establishedMs, finMs: Math.min(finSec * 1000, establishedMs) },
     isHashedByTuple: hash === '5tuple',
   };
 }
