@@ -142,7 +142,7 @@ export class Balancer {
     this.#feed.start(this.#metrics, checks);
     this.#reconciler = new Reconciler({
       path: this.#path,
-      announce: (routes) => this.#speaker.set(routes),
+      announce: (routes) => this.#speaker.setEncoded(routes),
       inForce: (outcome) => this.#follow(outcome, checks),
       adopted: (compile, generation) => this.#config.tell({ kind: 'adopted', compile, generation }),
       refused: (compile, message) => this.#config.tell({ kind: 'refused', compile, message }),

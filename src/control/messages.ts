@@ -81,7 +81,7 @@ export interface Outcome {
   readonly revision: number;
   /** Null on a node without a packet path. */
   readonly snapshot: Uint8Array<ArrayBuffer> | null;
-  /** JSON of Advertisement[]: every route wanted now. Null: as before. */
+  /** Routes that are new or changed (route-lines.ts), null for none; those that are gone were told by "withdraw". */
   readonly routes: Uint8Array<ArrayBuffer> | null;
   /** A document caused it. */
   readonly endsHoldDowns: boolean;

@@ -17,6 +17,7 @@ import { withLeaving } from './leaving.ts';
 import type { AppliedReply, FromConfig, Outcome } from './messages.ts';
 import { nodeChanges } from './node-changes.ts';
 import type { Compiler, Draft } from './ports.ts';
+import { encodeRoutes, type RouteText } from './route-lines.ts';
 import { lostByHealth, routesOf } from './routes.ts';
 import { backendAddressesOf, healthTargetsOf, type Intent, type Store } from './store.ts';
 import { afterObserving, coldStart, nextEndMs } from './warm-up.ts';
@@ -69,7 +70,6 @@ export interface PlannerParams {
 
 /** What main was last told, so that equal lists are not sent again. */
 interface Told {
-  routes: string;
   targets: string;
   addresses: string;
   node: string;
@@ -91,10 +91,13 @@ export class Planner {
   #retry: NodeJS.Timeout | undefined;
   #retryAfterMs: number = retryMs.first;
   #turn: NodeJS.Immediate | undefined;
+  /** What main may have: wanted, and not told to go since. */
   #routes: readonly Advertisement[] = [];
+  /** Route → text, as main has them for certain. */
+  readonly #toldRoutes = new Map<string, string>();
   #toldConfig: Config | null = null;
   #knownConfig: Config | null = null;
-  readonly #told: Told = { routes: '[]', targets: '[]', addresses: '[]', node: '' };
+  readonly #told: Told = { targets: '[]', addresses: '[]', node: '' };
 
   constructor(params: PlannerParams) {
     this.#params = params;
@@ -208,7 +211,7 @@ export class Planner {
     const prefixes = lost.map(({ prefix }) => prefix);
     this.#params.emit({ kind: 'withdraw', prefixes, byHealth: lostByHealth(lost, desired) });
     this.#routes = this.#routes.filter(({ prefix }) => wanted.has(prefix));
-    if (this.#told.routes !== '') this.#told.routes = JSON.stringify(this.#routes);
+    for (const prefix of prefixes) this.#toldRoutes.delete(prefix);
   }
 
   #hand(state: Applied, routes: readonly Advertisement[], batch: Batch): void {
@@ -225,7 +228,7 @@ export class Planner {
       compile,
       revision: intent.revision,
       snapshot: draft?.snapshot ?? null,
-      routes: this.#news('routes', routes),
+      routes: this.#newRoutes(routes),
       endsHoldDowns: batch.causes.has('document'),
       ...needs,
       changes,
@@ -259,6 +262,15 @@ export class Planner {
     this.#params.store.forget(new Set(keys), new Set(backendAddressesOf(config)));
   }
 
+  #newRoutes(routes: readonly Advertisement[]): Uint8Array<ArrayBuffer> | null {
+    const told = this.#toldRoutes;
+    const news = routes
+      .map((route): RouteText => [route.prefix, JSON.stringify(route)])
+      .filter(([prefix, text]) => told.get(prefix) !== text);
+    for (const [prefix, text] of news) told.set(prefix, text);
+    return encodeRoutes(news);
+  }
+
   /** JSON bytes of a value, or null when main already has an equal one. */
   #news(what: keyof Told, value: unknown): Uint8Array<ArrayBuffer> | null {
     const text = JSON.stringify(value);
@@ -272,7 +284,8 @@ export class Planner {
     const before = this.#applied?.intent;
     // Main has taken nothing of it: whatever comes next is news again.
     this.#toldConfig = null;
-    for (const what of ['routes', 'targets', 'addresses', 'node'] as const) this.#told[what] = '';
+    this.#toldRoutes.clear();
+    for (const what of ['targets', 'addresses', 'node'] as const) this.#told[what] = '';
     this.#params.emit({ kind: 'log', level: 'error', message: `not applied: ${error.message}` });
     for (const { failed } of batch.waiters) failed(error);
     const isIntended = batch.causes.has('document') || batch.causes.has('word');

@@ -2,14 +2,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { holdDownMs } from '../../../src/control/hold-down.ts';
 import type { Outcome } from '../../../src/control/messages.ts';
 import { Reconciler } from '../../../src/control/reconciler.ts';
+import { encodeRoutes } from '../../../src/control/route-lines.ts';
 import type { Advertisement } from '../../../src/model/peer.ts';
 
-const bytesOf = (value: unknown): Uint8Array<ArrayBuffer> => new TextEncoder().encode(JSON.stringify(value));
-const outcome = (compile: number, prefixes: readonly string[] | null, more: Partial<Outcome> = {}): Outcome => ({
+const outcome = (compile: number, prefixes: readonly string[], more: Partial<Outcome> = {}): Outcome => ({
   compile,
   revision: 1,
   snapshot: new Uint8Array(64),
-  routes: prefixes === null ? null : bytesOf(prefixes.map((prefix) => ({ prefix, policy: {} }))),
+  routes: encodeRoutes(prefixes.map((prefix) => [prefix, JSON.stringify({ prefix, policy: {} })])),
   endsHoldDowns: false,
   targets: null,
   addresses: null,
@@ -42,7 +42,11 @@ class Bed {
             this.adopt = resolve;
           }),
       },
-      announce: (routes: readonly Advertisement[]) => this.log.push(`announce ${routes.map(({ prefix }) => prefix).join(' ')}`),
+      announce: (bytes) => {
+        const routes = JSON.parse(Buffer.from(bytes).toString()) as readonly Advertisement[];
+        const prefixes = routes.map(({ prefix }) => prefix).sort();
+        this.log.push(`announce ${prefixes.join(' ')}`);
+      },
       inForce: ({ compile }) => this.log.push(`in force ${compile}`),
       adopted: (compile) => this.log.push(`adopted ${compile}`),
       refused: (compile, message) => this.log.push(`refused ${compile} ${message}`),
@@ -78,7 +82,7 @@ describe('the reconciler', () => {
     await bed.apply(outcome(1, [a, b]));
     bed.log.length = 0;
     bed.reconciler.withdraw([b], []);
-    await bed.apply(outcome(2, null));
+    await bed.apply(outcome(2, []));
     expect(bed.log).toEqual([`announce ${a}`, 'load', 'in force 2', 'adopted 2']);
   });
 
@@ -118,7 +122,7 @@ describe('the reconciler', () => {
     const bed = new Bed();
     await bed.apply(outcome(1, [a, b]));
     bed.reconciler.withdraw([a], [a]);
-    await bed.apply(outcome(2, null));
+    await bed.apply(outcome(2, []));
     bed.log.length = 0;
     await bed.apply(outcome(3, [a, b]));
     expect(bed.log).not.toContain(`announce ${a} ${b}`);

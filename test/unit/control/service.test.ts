@@ -3,6 +3,7 @@ import { ConfigService } from '../../../src/control/config-service.ts';
 import type { FromConfig, NodeFacts, Outcome, ReplyOf, Request } from '../../../src/control/messages.ts';
 import { graceMs, retryMs } from '../../../src/control/planner.ts';
 import type { Compiler, Counters, Draft, Keeper, LastGood, SavedWords } from '../../../src/control/ports.ts';
+import { decodeRoutes } from '../../../src/control/route-lines.ts';
 import { ToriiError } from '../../../src/errors.ts';
 import type { Desired } from '../../../src/model/desired.ts';
 import type { Advertisement } from '../../../src/model/peer.ts';
@@ -164,8 +165,9 @@ class Bed {
   }
 }
 
-const routesIn = ({ routes }: Outcome): readonly string[] | null =>
-  routes === null ? null : (JSON.parse(Buffer.from(routes).toString()) as Advertisement[]).map(({ prefix }) => prefix);
+/** Those that an outcome tells anew. */
+const routesIn = ({ routes }: Outcome): readonly string[] =>
+  decodeRoutes(routes).map(([, route]) => (JSON.parse(route) as Advertisement).prefix);
 const text = documentOf();
 const twoVips = documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11' }] });
 const codeOf = (work: Promise<unknown>): Promise<string> =>
@@ -470,6 +472,16 @@ describe('the config worker', () => {
   it('does not start without any good document', async () => {
     const boot = new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: 'version: 7', error: null });
     expect(await codeOf(boot)).toBe('config_invalid');
+  });
+
+  it('tells main only the routes that it does not have, or has otherwise', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    void bed.reload(twoVips);
+    expect(routesIn(await bed.adopt())).toEqual(['203.0.113.11/32']);
+    void bed.reload(documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11', med: 5 }] }));
+    const { routes } = await bed.adopt();
+    expect(decodeRoutes(routes)).toEqual([['203.0.113.11/32', '{"prefix":"203.0.113.11/32","policy":{"med":5}}']]);
   });
 
   it('tells main nothing that main already knows', async () => {
