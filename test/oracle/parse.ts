@@ -1,4 +1,4 @@
-// Takes a frame apart as PACKET-PATH.md says, steps 1 and 2: the oracle's reader.
+// Takes a frame apart as docs/packet-path.md says, steps 1 and 2: the oracle's reader.
 //
 // Independent of native/core/parse.h on purpose: big-endian DataView, copies, names. `undefined` means that no destination
 // can be read, so the frame is the kernel's. IPv4 only in this version. Pure.

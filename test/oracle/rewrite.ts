@@ -1,6 +1,6 @@
 // The packets that leave: the outer header put around a forwarded one, and the answer to an echo request.
 //
-// Everything is built anew from fields, after PACKET-PATH.md, "Header rules" and "ICMP to a VIP"; checksums are summed in
+// Everything is built anew from fields, after docs/packet-path.md, "Header rules"; checksums are summed in
 // full, except where a wrong one must stay wrong. Pure; arguments are never changed.
 
 import { checksum, isValid, onesSum } from '../support/checksum.ts';

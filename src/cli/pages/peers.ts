@@ -1,4 +1,4 @@
-// `torii peers`: each BGP session and its last error in words. `--json` is the list that BGP.md settles, no key more.
+// `torii peers`: each BGP session and its last error in words. `--json` is the list of docs/bgp.md, no key more.
 
 import { ToriiError } from '../../errors.ts';
 import { parseAddress } from '../../model/address.ts';
