@@ -18,7 +18,7 @@ export type FlowKind = 'new' | 'known' | 'untracked' | 'none';
 
 export interface Outcome {
   readonly verdict: Verdict;
-  /** As PACKET-PATH.md lists; null for forward and pass. */
+  /** As docs/packet-path.md lists; null for forward and pass. */
   readonly reason: string | null;
   readonly vip: string | null;
   readonly tenant: string | null;
@@ -162,11 +162,12 @@ export class Oracle {
     return now.backend.pool === vip.pool || now.backend.pool === vip.activePool ? now.backend : undefined;
   }
 
-  /** Inserts the flow where there is room for it. */
+  /** Inserts the flow where there is room for it; for an RST never. */
   #remember({ vip, tcp, nowMs }: Packet, key: FlowKey, backend: DesiredBackend, place: Place | undefined): FlowKind {
+    if (tcp.rst) return 'none';
     if (place === undefined) {
-      if (!tcp.rst) this.#counters.untracked++;
-      return tcp.rst ? 'none' : 'untracked';
+      this.#counters.untracked++;
+      return 'untracked';
     }
     const name = backendKey(backend.pool, backend.address);
     this.#flows.put(place, {
