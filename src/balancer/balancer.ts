@@ -242,6 +242,7 @@ export class Balancer {
     return {
       ready: this.#reconciler?.ready ?? false,
       blocked: this.#reconciler === undefined ? 'torii is starting' : this.#reconciler.blocked,
+      unheard: this.#speaker.unheard(),
       heldDown: this.#reconciler?.heldDown() ?? [],
       peers: { total: peers.length, established: peers.filter(({ state }) => state === 'established').length },
       engine: dataplane === undefined ? 'none' : engineName,

@@ -2,6 +2,7 @@
 // that a speaker which a reload adds learns it at once. Main thread.
 
 import { RemoteSpeaker } from '../bgp/remote-speaker.ts';
+import { unheardReason } from '../control/reach.ts';
 import type { PeerStatus, SpeakerConfig } from '../model/peer.ts';
 
 type ThreadOptions = ConstructorParameters<typeof RemoteSpeaker>[1];
@@ -9,6 +10,7 @@ type ThreadOptions = ConstructorParameters<typeof RemoteSpeaker>[1];
 export class SpeakerSlot {
   readonly #options: ThreadOptions;
   #speaker: RemoteSpeaker | null = null;
+  #config: SpeakerConfig | null = null;
   #routes = new TextEncoder().encode('[]');
 
   constructor(options: ThreadOptions) {
@@ -16,6 +18,7 @@ export class SpeakerSlot {
   }
 
   configure(config: SpeakerConfig | null): void {
+    this.#config = config;
     if (config === null) {
       void this.#speaker?.close(false);
       this.#speaker = null;
@@ -33,6 +36,11 @@ export class SpeakerSlot {
 
   peers(): readonly PeerStatus[] {
     return this.#speaker?.peers() ?? [];
+  }
+
+  /** Why no router hears of any route; null while one does. */
+  unheard(): string | null {
+    return unheardReason(this.#config, this.peers());
   }
 
   troubles(): readonly string[] {

@@ -13,6 +13,7 @@ import { configOf, documentOf, observedOf, webVip } from './world.ts';
 const facts: NodeFacts = {
   ready: true,
   blocked: null,
+  unheard: null,
   heldDown: [],
   peers: { total: 0, established: 0 },
   engine: 'memory',
@@ -152,8 +153,9 @@ class Bed {
     return this.adopt();
   }
 
-  async view<View>(resource: 'vips' | 'status' | 'backends'): Promise<View> {
-    return JSON.parse(Buffer.from(await this.ask<'read'>({ kind: 'read', resource, facts })).toString()) as View;
+  async view<View>(resource: 'vips' | 'status' | 'backends', more: Partial<NodeFacts> = {}): Promise<View> {
+    const read = this.ask<'read'>({ kind: 'read', resource, facts: { ...facts, ...more } });
+    return JSON.parse(Buffer.from(await read).toString()) as View;
   }
 
   change(change: Extract<Request, { kind: 'change' }>['change'], ifRevision: number | null = null) {
@@ -493,6 +495,14 @@ describe('the config worker', () => {
 });
 
 describe('a view', () => {
+  it('calls no VIP announced that no router hears of', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    const unheard = 'no BGP session: peer 10.0.1.1 idle';
+    expect(await bed.view<VipView[]>('vips', { unheard })).toMatchObject([{ state: 'withheld', reason: unheard }]);
+    expect(await bed.view<StatusView>('status', { unheard })).toMatchObject({ vips: { total: 1, announced: 0 } });
+  });
+
   it('says that a VIP waits for the workers, then that it is announced', async () => {
     const bed = new Bed();
     await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text, error: null });
