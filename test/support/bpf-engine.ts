@@ -45,11 +45,14 @@ const capEffective = /^CapEff:\s*([0-9a-f]+)$/m;
 const [capNetAdmin, capBpf] = [12n, 39n];
 const loaded = new Map<Clang, DataplaneAddon>();
 
-/** Why BPF programs cannot be run here; null when they can. */
+/** Why BPF programs cannot be run here; null when they can. Throws in CI as root: there nothing may be skipped unseen. */
 export function bpfUnavailable(): string | null {
   const status = execFileSync('cat', ['/proc/self/status']).toString();
   const held = BigInt(`0x${capEffective.exec(status)?.[1] ?? '0'}`);
-  return ((held >> capNetAdmin) & (held >> capBpf) & 1n) === 1n ? null : 'needs root, or CAP_BPF and CAP_NET_ADMIN';
+  if (((held >> capNetAdmin) & (held >> capBpf) & 1n) === 1n) return null;
+  const reason = 'needs root, or CAP_BPF and CAP_NET_ADMIN';
+  if (process.env['CI'] !== undefined && process.getuid?.() === 0) throw new Error(`BPF programs cannot be run in CI: ${reason}`);
+  return reason;
 }
 
 /** The memory engine's addon with the functions that touch packets replaced. One engine at a time is open on it. */
