@@ -1,9 +1,9 @@
 /* What one worker's run of the core stands on, and the only way to memory: `at`.
  *
- * In a process a table is a base pointer, and a validated snapshot holds no index out of range. In BPF each table is an
- * array map and a lookup can fail as far as the verifier knows, so callers test for NULL; a process's compiler drops the
- * test, since its `at` never yields one. The build's platform.h supplies `at`, `opaque`, `grow_head`, `cut_tail` and
- * FRAME_BYTES_MAX. */
+ * In a process a table is a base pointer, and a validated snapshot holds no index out of range; what slots and flows hold
+ * outlives snapshots and is compared with the one in force before it is used. In BPF each table is an array map and a lookup
+ * can fail as far as the verifier knows, so callers test for NULL; a process's compiler drops the test, since its `at` never
+ * yields one. The build's platform.h supplies `at`, `opaque`, `grow_head`, `cut_tail` and FRAME_BYTES_MAX. */
 #pragma once
 #include "hash.h"
 
