@@ -32,7 +32,7 @@ enum device_state {
 struct device_open {
     const char *name;
     u32 worker, workers;
-    u32 *group; /* what the workers of one device share; 0 until the first has opened it. Starter's thread only */
+    u32 *group; /* what the workers of one device share; 0 until the first has opened it. One opens at a time */
 };
 
 struct queue {

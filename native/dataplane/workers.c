@@ -43,6 +43,7 @@ struct workers {
     u32 group[DEVICES_MAX];
     int claim[DEVICES_MAX]; /* sockets of claim.h; what is not claimed is negative */
     u32 devices, count;
+    pthread_mutex_t opening; /* a device that returned is opened by several workers; they share its group */
     int query_fd; /* any socket, to ask the kernel about links */
     atomic_bool stopping;
     struct runner runner[];
@@ -169,7 +170,10 @@ static enum device_state query_state(const struct workers *all, u32 d, const str
 static struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_error *error)
 {
     struct device_open how = {.name = all->spec[d].name, .worker = worker, .workers = all->count, .group = &all->group[d]};
-    return all->spec[d].ops->open(&how, error);
+    pthread_mutex_lock(&all->opening);
+    struct queue *queue = all->spec[d].ops->open(&how, error);
+    pthread_mutex_unlock(&all->opening);
+    return queue;
 }
 
 static void inspect_queue(struct runner *r, u32 d)
@@ -271,6 +275,7 @@ static void close_all(struct workers *all)
             close(all->claim[d]);
     if (all->query_fd >= 0)
         close(all->query_fd);
+    pthread_mutex_destroy(&all->opening);
     free(all);
 }
 
@@ -338,6 +343,7 @@ struct workers *engine_start(struct engine *engine, const struct device_spec *sp
     all->engine = engine;
     all->devices = devices;
     all->count = workers;
+    pthread_mutex_init(&all->opening, NULL);
     all->query_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     memcpy(all->spec, specs, devices * sizeof specs[0]);
     memset(all->claim, -1, sizeof all->claim);
