@@ -272,7 +272,18 @@ describe('the config worker', () => {
     const bed = new Bed();
     await bed.start(text);
     const other = documentOf({ node: { devices: [{ name: 'eth1' }] } });
-    await expect(bed.reload(other)).rejects.toThrow('node.devices: expected what torii was started with');
+    await expect(bed.reload(other)).rejects.toThrow(
+      'node.devices: expected [{"name":"eth0","engine":"auto"}], as torii was started with, got [{"name":"eth1","engine":"auto"}]; ' +
+        'restart torii to change it (torii.yaml:1)',
+    );
+  });
+
+  it('tells what changes of this machine, old and new', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    const answer = bed.reload(documentOf({ node: { address: '10.0.1.12', logs: { level: 'debug' } } }));
+    await bed.adopt();
+    expect((await answer).changes).toEqual(['node.address: 10.0.1.11 → 10.0.1.12', 'node.logs.level: info → debug']);
   });
 
   it('answers an equal document with the same revision and no changes', async () => {
