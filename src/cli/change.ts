@@ -5,7 +5,7 @@
 
 import { type Command, Option } from 'commander';
 import { ToriiError } from '../errors.ts';
-import { maxWeight, type OperatorState } from '../model/backend.ts';
+import { backendKey, maxWeight, type OperatorState } from '../model/backend.ts';
 import { parseVipName, vipName } from '../model/vip.ts';
 import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
@@ -13,6 +13,7 @@ import { CliFailure } from './failure.ts';
 import { askAll } from './fleet.ts';
 import { withExample } from './help.ts';
 import type { Io } from './io.ts';
+import { nearText } from './near.ts';
 import { openSession } from './session.ts';
 
 interface WordOptions {
@@ -194,9 +195,20 @@ async function patch(command: Command, io: Io, { path, json, done, guard }: Patc
   const { why = null, for: forSec = null, ifRevision = null } = command.opts<WordOptions>();
   const ask = async (client: Client): Promise<{ revision: number }> => {
     await guard?.(client);
-    return client.send<{ revision: number }>(path, { method: 'PATCH', json: { ...json, why, forSec }, ifRevision });
+    const change = { method: 'PATCH', json: { ...json, why, forSec }, ifRevision } as const;
+    return client.send<{ revision: number }>(path, change).catch((error: unknown) => suggest(client, path, error));
   };
   await report(command, io, ask, ({ revision }) => `${done} (revision ${revision})\n`);
+}
+
+/** Throws the error again; one about a name that nobody knows with the names that are near. */
+async function suggest(client: Client, path: string, error: unknown): Promise<never> {
+  if (!(error instanceof ToriiError) || error.code !== 'not_found') throw error;
+  const target = decodeURIComponent(path.slice(path.lastIndexOf('/') + 1));
+  const names = path.startsWith('/v1/vips')
+    ? (await client.read('vips')).map(({ vip }) => vip)
+    : (await client.read('backends')).flatMap(({ pool, address }) => [backendKey(pool, address), address]);
+  throw new ToriiError('not_found', `${error.message}${nearText(target, names)}`);
 }
 
 /** Sends to every node and prints what each answered; the first failure decides the exit code. */

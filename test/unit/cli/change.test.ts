@@ -49,6 +49,9 @@ describe('a verb that changes', () => {
 
   it('ends with not_found for a backend that nobody knows', async () => {
     expect((await run('drain', 'acme-web/10.9.9.9')).exit).toBe(4);
+    const { exit, err } = await run('drain', 'acme-wob/10.0.2.21');
+    expect(exit).toBe(4);
+    expect(err).toContain('did you mean acme-web/10.0.2.21');
   });
 
   it.each([
