@@ -161,7 +161,10 @@ function interrupted(narrator: Narrator): AbortSignal {
 async function main(): Promise<void> {
   const flags = { json: { type: 'boolean' }, keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
   const { values } = parseArgs({ options: { ...labArguments, ...flags } });
-  if (values.help === true) return void console.log(usage);
+  if (values.help === true) {
+    console.log(usage);
+    return;
+  }
   const options = labOptions(values, demoOptions);
   checkSize(options);
   preflight(options.router, 'npm run demo');
