@@ -21,6 +21,7 @@ import { createLogger } from '../logging.ts';
 import { type MetricsThread, startMetricsThread } from '../metrics/remote-metrics.ts';
 import { loadNetAddon, type NetAddon } from '../net.ts';
 import { MetricsFeed } from './metrics-feed.ts';
+import { OwnAddressWatch } from './own-address.ts';
 import { engineName, LivePath } from './packet-path.ts';
 import { SpeakerSlot } from './speaker-slot.ts';
 
@@ -44,6 +45,7 @@ export class Balancer {
   readonly #net: NetAddon = loadNetAddon();
   readonly #speaker: SpeakerSlot;
   readonly #feed: MetricsFeed;
+  readonly #ownAddresses = new OwnAddressWatch((warning) => this.#log.warn(warning));
   #log: Logger;
   #path: LivePath | null = null;
   #reconciler: Reconciler | undefined;
@@ -200,6 +202,7 @@ export class Balancer {
     if (node !== null) {
       this.#speaker.configure(node.speaker);
       this.#log.level = node.logs.level;
+      if (this.#path !== null) this.#ownAddresses.follow(node);
     }
     if (targets !== null) checks.setEncoded(targets);
     for (const warning of warnings) if (!this.#warned.has(warning)) this.#log.warn(warning);
@@ -248,7 +251,11 @@ export class Balancer {
       engine: dataplane === undefined ? 'none' : engineName,
       workerDevices: Array.from({ length: dataplane?.workers ?? 0 }, () => worker),
       flowCapacity: (dataplane?.flowCapacity ?? 0) * (dataplane?.workers ?? 0),
-      warnings: [...(this.#trouble === null ? [] : [this.#trouble]), ...this.#speaker.troubles()],
+      warnings: [
+        ...(this.#trouble === null ? [] : [this.#trouble]),
+        ...this.#speaker.troubles(),
+        ...this.#ownAddresses.warnings(),
+      ],
     };
   }
 
