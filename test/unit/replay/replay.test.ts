@@ -394,7 +394,7 @@ describe('a replay that cannot be', () => {
       protocol: 'tcp',
       timeouts: { tcpSec: 100_000 + vip.timeouts.udpSec },
     });
-    const large = { code: 'capacity', exitCode: 2 };
+    const large = { code: 'config_invalid', exitCode: 2 };
     expect(await refused({}, { 'torii.yaml': timeouts(100, 200) })).toMatchObject(large);
     const reloads = [{ atNs: 10n ** 18n, file: at('b.yaml') }];
     expect(await refused({ reloads }, { 'b.yaml': timeouts(100, 200) })).toMatchObject(large);
