@@ -92,10 +92,10 @@ static always_inline void core_finish(const struct core *core, struct packet *p,
         const struct backend *b = backend_at(core, p->backend);
         if (!b)
             p->verdict = VERDICT_NO_BACKEND;
-        else if (!(b->flags & BACKEND_RESOLVED)) /* then no MTU is known either */
-            p->verdict = VERDICT_NO_NEXT_HOP;
-        else if ((u32)p->l3_len + OUTER_IPV4_BYTES > b->mtu)
+        else if ((u32)p->l3_len + OUTER_IPV4_BYTES > b->mtu && b->mtu != 0) /* 0: not known, as there is no next hop */
             p->verdict = VERDICT_OVERSIZE;
+        else if (!(b->flags & BACKEND_RESOLVED))
+            p->verdict = VERDICT_NO_NEXT_HOP;
         else {
             p->device = b->device;
             if (!encapsulate(p, b))

@@ -286,11 +286,11 @@ class Emitter {
       writer.u32(base + at.outer_src4, ipv4Word(node.address));
       writer.u32(base + at.outer_sum, outerSum(node.address, backend.address));
     }
+    writer.u16(base + at.mtu, Math.min(backend.nextHop.mtuBytes ?? 0, 65535));
     if (backend.nextHop.kind !== 'resolved' || device < 0) return;
     writer.raw(base + at.dst_mac, macBytes(backend.nextHop.mac));
     writer.raw(base + at.src_mac, macBytes(node.devices[device]?.mac ?? ''));
     writer.u16(base + at.device, device);
-    writer.u16(base + at.mtu, Math.min(backend.nextHop.mtuBytes, 65535));
   }
 
   tenant({ name, plan }: DesiredTenant): void {

@@ -192,8 +192,8 @@ export class Oracle {
 
   #send({ frame, ip }: Packet, backend: DesiredBackend, flow: FlowKind): Outcome {
     const { nextHop, address } = backend;
+    if (ip.totalBytes + outerBytes > (nextHop.mtuBytes ?? Infinity)) return drop('oversize');
     if (nextHop.kind === 'unresolved') return drop('no_next_hop');
-    if (ip.totalBytes + outerBytes > nextHop.mtuBytes) return drop('oversize');
     const { node } = this.#tables.desired;
     const outer = {
       source: node.address ?? '0.0.0.0',
