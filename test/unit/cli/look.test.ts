@@ -94,6 +94,27 @@ describe('torii peers', () => {
 });
 
 describe('torii status', () => {
+  it('tells what is wrong from what somebody has taken out of use', async () => {
+    const [first] = views.backends;
+    if (first === undefined) throw new Error('no backend to start from');
+    const spared = { ...first, takesNewFlows: false };
+    node.node.views = {
+      ...views,
+      backends: [
+        { ...spared, address: '10.0.2.31', weight: 0, reason: 'weight 0' },
+        { ...spared, address: '10.0.2.32', state: 'draining', reason: 'draining by alice' },
+        { ...spared, address: '10.0.2.33', health: 'down', reason: 'down (timed out)' },
+      ],
+    };
+    const { out } = await torii(at(node, 'status'));
+    const [wrong = '', onPurpose = ''] = out.split('Out of use on purpose:');
+    expect(onPurpose).toMatch(
+      /^\n {2}backend acme-web\/10\.0\.2\.31: weight 0\n {2}backend acme-web\/10\.0\.2\.32: draining by alice\n/,
+    );
+    expect(wrong).toContain('backend acme-web/10.0.2.33 down: down (timed out)');
+    expect(wrong).not.toMatch(/10\.0\.2\.3[12]/);
+  });
+
   it('puts what is wrong on the first screen, each with its reason', async () => {
     const { out } = await torii(at(node, 'status'));
     expect(out).toMatch(/^READY {2}10\.0\.1\.11, torii 0\.1\.0, engine af_packet/);
