@@ -33,7 +33,11 @@ const peer = ['peer'];
 export const definitions = {
   buildInfo: gauge('torii_build_info', ['version', 'layout'], 'Always 1: version of torii and of the memory layout.'),
   startTime: gauge('torii_start_time_seconds', [], 'When the daemon started, in seconds since 1970.'),
-  ready: gauge('torii_ready', [], '1 once a document is applied and adopted by every worker.'),
+  ready: gauge(
+    'torii_ready',
+    [],
+    '1 while a document is applied, adopted by every worker, and the packet path, if any, makes progress.',
+  ),
   maintenance: gauge('torii_maintenance', [], '1 while the node is in maintenance and announces nothing.'),
   overrides: gauge('torii_overrides', [], "Operators' words at run time that win over the document."),
   revision: gauge('torii_revision', [], 'Revision of the document in force.'),
