@@ -21,6 +21,8 @@ export interface Applied {
   readonly sysctls: readonly SysctlChange[];
   /** What the administrator should do, in words. */
   readonly advices: readonly string[];
+  /** Addresses of the document that no interface here carries. */
+  readonly absent: readonly string[];
 }
 
 export class Machine {
@@ -52,16 +54,18 @@ export class Machine {
     const added = await addVips(intent.vips, this.#record);
     const removed = await removeVips(intent.vips, this.#record);
     await detachDecapsulation(this.#programs, devices, this.#record);
-    return { devices, added, removed, sysctls, advices: this.#advices.map(({ advice }) => advice) };
+    const advices = this.#advices.map(({ advice }) => advice);
+    return { devices, added, removed, sysctls, advices, absent: intent.outer.filter((own) => carriersOf([own]).length === 0) };
   }
 
   /** What of an applied intent is not there any more, in words: other programs reconfigure networks, too. */
   async missing(intent: HostIntent): Promise<readonly string[]> {
     const devices = devicesFor(intent);
+    const room = await roomFor(intent, devices);
     const [vips, filters, routes] = await Promise.all([
       missingVips(intent.vips),
       devicesWithoutFilter(devices),
-      missingMss(familiesOf(intent), await roomFor(intent, devices), this.#advices),
+      missingMss(familiesOf(intent), room, this.#advices),
     ]);
     return [
       ...vips.map((vip) => `${prefixText(vip)} on lo`),
@@ -95,11 +99,16 @@ export class Machine {
 
 function devicesFor({ devices, outer: addresses }: HostIntent): readonly string[] {
   if (devices.length > 0) return devices;
-  const carriers = Object.entries(networkInterfaces())
-    .filter(([, infos = []]) => infos.some(({ address }) => addresses.includes(address)))
-    .map(([device]) => device);
+  const carriers = carriersOf(addresses);
   if (carriers.length > 0) return carriers;
   throw new ToriiError('device_unknown', `no device of this host carries ${addresses.join(' or ')}, as node.address says`);
+}
+
+/** Devices that carry one of the addresses. */
+function carriersOf(addresses: readonly string[]): readonly string[] {
+  return Object.entries(networkInterfaces())
+    .filter(([, infos = []]) => infos.some(({ address }) => addresses.includes(address)))
+    .map(([device]) => device);
 }
 
 function familiesOf({ vips }: HostIntent): readonly Family[] {
