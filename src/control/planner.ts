@@ -13,13 +13,13 @@ import type { Advertisement } from '../model/peer.ts';
 import { resolve } from './desired.ts';
 import type { Observed } from './desired-pool.ts';
 import { diff } from './diff.ts';
-import { withLeaving } from './leaving.ts';
+import { withLeaving, withoutLeaving } from './leaving.ts';
 import type { AppliedReply, FromConfig, Outcome } from './messages.ts';
 import { nodeChanges } from './node-changes.ts';
 import type { Compiler, Draft } from './ports.ts';
-import { encodeRoutes, type RouteText } from './route-lines.ts';
 import { lostByHealth, routesOf } from './routes.ts';
 import { backendAddressesOf, healthTargetsOf, type Intent, type Store } from './store.ts';
+import { Told } from './told.ts';
 import { afterObserving, coldStart, nextEndMs } from './warm-up.ts';
 
 /** Time for routers to act on a withdrawal before the tables forget the VIP. */
@@ -68,13 +68,6 @@ export interface PlannerParams {
   readonly now: () => number;
 }
 
-/** What main was last told, so that equal lists are not sent again. */
-interface Told {
-  targets: string;
-  addresses: string;
-  node: string;
-}
-
 export class Planner {
   readonly #params: PlannerParams;
   /** Undefined until main has said whether there is a packet path. */
@@ -93,11 +86,9 @@ export class Planner {
   #turn: NodeJS.Immediate | undefined;
   /** What main may have: wanted, and not told to go since. */
   #routes: readonly Advertisement[] = [];
-  /** Route → text, as main has them for certain. */
-  readonly #toldRoutes = new Map<string, string>();
   #toldConfig: Config | null = null;
   #knownConfig: Config | null = null;
-  readonly #told: Told = { targets: '[]', addresses: '[]', node: '' };
+  readonly #told = new Told();
 
   constructor(params: PlannerParams) {
     this.#params = params;
@@ -211,7 +202,7 @@ export class Planner {
     const prefixes = lost.map(({ prefix }) => prefix);
     this.#params.emit({ kind: 'withdraw', prefixes, byHealth: lostByHealth(lost, desired) });
     this.#routes = this.#routes.filter(({ prefix }) => wanted.has(prefix));
-    for (const prefix of prefixes) this.#toldRoutes.delete(prefix);
+    this.#told.withdrawn(prefixes);
   }
 
   #hand(state: Applied, routes: readonly Advertisement[], batch: Batch): void {
@@ -220,7 +211,7 @@ export class Planner {
     const compile = ++this.#compile;
     const changes = [
       ...(before === null ? [] : nodeChanges(before.config.node, config.node)),
-      ...diff(before === null ? null : documented(before), documented(state)),
+      ...diff(before === null ? null : withoutLeaving(before), withoutLeaving(state)),
     ];
     this.#routes = routes;
     const needs = this.#needsOf(config);
@@ -228,7 +219,7 @@ export class Planner {
       compile,
       revision: intent.revision,
       snapshot: draft?.snapshot ?? null,
-      routes: this.#newRoutes(routes),
+      routes: this.#told.newRoutes(routes),
       endsHoldDowns: batch.causes.has('document'),
       ...needs,
       changes,
@@ -248,9 +239,9 @@ export class Planner {
     const targets = healthTargetsOf(config);
     const addresses = backendAddressesOf(config);
     return {
-      targets: this.#news('targets', targets),
-      addresses: this.#news('addresses', addresses),
-      node: this.#news('node', config.node) === null ? null : config.node,
+      targets: this.#told.news('targets', targets),
+      addresses: this.#told.news('addresses', addresses),
+      node: this.#told.news('node', config.node) === null ? null : config.node,
     };
   }
 
@@ -262,30 +253,11 @@ export class Planner {
     this.#params.store.forget(new Set(keys), new Set(backendAddressesOf(config)));
   }
 
-  #newRoutes(routes: readonly Advertisement[]): Uint8Array<ArrayBuffer> | null {
-    const told = this.#toldRoutes;
-    const news = routes
-      .map((route): RouteText => [route.prefix, JSON.stringify(route)])
-      .filter(([prefix, text]) => told.get(prefix) !== text);
-    for (const [prefix, text] of news) told.set(prefix, text);
-    return encodeRoutes(news);
-  }
-
-  /** JSON bytes of a value, or null when main already has an equal one. */
-  #news(what: keyof Told, value: unknown): Uint8Array<ArrayBuffer> | null {
-    const text = JSON.stringify(value);
-    if (this.#told[what] === text) return null;
-    this.#told[what] = text;
-    return new TextEncoder().encode(text);
-  }
-
   #takeBack(batch: Batch, error: ToriiError): void {
     const { store } = this.#params;
     const before = this.#applied?.intent;
-    // Main has taken nothing of it: whatever comes next is news again.
     this.#toldConfig = null;
-    this.#toldRoutes.clear();
-    for (const what of ['targets', 'addresses', 'node'] as const) this.#told[what] = '';
+    this.#told.forget();
     this.#params.emit({ kind: 'log', level: 'error', message: `not applied: ${error.message}` });
     for (const { failed } of batch.waiters) failed(error);
     const isIntended = batch.causes.has('document') || batch.causes.has('word');
@@ -320,18 +292,4 @@ export class Planner {
     const gone = new Set([...this.#leavesAtMs].flatMap(([name, atMs]) => (atMs <= now ? [name] : [])));
     return gone.size === 0 ? loaded : { ...loaded, vips: loaded.vips.filter(({ name }) => !gone.has(name)) };
   }
-}
-
-/** The desired state of what the document has: what is on its way out counts as gone. */
-function documented({ desired, leaving, intent }: Applied): Desired {
-  if (leaving.size === 0) return desired;
-  const { tenants, pools } = intent.document.config;
-  const tenantNames = new Set(tenants.map(({ name }) => name));
-  const poolNames = new Set(pools.map(({ name }) => name));
-  return {
-    ...desired,
-    tenants: desired.tenants.filter(({ name }) => tenantNames.has(name)),
-    vips: desired.vips.filter(({ name }) => !leaving.has(name)),
-    pools: desired.pools.filter(({ name }) => poolNames.has(name)),
-  };
 }
