@@ -67,7 +67,9 @@ static always_inline u64 *counter(const struct core *core, u32 first_line, u32 w
     line *l = at(core, TABLE_COUNTERS, first_line + word / 8);
     if (!l)
         return NULL_PTR;
-    asm volatile("" : "+r"(l)); /* else clang 14 adds the word's offset before the test, which BPF's verifier refuses */
+#ifdef TORII_BPF
+    asm volatile("" : "+r"(l)); /* else clang 14 adds the word's offset before the test, which the verifier refuses */
+#endif
     return (u64 *)(void *)l + word % 8;
 }
 
