@@ -3,6 +3,7 @@
 #   docker build -t torii .
 #   docker run --network host --cap-drop ALL --cap-add NET_RAW --cap-add NET_ADMIN --cap-add NET_BIND_SERVICE \
 #     -v /etc/torii:/etc/torii:ro -v torii-state:/var/lib/torii torii balancer
+#   docker exec CONTAINER torii status
 #
 # A host agent needs NET_ADMIN, BPF and PERFMON instead, and --security-opt systempaths=unconfined for its sysctls.
 FROM node:20-bookworm AS build
@@ -23,6 +24,7 @@ RUN make -C native CLANGS=14 && node_modules/.bin/tsc -p . && npm prune --omit=d
 RUN mkdir -p /out/dist /out/native/build \
  && cp -r package.json node_modules /out/ \
  && cp -r dist/src /out/dist/ \
+ && chmod +x /out/dist/src/main.js \
  && cp -r native/build/*.node native/build/decap_load native/build/bpf /out/native/build/
 
 FROM node:20-bookworm-slim
@@ -31,7 +33,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && mkdir -p /etc/torii /run/torii /var/lib/torii
 COPY --from=build /out /usr/lib/torii
+RUN ln -s /usr/lib/torii/dist/src/main.js /usr/bin/torii
 ENV NODE_ENV=production STATE_DIRECTORY=/var/lib/torii
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "/usr/lib/torii/dist/src/main.js"]
+ENTRYPOINT ["torii"]
 CMD ["balancer", "--config", "/etc/torii/torii.yaml"]

@@ -11,4 +11,8 @@ const options = benchOptions();
 const report = reporter(options);
 measureTables(options, report);
 measureCompile(options, report);
-await measureLive(options, report).catch((error: unknown) => failWith('bench:control', error));
+try {
+  if ((await measureLive(options, report)) === 'interrupted') process.exit(130);
+} catch (error) {
+  failWith('bench:control', error);
+}

@@ -26,23 +26,23 @@ const lost = { name: 'packets lost during reload', unit: 'packets', limit: 0 } a
 
 type Report = (measure: Measure) => void;
 
-/** Rejects where the daemon fails; a machine that cannot have the bed is told in one sentence, and the measures are skipped. */
-export async function measureLive(options: BenchOptions, report: Report): Promise<void> {
+/**
+ * Rejects where the daemon fails; a machine that cannot have the bed is told in one sentence, and the measures are skipped.
+ * After a signal everything is taken down all the same; then what was under way must not go on, so the caller has to exit.
+ */
+export async function measureLive(options: BenchOptions, report: Report): Promise<'measured' | 'skipped' | 'interrupted'> {
   const interrupt = new AbortController();
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    interrupt.signal.addEventListener('abort', () => resolve('interrupted'));
+  });
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort(name));
   const bed = await buildBed();
   if (bed === undefined) {
     for (const measure of [start, reload, small, lost]) report({ ...measure, value: null });
-    return;
+    return 'skipped';
   }
-  const { signal } = interrupt;
-  const interrupted = new Promise<'interrupted'>((resolve) => {
-    if (signal.aborted) resolve('interrupted');
-    signal.addEventListener('abort', () => resolve('interrupted'));
-  });
   try {
-    const outcome = await Promise.race([interrupted, measureAll(bed, { ...options, signal, report })]);
-    if (outcome === 'interrupted') process.exitCode = 130;
+    return await Promise.race([interrupted, measureAll(bed, { ...options, signal: interrupt.signal, report })]);
   } finally {
     await bed.down();
   }
@@ -79,6 +79,7 @@ async function startOnce(bed: LiveBed, { signal }: Scope): Promise<number> {
   signal.throwIfAborted();
   bed.replaceDocument(size);
   const stream = await bed.stream({ vips: 1, perSec: startStreamPerSec });
+  signal.throwIfAborted();
   const startedMs = Date.now();
   await bed.balancer.start();
   const firstMs = await stream.firstMs(patienceMs);
@@ -88,6 +89,7 @@ async function startOnce(bed: LiveBed, { signal }: Scope): Promise<number> {
 
 async function measureReloads(bed: LiveBed, { isQuick, signal, report }: Scope): Promise<void> {
   await settled(bed);
+  signal.throwIfAborted();
   const stream = await bed.stream({ vips: keptVips(size.vips), perSec: streamPerSec });
   await stream.firstMs(patienceMs);
   const times = async (count: number, edition: (i: number) => Edition): Promise<readonly number[]> => {
@@ -102,7 +104,9 @@ async function measureReloads(bed: LiveBed, { isQuick, signal, report }: Scope):
   const whole = await times(rounds, (i) => ({ isOther: i % 2 === 0 }));
   const oneWeight = await times(rounds, (i) => ({ firstWeight: 101 + i }));
   const { sent, arrived } = await stream.end();
+  signal.throwIfAborted();
   report({ ...reload, value: median(whole) });
+  report({ name: `${reload.name}, fastest of ${rounds}`, value: Math.min(...whole), unit: 'ms' });
   report({ name: `${reload.name}, slowest of ${rounds}`, value: Math.max(...whole), unit: 'ms' });
   report({ ...small, value: median(oneWeight) });
   report({ ...lost, value: sent - arrived });

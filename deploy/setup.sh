@@ -67,6 +67,7 @@ ensure_modules() {
 
 # Both compilers know what is up to date. One build at a time: tests build their programs under the same lock.
 build() {
+  say "building what is not up to date: native code, BPF programs, TypeScript"
   mkdir -p native/build
   flock native/build/.lock make -s -C native -j"$(nproc)" || fail "the native build failed: run make -C native"
   node_modules/.bin/tsc -p . || fail "TypeScript does not compile: run npm run typecheck"

@@ -11,6 +11,8 @@ interface ErrorKind {
 
 export const errorTable = {
   usage: { httpStatus: 400, exitCode: 64, meaning: 'the command line is not understood' },
+  capture_invalid: { httpStatus: 400, exitCode: 1, meaning: 'the capture is unreadable, of another kind, damaged or cut off' },
+  output_failed: { httpStatus: 500, exitCode: 1, meaning: 'a file cannot be written' },
   config_invalid: { httpStatus: 400, exitCode: 2, meaning: 'the document breaks a rule; the last good one stays' },
   config_unreadable: { httpStatus: 500, exitCode: 2, meaning: 'the document or a secret it names cannot be read' },
   config_guarded: { httpStatus: 409, exitCode: 3, meaning: 'the document would lose more than half of the VIPs or backends' },

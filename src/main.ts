@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The program: hands the command line to the CLI and launches roles. Each role's rooms are loaded only when it is
+// The program: hands the command line to the CLI and launches roles and replays. Their rooms are loaded only when they are
 // launched, so that `torii status` does not wait for BGP to be read from disk.
 
 import { readFileSync } from 'node:fs';
@@ -15,5 +15,6 @@ process.exitCode = await runCli({
   launchers: {
     balancer: async ({ config }) => (await import('./balancer/run.ts')).runBalancer({ config, version }),
     host: async ({ config }) => (await import('./host/run.ts')).runHost({ config }),
+    replay: async (options, streams) => (await import('./replay/run.ts')).runReplay(options, streams),
   },
 });

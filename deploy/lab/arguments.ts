@@ -1,7 +1,8 @@
 // Command-line arguments that `torii-lab` and the demo share, and how both fail: one sentence, the error's exit code.
 
 import { errorTable, messageOf, ToriiError } from '../../src/errors.ts';
-import { defaultOptions, type LabOptions } from './topology.ts';
+import { isKept } from './lab.ts';
+import { defaultOptions, type LabOptions, maxNodes } from './topology.ts';
 
 export const labArguments = {
   name: { type: 'string' },
@@ -19,11 +20,31 @@ export function labOptions(values: LabArguments, defaults: LabOptions = defaultO
   if (router !== 'bird' && router !== 'frr') throw new ToriiError('usage', `--router: expected bird or frr, got ${router}`);
   return {
     name: values.name ?? defaults.name,
-    balancers: Number(values.balancers ?? defaults.balancers),
-    backends: Number(values.backends ?? defaults.backends),
+    balancers: nodeCount('balancers', values.balancers, defaults),
+    backends: nodeCount('backends', values.backends, defaults),
     router,
     engine: values.engine ?? defaults.engine,
   };
+}
+
+function nodeCount(what: 'balancers' | 'backends', text: string | undefined, defaults: LabOptions): number {
+  if (text === undefined) return defaults[what];
+  if (!/^\d{1,9}$/.test(text)) throw new ToriiError('usage', `--${what}: expected 1..${maxNodes}, got ${text}`);
+  return Number(text);
+}
+
+/** The lines of a help text about what both have in common. */
+export function labArgumentsText(defaults: LabOptions): string {
+  return `  --name NAME       tells labs apart             [${defaults.name}]
+  --balancers N     how many                     [${defaults.balancers}]
+  --backends N      how many                     [${defaults.backends}]
+  --router KIND     bird or frr                  [${defaults.router}]
+  --engine ENGINE   the balancers' packet engine [${defaults.engine}]`;
+}
+
+/** Building a lab takes down what has its name; one that was left standing on purpose is worth a word. */
+export function replacedText(name: string): string | null {
+  return isKept(name) ? `The lab ${name}, which an earlier run left standing, is taken down first (--name makes another).` : null;
 }
 
 /** Says what went wrong on standard error; a defect of the lab itself comes with its stack. */

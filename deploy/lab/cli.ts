@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { ToriiError } from '../../src/errors.ts';
-import { failWith, labArguments, labOptions } from './arguments.ts';
+import { failWith, labArguments, labArgumentsText, labOptions, replacedText } from './arguments.ts';
 import { Lab, refuseIfInUse, remains, tearDown } from './lab.ts';
 import { lookAround } from './look-around.ts';
 import { preflight } from './preflight.ts';
@@ -15,17 +15,15 @@ const usage = `usage: node dist/deploy/lab/cli.js up|down|status [options]
   down    take it away again
   status  what runs, and what the router and the balancers see
 
-  --name NAME       tells labs apart             [${defaultOptions.name}]
-  --balancers N     how many                     [${defaultOptions.balancers}]
-  --backends N      how many                     [${defaultOptions.backends}]
-  --router KIND     bird or frr                  [${defaultOptions.router}]
-  --engine ENGINE   the balancers' packet engine [${defaultOptions.engine}]
+${labArgumentsText(defaultOptions)}
   --offload         leave checksum and segmentation offload on before the balancers
 
 example: node dist/deploy/lab/cli.js up --balancers 3 --router frr`;
 
 async function up(options: LabOptions, offload: boolean): Promise<void> {
   preflight(options.router, `node ${process.argv.slice(1).join(' ')}`);
+  const replaced = replacedText(options.name);
+  if (replaced !== null) console.log(replaced);
   try {
     const lab = await Lab.up(options, { offload });
     lab.disown();

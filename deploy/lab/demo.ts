@@ -3,14 +3,13 @@
 // Real HTTP requests flow from a client through a real router, balancers and backends all the time; the steps are the
 // claims of claims/all.ts, which the integration tests check as well. Exit status 0 exactly when every claim held.
 //
-//   --json      one JSON object on standard output (a boolean per claim, and the numbers); the story on standard error
-//   --keep      leave the lab running and say how to look around
-//   --router, --balancers, --backends, --engine   as of torii-lab
+// An interrupt ends the story where it is and takes the lab down, however often it is repeated.
 
+import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { messageOf, ToriiError } from '../../src/errors.ts';
-import { failWith, labArguments, labOptions } from './arguments.ts';
+import { failWith, labArguments, labArgumentsText, labOptions, replacedText } from './arguments.ts';
 import { pinnedObjects } from './bpffs.ts';
 import { claims } from './claims/all.ts';
 import { type Claim, type Outcome, outcomeOf, settle } from './claims/claim.ts';
@@ -25,10 +24,24 @@ import { defaultOptions, type LabOptions, planTopology } from './topology.ts';
 /** The story ends here whatever hangs; a healthy run takes half of it. */
 const deadlineMs = 105_000;
 
+const demoOptions: LabOptions = { ...defaultOptions, name: 'torii-demo' };
+
+const usage = `usage: npm run demo -- [options]
+
+  --json            one JSON object on standard output (a boolean per claim, and the numbers); the story
+                    on standard error. npm run -s keeps npm's own lines away from it
+  --keep            leave the lab running and say how to look around
+${labArgumentsText(demoOptions)}
+
+example: npm run -s demo -- --json --router frr`;
+
 interface Story {
   readonly options: LabOptions;
   readonly narrator: Narrator;
+  /** Aborts when the time is up or the user has interrupted. */
   readonly deadline: AbortSignal;
+  /** Aborts when the user has interrupted; its reason is the signal's name. */
+  readonly interrupt: AbortSignal;
   readonly keep: boolean;
   readonly pinnedBefore: readonly string[];
 }
@@ -41,13 +54,15 @@ function outOfTime(deadline: AbortSignal): Promise<Outcome> {
   });
 }
 
-/** One claim, or "not reached" where the time is up or the user has interrupted. */
-async function tell(claim: Claim, scene: Scene, { narrator, deadline }: Story): Promise<Chapter> {
+/** One claim; "not finished" where the time is up, nothing where the user has interrupted: that breaks no promise. */
+async function tell(claim: Claim, scene: Scene, { narrator, deadline, interrupt }: Story): Promise<readonly Chapter[]> {
+  if (interrupt.aborted) return [];
   const { id, sentence } = claim;
   narrator.chapter(deadline.aborted ? 'out of time' : claim.action(scene), sentence);
   const outcome = await Promise.race([outOfTime(deadline), ...(deadline.aborted ? [] : [settle(claim, scene)])]);
+  if (interrupt.aborted) return [];
   narrator.verdict(outcome);
-  return { id, sentence, outcome };
+  return [{ id, sentence, outcome }];
 }
 
 async function tellAll(lab: Lab, story: Story): Promise<readonly Chapter[]> {
@@ -55,7 +70,7 @@ async function tellAll(lab: Lab, story: Story): Promise<readonly Chapter[]> {
   const live = watch(scene, story.narrator);
   const chapters: Chapter[] = [];
   try {
-    for (const claim of claims) chapters.push(await tell(claim, scene, story));
+    for (const claim of claims) chapters.push(...(await tell(claim, scene, story)));
   } finally {
     live.stop();
     await Promise.race([scene.stop(), delay(5_000, undefined, { ref: false })]);
@@ -80,15 +95,19 @@ async function endsClean({ options, narrator, pinnedBefore }: Story): Promise<Ch
 }
 
 async function run(story: Story): Promise<readonly Chapter[]> {
-  const { options, narrator, keep, deadline } = story;
+  const { options, narrator, keep, deadline, interrupt } = story;
   const { router, balancers, backends, engine } = options;
   narrator.say(
     `Torii: ${backends} backends behind ${balancers} balancers (${engine}) behind a ${router.toUpperCase()} router, in namespaces.`,
   );
+  const replaced = replacedText(options.name);
+  if (replaced !== null) narrator.say(replaced);
   try {
     const lab = await Lab.up(options);
+    if (interrupt.aborted) return [];
     narrator.say('The lab is up; every balancer is a next hop of every VIP in the router.');
     const chapters = await tellAll(lab, story);
+    if (interrupt.aborted) return chapters;
     if (keep && !deadline.aborted) {
       lab.disown();
       return chapters;
@@ -99,9 +118,14 @@ async function run(story: Story): Promise<readonly Chapter[]> {
   }
 }
 
-function report(chapters: readonly Chapter[], options: LabOptions, seconds: number): object {
+function hasHeld(chapters: readonly Chapter[], interrupt: AbortSignal): boolean {
+  return !interrupt.aborted && chapters.every(({ outcome }) => outcome.held);
+}
+
+function report(chapters: readonly Chapter[], { options, interrupt }: Story, seconds: number): object {
   return {
-    ok: chapters.every(({ outcome }) => outcome.held),
+    ok: hasHeld(chapters, interrupt),
+    ...(interrupt.aborted ? { interrupted: String(interrupt.reason) } : {}),
     ...Object.fromEntries(chapters.map(({ id, outcome }) => [id, outcome.held])),
     balancers: options.balancers,
     backends: options.backends,
@@ -117,32 +141,65 @@ function report(chapters: readonly Chapter[], options: LabOptions, seconds: numb
 function checkSize(options: LabOptions): void {
   planTopology(options);
   for (const what of ['balancers', 'backends'] as const) {
-    if (options[what] < 2) throw new ToriiError('usage', `${what}: expected at least 2 for the demo, got ${options[what]}`);
+    if (options[what] < 2) throw new ToriiError('usage', `--${what}: expected at least 2 for the demo, got ${options[what]}`);
   }
 }
 
+/** Aborts at the first interrupt. Those that follow are ignored: what is under way is the taking down. */
+function interrupted(narrator: Narrator): AbortSignal {
+  const interrupt = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (interrupt.signal.aborted) return;
+      narrator.say(`\n${name}: taking the lab down`);
+      interrupt.abort(name);
+    });
+  }
+  return interrupt.signal;
+}
+
 async function main(): Promise<void> {
-  const flags = { json: { type: 'boolean' }, keep: { type: 'boolean' } } as const;
+  const flags = { json: { type: 'boolean' }, keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
   const { values } = parseArgs({ options: { ...labArguments, ...flags } });
-  const options = labOptions(values, { ...defaultOptions, name: 'torii-demo' });
+  if (values.help === true) {
+    console.log(usage);
+    return;
+  }
+  const options = labOptions(values, demoOptions);
   checkSize(options);
   preflight(options.router, 'npm run demo');
-  const interrupt = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort(name));
-  const deadline = AbortSignal.any([interrupt.signal, AbortSignal.timeout(deadlineMs)]);
   const narrator = new Narrator(values.json === true ? process.stderr : process.stdout);
+  const interrupt = interrupted(narrator);
+  const deadline = AbortSignal.any([interrupt, AbortSignal.timeout(deadlineMs)]);
+  const story = { options, narrator, deadline, interrupt, keep: values.keep === true, pinnedBefore: pinnedObjects() };
   const startMs = performance.now();
-  const chapters = await run({ options, narrator, deadline, keep: values.keep === true, pinnedBefore: pinnedObjects() });
+  const chapters = await run(story).catch((error: unknown): readonly Chapter[] => {
+    // Ctrl-C also ends the programs that were building the lab; that the building failed is then no news.
+    if (interrupt.aborted && remains(options.name).length === 0) return [];
+    throw error;
+  });
   const seconds = (performance.now() - startMs) / 1000;
+  conclude(chapters, story, seconds);
+  const json = values.json === true ? `${JSON.stringify(report(chapters, story, seconds))}\n` : '';
+  // A claim that was given up may still be waiting for something; nothing waits for it.
+  process.stdout.write(json, () => process.exit());
+}
+
+/** The table, the verdict and the exit status; the shell's own for a program that an interrupt ended. */
+function conclude(chapters: readonly Chapter[], { options, narrator, interrupt }: Story, seconds: number): void {
   narrator.table(chapters);
-  const ok = chapters.every(({ outcome }) => outcome.held);
+  if (interrupt.aborted) {
+    narrator.say(
+      `\nInterrupted after ${chapters.length} of ${claims.length + 1} claims; the lab is gone (${seconds.toFixed(1)} s).`,
+    );
+    process.exitCode = 128 + (constants.signals[interrupt.reason as NodeJS.Signals] ?? 0);
+    return;
+  }
+  const ok = hasHeld(chapters, interrupt);
   narrator.say(`\n${ok ? 'Every claim held' : 'NOT every claim held'} (${seconds.toFixed(1)} s).`);
   const standing = Lab.open(options.name);
   if (standing !== undefined) narrator.say(`\n${lookAround(standing)}`);
   process.exitCode = ok ? 0 : 1;
-  const json = values.json === true ? `${JSON.stringify(report(chapters, options, seconds))}\n` : '';
-  // A claim that was given up may still be waiting for something; nothing waits for it.
-  process.stdout.write(json, () => process.exit());
 }
 
 await main().catch((error: unknown) => failWith('demo', error));

@@ -98,6 +98,12 @@ export class Lab {
   }
 }
 
+/** A lab of this name stands, and its builder left it on purpose (`up`, `--keep`). */
+export function isKept(name: string): boolean {
+  const ledger = new Ledger(labDirectory(name));
+  return ledger.plan() !== undefined && ledger.owner() === undefined;
+}
+
 /** Throws while the process that built the lab is alive and has not left it to stay. */
 export function refuseIfInUse(name: string): void {
   const owner = new Ledger(labDirectory(name)).owner();

@@ -58,7 +58,7 @@ export const vipPrefix = '203.0.113.0/24';
 /** Room for an outer header on top of a client's 1500 bytes (20 for IPv4, 40 for IPv6). */
 export const fabricMtuBytes = 1600;
 
-const maxNodes = 100;
+export const maxNodes = 100;
 
 export function planTopology(partial: Partial<LabOptions> = {}): Topology {
   const options = { ...defaultOptions, ...partial };
@@ -71,7 +71,7 @@ export function planTopology(partial: Partial<LabOptions> = {}): Topology {
   }
   for (const what of ['balancers', 'backends'] as const) {
     if (!Number.isInteger(options[what]) || options[what] < 1 || options[what] > maxNodes) {
-      throw new ToriiError('usage', `${what}: expected 1..${maxNodes}, got ${options[what]}`);
+      throw new ToriiError('usage', `--${what}: expected 1..${maxNodes}, got ${options[what]}`);
     }
   }
   const nodes = (count: number, kind: string, address: (number: number) => string): readonly LabNode[] =>

@@ -39,6 +39,8 @@ static always_inline bool admit(const struct core *core, const struct tenant *t,
     if (!w)
         return false;
     if (t->interval != 0) {
+        if (w->credit >= t->batch) /* drawn under another plan, where it stood for less time: no draw of this one leaves as many */
+            w->credit = t->batch - 1;
         if (w->credit == 0 && (core->now_ticks < w->empty_until || !tenant_draw(core, t, index, w))) {
             w->limited++;
             return false;

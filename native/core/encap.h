@@ -15,9 +15,9 @@ static always_inline void decrement_ttl(u8 *ip, bool is_v4)
         ip[IPV6_HOP_LIMIT]--;
         return;
     }
-    u16 old_word = load16(ip + IPV4_TTL);
-    ip[IPV4_TTL]--;
-    store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_word, load16(ip + IPV4_TTL)));
+    u16 old_word = load16(ip + IPV4_TTL), new_word = old_word - 1; /* the TTL is its low byte, and above 1 */
+    store16(ip + IPV4_TTL, new_word);
+    store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_word, new_word));
 }
 
 /* The outer source: the node's address, or one of the entropy prefix by the flow's hash. */

@@ -144,6 +144,21 @@ struct tally {
     u64 packets, bytes, forwarded;
 };
 
+/* Bytes and the forward verdict lie in the first line of a VIP's counters, so that a forwarded packet touches no other. */
+static always_inline void count_vip(const struct core *core, const struct packet *p)
+{
+    u32 first = vip_counters_of(core, p->vip);
+    u64 *words = counter(core, first, 0);
+    if (!words)
+        return;
+    words[WORD_OF(vip_counters, bytes_in)] += p->in_len;
+    words[WORD_OF(vip_counters, bytes_out)] += p->out_len;
+    if (p->verdict == VERDICT_FORWARD)
+        words[WORD_OF(vip_counters, verdict) + VERDICT_FORWARD]++;
+    else
+        count(core, first, WORD_OF(vip_counters, verdict) + p->verdict, 1);
+}
+
 static always_inline bool may_fragment(const struct packet *p)
 {
     const u8 *ip = p->data + p->l3;
@@ -173,16 +188,18 @@ static always_inline u8 hand_over(struct packet *p)
 
 static always_inline u8 forward_to(const struct core *core, struct packet *p, const struct backend *b)
 {
-    if (!(b->flags & BACKEND_RESOLVED)) /* then no MTU is known either */
-        return VERDICT_NO_NEXT_HOP;
     u32 overhead = encap_overhead(b, p->encap), needed = p->l3_len + overhead;
     u32 mtu = needed > PATH_MTU_FLOOR ? path_mtu(core, b, p->backend) : b->mtu;
     p->device = b->device;
-    if (unlikely(needed > mtu)) {
+    if (unlikely(needed > mtu && b->mtu != 0)) { /* 0: not known, as there is no next hop */
+        if (may_fragment(p) && !(b->flags & BACKEND_RESOLVED))
+            return VERDICT_NO_NEXT_HOP;
         if (CORE_HANDS_OVER)
             return hand_over(p);
         return forward_oversize(core, p, mtu, overhead);
     }
+    if (!(b->flags & BACKEND_RESOLVED))
+        return VERDICT_NO_NEXT_HOP;
     return encapsulate(core, p, b, p->encap) ? VERDICT_FORWARD : VERDICT_TX_FULL;
 }
 
@@ -203,17 +220,15 @@ static always_inline void core_finish(const struct core *core, struct packet *p,
     tally->forwarded += p->verdict == VERDICT_FORWARD;
     if (p->verdict != VERDICT_FORWARD)
         count(core, core->counter_first, WORD_OF(worker_counters, verdict) + p->verdict, 1);
-    if (p->vip) {
-        u32 counters = vip_counters_of(core, p->vip);
-        count(core, counters, WORD_OF(vip_counters, bytes_in), bytes);
-        count(core, counters, WORD_OF(vip_counters, verdict) + p->verdict, 1);
-        count(core, counters, WORD_OF(vip_counters, bytes_out), p->out_len);
-    }
+    if (p->vip)
+        count_vip(core, p);
     if (p->verdict == VERDICT_FORWARD) {
-        u32 counters = core->backend_counters + p->backend;
-        count(core, counters, WORD_OF(backend_counters, packets), 1);
-        count(core, counters, WORD_OF(backend_counters, bytes_in), bytes);
-        count(core, counters, WORD_OF(backend_counters, bytes_out), p->out_len);
+        struct backend_counters *c = (void *)at(core, TABLE_COUNTERS, core->backend_counters + p->backend);
+        if (c) {
+            c->packets++;
+            c->bytes_in += bytes;
+            c->bytes_out += p->out_len;
+        }
     } else {
         p->flow = FLOW_NONE;
         p->backend = 0;

@@ -209,6 +209,7 @@ WHOLE_LINES(backend_counters, 1);
 WHOLE_LINES(tenant_counters, 1);
 WHOLE_LINES(tenant_bucket, 1);
 _Static_assert(sizeof(struct range) * 4 == LINE_BYTES && sizeof(struct profile) * 4 == LINE_BYTES, "four to a line");
+_Static_assert(__builtin_offsetof(struct vip_counters, verdict) / 8 + VERDICT_FORWARD < 8, "in the first line");
 _Static_assert((int)VERDICT_COUNT <= VERDICT_WORDS, "room for every verdict");
 
 /* Fixed numbers that TypeScript needs, too. */

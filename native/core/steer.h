@@ -69,13 +69,13 @@ static always_inline u8 choose(const struct core *core, const struct vip *vip, s
                                struct flow_place room, bool evicted)
 {
     u32 index = table_choice(core, vip->pool, packet_slot_hash(core, vip, p));
-    const struct backend *b = index ? backend_at(core, index) : NULL_PTR;
+    const struct backend *b = index && index < core->header->backends ? backend_at(core, index) : NULL_PTR;
     if (!b)
         return VERDICT_NO_BACKEND;
     p->backend = index;
-    struct flow_place place = old.meta ? old : room;
-    if (p->tcp_flags & TCP_RST && !old.meta)
+    if (p->tcp_flags & TCP_RST) /* never inserts, nor overwrites what is there */
         return VERDICT_FORWARD;
+    struct flow_place place = old.meta ? old : room;
     u32 counters = vip_counters_of(core, p->vip);
     if (!place.meta) {
         p->flow = FLOW_UNTRACKED;

@@ -333,10 +333,12 @@ static napi_value js_stop(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* deviceStates(engine) → "up" | "down" | "gone" per device, in the order of start. */
+/* deviceStates(engine) → "up" | "forwarding" | "down" | "gone" per device, in the order of start. */
 static napi_value js_device_states(napi_env env, napi_callback_info info)
 {
-    static const char *const names[] = {[DEVICE_UP] = "up", [DEVICE_DOWN] = "down", [DEVICE_GONE] = "gone"};
+    static const char *const names[] = {
+        [DEVICE_UP] = "up", [DEVICE_FORWARDING] = "forwarding", [DEVICE_DOWN] = "down", [DEVICE_GONE] = "gone",
+    };
     napi_value argv[ARGS_MAX], out;
     size_t argc = args(env, info, argv);
     struct workers *w = workers_of(env, argv[0]);

@@ -3,12 +3,13 @@
  * Receive: a TPACKET_V3 ring with room before every frame, so that encapsulation happens in place; PACKET_FANOUT spreads
  * flows over workers. Send: a second socket that bypasses the queueing discipline, which also hides what it sends from
  * every packet socket of this host. The kernel sees the same frames as we do and drops those for VIPs by itself as long as
- * it does not forward: open refuses a device that does. */
+ * it does not forward: open refuses a device that does, and is_forwarded finds one that begins to. */
 #define _GNU_SOURCE
 #include "device.h"
 #include "offload.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -35,6 +36,7 @@
 struct af_packet {
     struct queue queue;
     int rx_fd, tx_fd;
+    int forwarding_fd;           /* the kernel's setting for the device, -1 where there is none */
     u8 *ring;
     u32 block;                   /* the one that is read, or waited for */
     u32 left;                    /* frames of it not handed out yet */
@@ -69,17 +71,19 @@ static void refuse_unknown(struct device_error *error, const char *device)
     if_freenameindex(list);
 }
 
-/* With forwarding on, the kernel would route every VIP packet a second time and send redirects. */
-static bool kernel_forwards(const char *device)
+static int open_forwarding(const char *device)
 {
-    char path[96], value = '0';
+    char path[96];
     snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/forwarding", device);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return false;
-    value = (char)fgetc(f);
-    fclose(f);
-    return value == '1';
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* With forwarding on, the kernel would route every VIP packet a second time and send redirects. */
+static bool af_packet_is_forwarded(const struct queue *queue)
+{
+    char value = '0';
+    int fd = ((const struct af_packet *)queue)->forwarding_fd;
+    return fd >= 0 && pread(fd, &value, 1, 0) == 1 && value == '1';
 }
 
 static bool check_device(struct af_packet *a, const char *name, struct device_error *error)
@@ -96,7 +100,8 @@ static bool check_device(struct af_packet *a, const char *name, struct device_er
         snprintf(error->text, sizeof error->text, "%s: expected an Ethernet device, got link type %d", name, r.ifr_hwaddr.sa_family);
         return false;
     }
-    if (kernel_forwards(name)) {
+    a->forwarding_fd = open_forwarding(name);
+    if (af_packet_is_forwarded(&a->queue)) {
         snprintf(error->text, sizeof error->text,
                  "%s: the kernel forwards packets on this device and would send VIP traffic a second time: run `sysctl -w "
                  "net.ipv4.ip_forward=0` (or net.ipv4.conf.%s.forwarding=0)", name, name);
@@ -200,6 +205,8 @@ static void af_packet_close(struct queue *queue)
         close(a->rx_fd);
     if (a->tx_fd >= 0)
         close(a->tx_fd);
+    if (a->forwarding_fd >= 0)
+        close(a->forwarding_fd);
     free(a);
 }
 
@@ -212,7 +219,7 @@ static struct queue *af_packet_open(const struct device_open *how, struct device
     }
     a->queue.ops = &af_packet;
     a->ring = a->segments = MAP_FAILED;
-    a->tx_fd = -1;
+    a->tx_fd = a->forwarding_fd = -1;
     a->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->rx_fd < 0)
         refuse_errno(error, how->name, "opening a packet socket");
@@ -361,5 +368,6 @@ const struct device_ops af_packet = {
     .fd = af_packet_fd,
     .rx = af_packet_rx,
     .tx = af_packet_tx,
+    .is_forwarded = af_packet_is_forwarded,
     .lost = af_packet_lost,
 };

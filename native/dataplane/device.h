@@ -24,6 +24,7 @@ struct device_error {
 
 enum device_state {
     DEVICE_UP,
+    DEVICE_FORWARDING, /* works, but the kernel forwards the same packets, too */
     DEVICE_DOWN, /* no link, or set down */
     DEVICE_GONE, /* removed; opened again when one of that name returns */
 };
@@ -31,7 +32,7 @@ enum device_state {
 struct device_open {
     const char *name;
     u32 worker, workers;
-    u32 *group; /* what the workers of one device share; 0 until the first has opened it. Starter's thread only */
+    u32 *group; /* what the workers of one device share; 0 until the first has opened it. One opens at a time */
 };
 
 struct queue {
@@ -48,6 +49,7 @@ struct device_ops {
     u32 (*rx)(struct queue *, struct packet *packets, u32 max, u64 *oversize);
     /* Sends out_len bytes of each; bit i of the result: packet i was not taken. */
     u64 (*tx)(struct queue *, struct packet *const *packets, u32 count);
+    bool (*is_forwarded)(const struct queue *); /* whether the kernel forwards the same packets, too */
     u64 (*lost)(struct queue *); /* frames that found the receive ring full since the last call */
 };
 

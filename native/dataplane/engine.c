@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SWEEP_PERIOD_MS 60000 /* the whole flow table is looked at once a minute */
-#define SWEEP_LINES_MAX 256   /* in one go, about 5 us */
+#define SWEEP_PERIOD_NS 60000000000ull /* the whole flow table is looked at once a minute */
+#define SWEEP_LINES_MAX 256            /* in one go, about 5 us; what more is due follows with the next bursts, or at once when idle */
 #define PREFETCH_FRAMES 4
 
 static line *map_lines(size_t lines)
@@ -123,18 +123,21 @@ static void adopt(struct worker *w)
     __atomic_store_n(word, generation, __ATOMIC_RELEASE);
 }
 
-static void sweep(struct worker *w, u64 now_ns)
+/* Looks at the buckets that are due. `swept_ns` moves on by the time those stand for, so that neither a rest of less than a
+ * bucket nor what was too much for one go is forgotten. Whether more is due. */
+static bool sweep(struct worker *w, u64 now_ns)
 {
-    u32 count = w->core.flow_mask + 1;
-    u64 elapsed_ms = (now_ns - w->swept_ns) / 1000000;
-    u64 due = elapsed_ms * count / SWEEP_PERIOD_MS;
-    if (due == 0)
-        return;
-    w->swept_ns = now_ns;
-    if (due > SWEEP_LINES_MAX)
-        due = SWEEP_LINES_MAX;
-    flow_sweep(&w->core, w->sweep_at, (u32)due);
-    w->sweep_at += (u32)due;
+    u64 count = (u64)w->core.flow_mask + 1;
+    if (now_ns - w->swept_ns > SWEEP_PERIOD_NS)
+        w->swept_ns = now_ns - SWEEP_PERIOD_NS; /* once round is enough */
+    u64 due = (now_ns - w->swept_ns) * count / SWEEP_PERIOD_NS;
+    u64 lines = due < SWEEP_LINES_MAX ? due : SWEEP_LINES_MAX;
+    if (lines == 0)
+        return false;
+    w->swept_ns += lines * SWEEP_PERIOD_NS / count;
+    flow_sweep(&w->core, w->sweep_at, (u32)lines);
+    w->sweep_at += (u32)lines;
+    return due > lines;
 }
 
 static void pass_all(struct worker *w, struct packet *packets, u32 n)
@@ -182,13 +185,13 @@ void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
     sweep(w, now_ns);
 }
 
-void worker_idle(struct worker *w, u64 now_ns)
+bool worker_idle(struct worker *w, u64 now_ns)
 {
     adopt(w);
     if (w->adopted == 0)
-        return;
+        return false;
     core_begin(&w->core, now_ns);
-    sweep(w, now_ns);
+    return sweep(w, now_ns);
 }
 
 /* ---- Loading ---- */

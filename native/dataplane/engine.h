@@ -26,7 +26,7 @@ struct worker {
     u32 number;
     u32 adopted;           /* generation */
     u32 sweep_at;          /* next bucket of the sweep */
-    u64 swept_ns;          /* when the sweep last went on */
+    u64 swept_ns;          /* up to when the sweep has done what was due */
 } __attribute__((aligned(64)));
 
 struct engine {
@@ -67,8 +67,8 @@ u32 engine_adopted(const struct engine *engine);
  * first; without any snapshot every packet passes. */
 void worker_burst(struct worker *worker, struct packet *packets, u32 n, u64 now_ns);
 
-/* For an idle worker: adopts, sweeps a little, shows life. */
-void worker_idle(struct worker *worker, u64 now_ns);
+/* For an idle worker: adopts, sweeps a little. Whether there is more to sweep before it may sleep. */
+bool worker_idle(struct worker *worker, u64 now_ns);
 
 /* First counter line of a worker, and a word of its worker_counters. */
 line *worker_counters_line(struct engine *engine, u32 worker);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "workers.h"
 #include "../core/forward.h"
+#include "claim.h"
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -23,6 +25,7 @@
 #define PIECE_HEADERS_MAX 128
 #define PIECE_FRAME_BYTES 9216 /* a jumbo frame; a piece is never larger than the next hop's MTU */
 #define NICE -10 /* a reload compiles for long on every core there is; packets wait at most for each other */
+#define PIECE_BYTES (2u << 20) /* a huge page */
 #define INSPECT_NS 100000000ull /* how often a worker looks after its devices: link, losses, return of a vanished one */
 
 struct runner {
@@ -31,6 +34,7 @@ struct runner {
     pthread_t thread;
     int wake_fd;
     u64 inspected_ns;
+    size_t populated; /* bytes of its flow table that have pages */
     struct queue *queue[DEVICES_MAX]; /* by device; NULL while it is gone */
     _Atomic u32 state[DEVICES_MAX];
     u32 rx_bytes[BURST_MAX];
@@ -42,7 +46,9 @@ struct workers {
     struct engine *engine;
     struct device_spec spec[DEVICES_MAX];
     u32 group[DEVICES_MAX];
+    int claim[DEVICES_MAX]; /* sockets of claim.h; what is not claimed is negative */
     u32 devices, count;
+    pthread_mutex_t opening; /* a device that returned is opened by several workers; they share its group */
     int query_fd; /* any socket, to ask the kernel about links */
     atomic_bool stopping;
     struct runner runner[];
@@ -195,13 +201,18 @@ static enum device_state query_state(const struct workers *all, u32 d, const str
         return DEVICE_DOWN;
     struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
     request.ifr_data = (void *)&link;
-    return ioctl(all->query_fd, SIOCETHTOOL, &request) < 0 || link.data ? DEVICE_UP : DEVICE_DOWN;
+    if (ioctl(all->query_fd, SIOCETHTOOL, &request) == 0 && !link.data)
+        return DEVICE_DOWN;
+    return queue->ops->is_forwarded(queue) ? DEVICE_FORWARDING : DEVICE_UP;
 }
 
 static struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_error *error)
 {
     struct device_open how = {.name = all->spec[d].name, .worker = worker, .workers = all->count, .group = &all->group[d]};
-    return all->spec[d].ops->open(&how, error);
+    pthread_mutex_lock(&all->opening);
+    struct queue *queue = all->spec[d].ops->open(&how, error);
+    pthread_mutex_unlock(&all->opening);
+    return queue;
 }
 
 static void inspect_queue(struct runner *r, u32 d)
@@ -244,11 +255,27 @@ static void wait_for_work(struct runner *r)
         }
 }
 
+/* Has the kernel find the next piece of the flow table's memory, which takes up to 7 ms where the host must first find it. A new
+ * flow would otherwise wait for that, and the packets behind it. False: there is all of it. */
+static bool populate(struct runner *r)
+{
+    const struct worker *w = r->worker;
+    size_t bytes = w->engine->capacity.flow_lines * sizeof(line);
+    if (r->populated >= bytes)
+        return false;
+    u8 *flows = (u8 *)(w->engine->flows + w->core.flow_first);
+    size_t piece = bytes - r->populated < PIECE_BYTES ? bytes - r->populated : PIECE_BYTES;
+    if (madvise(flows + r->populated, piece, MADV_POPULATE_WRITE) < 0)
+        piece = bytes; /* Linux before 5.14: pages come with the first write */
+    r->populated += piece;
+    return true;
+}
+
 static void *run_worker(void *argument)
 {
     struct runner *r = argument;
     const struct core *core = &r->worker->core;
-    setpriority(PRIO_PROCESS, 0, NICE); /* of this thread; without CAP_SYS_NICE it stays as it is */
+    setpriority(PRIO_PROCESS, 0, NICE); /* of this thread; without CAP_SYS_NICE or LimitNICE= of the unit it stays as it is */
     while (!atomic_load_explicit(&r->all->stopping, memory_order_relaxed)) {
         u32 received = 0;
         for (u32 d = 0; d < r->all->devices; d++)
@@ -256,8 +283,9 @@ static void *run_worker(void *argument)
                 received += run_burst(r, d);
         COUNT_WORKER(core, heartbeat, 1);
         if (received == 0) {
-            worker_idle(r->worker, now_ns());
-            wait_for_work(r);
+            bool is_swept = !worker_idle(r->worker, now_ns());
+            if (!populate(r) && is_swept)
+                wait_for_work(r);
         }
         u64 now = now_ns();
         if (now - r->inspected_ns >= INSPECT_NS) {
@@ -281,8 +309,12 @@ static void close_all(struct workers *all)
         if (r->wake_fd >= 0)
             close(r->wake_fd);
     }
+    for (u32 d = 0; d < all->devices; d++)
+        if (all->claim[d] >= 0)
+            close(all->claim[d]);
     if (all->query_fd >= 0)
         close(all->query_fd);
+    pthread_mutex_destroy(&all->opening);
     free(all);
 }
 
@@ -308,6 +340,16 @@ static void join_threads(struct workers *all, u32 started)
     engine_kick(all);
     for (u32 w = 0; w < started; w++)
         pthread_join(all->runner[w].thread, NULL);
+}
+
+static bool claim_all(struct workers *all, struct device_error *error)
+{
+    for (u32 d = 0; d < all->devices; d++) {
+        all->claim[d] = claim_device(all->spec[d].name, error);
+        if (all->claim[d] < 0)
+            return false;
+    }
+    return true;
 }
 
 static bool open_all(struct workers *all, struct device_error *error)
@@ -340,14 +382,16 @@ struct workers *engine_start(struct engine *engine, const struct device_spec *sp
     all->engine = engine;
     all->devices = devices;
     all->count = workers;
+    pthread_mutex_init(&all->opening, NULL);
     all->query_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     memcpy(all->spec, specs, devices * sizeof specs[0]);
+    memset(all->claim, -1, sizeof all->claim);
     for (u32 w = 0; w < workers; w++) {
         all->runner[w].all = all;
         all->runner[w].worker = &engine->worker[w];
         all->runner[w].wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }
-    if (!open_all(all, error)) {
+    if (!open_all(all, error) || !claim_all(all, error)) {
         close_all(all);
         return NULL;
     }

@@ -26,7 +26,10 @@ export interface ApiContext {
   readonly metricsText: () => Promise<Uint8Array>;
 }
 
-/** Header by which the CLI says which user runs it. A claim, not a proof: the socket's mode decides who may change anything. */
+/**
+ * Header by which the CLI says which user runs it. On the Unix socket it is believed, because the socket's mode lets in only
+ * those who may change anything. The loopback port lets in every process of the host: there it is a claim, and shown as one.
+ */
 export const operatorHeader = 'torii-operator';
 
 export function viaOf(request: FastifyRequest): string {
@@ -35,5 +38,8 @@ export function viaOf(request: FastifyRequest): string {
 
 export function operatorOf(request: FastifyRequest): string {
   const claimed = request.headers[operatorHeader];
-  return typeof claimed === 'string' && /^[\w.@+-]{1,64}$/.test(claimed) ? claimed : viaOf(request);
+  const claim = typeof claimed === 'string' && /^[\w.@+-]{1,64}$/.test(claimed) ? claimed : null;
+  const via = viaOf(request);
+  if (via === 'socket') return claim ?? via;
+  return claim === null ? 'loopback' : `loopback (claims ${claim})`;
 }

@@ -1,4 +1,5 @@
-// /healthz: the main thread answers. /readyz: a document is applied and adopted by every worker. /metrics: Prometheus.
+// /healthz: the main thread answers. /readyz: a document is applied, adopted by every worker, and they all make progress;
+// a node without a packet path is ready, too, and `torii vips` says why it announces nothing. /metrics: Prometheus.
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -18,7 +19,7 @@ export function healthRoutes({ control, metricsText }: ApiContext): FastifyPlugi
       '/readyz',
       {
         schema: {
-          summary: 'The node forwards what its document says',
+          summary: 'A document is in force and the packet path, where node.devices has one, works',
           tags: ['health'],
           response: { 200: ok, ...errorResponses },
         },

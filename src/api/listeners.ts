@@ -1,7 +1,8 @@
 // Where the API listens: a Unix socket (mode 0660, group torii) and a loopback TCP port. Main thread.
 //
 // A socket file left by a daemon that died is removed; one that still answers is another daemon's and refuses the
-// start. Any address but loopback is refused: there is no TLS here yet, and without it everybody could change anything.
+// start. Any address but loopback is refused: there is no TLS here yet, and without it everybody could change anything. Every
+// process of this host can change everything through the loopback port, whoever runs it.
 
 import { chmod, chown, lstat, mkdir, readFile, unlink } from 'node:fs/promises';
 import type { Server } from 'node:http';

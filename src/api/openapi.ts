@@ -12,7 +12,7 @@ export async function registerOpenapi(app: FastifyInstance, version: string): Pr
         title: 'Torii',
         version,
         description:
-          'One node of a layer-4 load balancer. Changes take If-Match with the revision; errors are {error: {code, message, detail}}.',
+          'One node of a layer-4 load balancer. Changes take If-Match with the revision; errors are {error: {code, message, detail}}. The Unix socket lets in whom its mode lets in; the loopback port lets in every process of the host, and no name given there is believed.',
       },
     },
     transform: jsonSchemaTransform,

@@ -3,7 +3,7 @@
 // Guarantees: unknown keys, oversized bodies and foreign Host headers on changes are refused; every failure has the one
 // error shape; reads go out as the bytes they came in. Left out: TLS, roles, the dashboard.
 
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -20,7 +20,7 @@ import type { NodeControl } from '../model/views.ts';
 import { backendRoutes } from './backends.ts';
 import type { ApiContext, AuditEntry } from './context.ts';
 import { explainRoutes } from './explain.ts';
-import { sendFailure, sendNoRoute } from './failures.ts';
+import { answerClientError, sendFailure, sendNoRoute } from './failures.ts';
 import { healthRoutes } from './health.ts';
 import { isLoopback, listenTcp, listenUnix } from './listeners.ts';
 import { registerOpenapi } from './openapi.ts';
@@ -32,7 +32,12 @@ import { tenantRoutes } from './tenants.ts';
 import { vipRoutes } from './vips.ts';
 
 const bodyLimitBytes = 64 * 1024;
-const requestTimeoutMs = 30_000;
+/** Of each listener: what any local user may take of the daemon's descriptors. */
+const maxConnections = 128;
+/** Whoever is slower than this to say what it wants makes room for others. */
+const requestTimeoutMs = 10_000;
+const headersTimeoutMs = 5_000;
+const timeoutCheckMs = 1_000;
 
 export interface ApiOptions {
   readonly control: NodeControl;
@@ -54,12 +59,20 @@ export interface Api {
   close(): Promise<void>;
 }
 
+const limits: ServerOptions = {
+  requestTimeout: requestTimeoutMs,
+  headersTimeout: headersTimeoutMs,
+  connectionsCheckingInterval: timeoutCheckMs,
+};
+
 /** Throws config_invalid, address_in_use or no_privilege; then nothing is left listening. */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const app = await buildApp(options);
   const servers: Server[] = [];
   const addServer = (): Server => {
-    const server = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => app.routing(request, response));
+    const server = createServer(limits, (request, response) => app.routing(request, response));
+    server.maxConnections = maxConnections;
+    server.on('clientError', answerClientError);
     servers.push(server);
     return server;
   };
@@ -83,6 +96,7 @@ async function buildApp({ control, metricsText, audit, logger, version }: ApiOpt
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
+    frameworkErrors: (error, request, reply) => void sendFailure(error, request, reply),
     routerOptions: { maxParamLength: 256 },
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);

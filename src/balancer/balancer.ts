@@ -21,6 +21,7 @@ import { createLogger } from '../logging.ts';
 import { type MetricsThread, startMetricsThread } from '../metrics/remote-metrics.ts';
 import { loadNetAddon, type NetAddon } from '../net.ts';
 import { MetricsFeed } from './metrics-feed.ts';
+import { OwnAddressWatch } from './own-address.ts';
 import { engineName, LivePath } from './packet-path.ts';
 import { SpeakerSlot } from './speaker-slot.ts';
 
@@ -30,6 +31,9 @@ export interface BalancerOptions {
   readonly version: string;
   readonly onFatal: (error: ToriiError) => void;
 }
+
+/** Of one outcome. A thousand lines would hold this thread for longer than the change itself took. */
+const changesLogged = 50;
 
 type Applied = Extract<FromConfig, { kind: 'applied' }>;
 
@@ -41,6 +45,7 @@ export class Balancer {
   readonly #net: NetAddon = loadNetAddon();
   readonly #speaker: SpeakerSlot;
   readonly #feed: MetricsFeed;
+  readonly #ownAddresses = new OwnAddressWatch((warning) => this.#log.warn(warning));
   #log: Logger;
   #path: LivePath | null = null;
   #reconciler: Reconciler | undefined;
@@ -139,8 +144,8 @@ export class Balancer {
     this.#feed.start(this.#metrics, checks);
     this.#reconciler = new Reconciler({
       path: this.#path,
-      announce: (routes) => this.#speaker.set(routes),
-      probe: (targets) => checks.setEncoded(targets),
+      announce: (routes) => this.#speaker.setEncoded(routes),
+      inForce: (outcome) => this.#follow(outcome, checks),
       adopted: (compile, generation) => this.#config.tell({ kind: 'adopted', compile, generation }),
       refused: (compile, message) => this.#config.tell({ kind: 'refused', compile, message }),
       now: () => performance.now(),
@@ -177,7 +182,7 @@ export class Balancer {
   #onConfigEvent(event: Parameters<ConstructorParameters<typeof ConfigThread>[0]['onEvent']>[0]): void {
     switch (event.kind) {
       case 'outcome':
-        return this.#onOutcome(event.outcome);
+        return void this.#reconciler?.apply(event.outcome);
       case 'withdraw':
         return this.#reconciler?.withdraw(event.prefixes, event.byHealth);
       case 'directory':
@@ -191,18 +196,26 @@ export class Balancer {
     }
   }
 
-  #onOutcome(outcome: Outcome): void {
-    const { node, addresses, changes, warnings } = outcome;
+  /** A document that is refused must not have bounced a session or stopped a check. */
+  #follow(outcome: Outcome, checks: ChecksThread): void {
+    const { node, targets, addresses, changes, warnings } = outcome;
     if (node !== null) {
       this.#speaker.configure(node.speaker);
       this.#log.level = node.logs.level;
+      if (this.#path !== null) this.#ownAddresses.follow(node);
     }
+    if (targets !== null) checks.setEncoded(targets);
     for (const warning of warnings) if (!this.#warned.has(warning)) this.#log.warn(warning);
     this.#warned = new Set(warnings);
     if (addresses !== null) this.#path?.neighbours.follow(JSON.parse(Buffer.from(addresses).toString()) as readonly string[]);
     // The first document's changes are the whole document.
-    if (this.#isReady) for (const change of changes) this.#log.info({ revision: outcome.revision }, change);
-    void this.#reconciler?.apply(outcome);
+    if (this.#isReady) this.#logChanges(outcome.revision, changes);
+  }
+
+  #logChanges(revision: number, changes: readonly string[]): void {
+    for (const change of changes.slice(0, changesLogged)) this.#log.info({ revision }, change);
+    const more = changes.length - changesLogged;
+    if (more > 0) this.#log.info({ revision, more }, 'and more changes of the same revision');
   }
 
   #onApplied(applied: Applied): void {
@@ -232,12 +245,17 @@ export class Balancer {
     return {
       ready: this.#reconciler?.ready ?? false,
       blocked: this.#reconciler === undefined ? 'torii is starting' : this.#reconciler.blocked,
+      unheard: this.#speaker.unheard(),
       heldDown: this.#reconciler?.heldDown() ?? [],
       peers: { total: peers.length, established: peers.filter(({ state }) => state === 'established').length },
       engine: dataplane === undefined ? 'none' : engineName,
       workerDevices: Array.from({ length: dataplane?.workers ?? 0 }, () => worker),
       flowCapacity: (dataplane?.flowCapacity ?? 0) * (dataplane?.workers ?? 0),
-      warnings: this.#trouble === null ? [] : [this.#trouble],
+      warnings: [
+        ...(this.#trouble === null ? [] : [this.#trouble]),
+        ...this.#speaker.troubles(),
+        ...this.#ownAddresses.warnings(),
+      ],
     };
   }
 

@@ -30,6 +30,7 @@ export class RemoteSpeaker implements Speaker {
   #worker: Worker | undefined;
   #restart: NodeJS.Timeout | undefined;
   #peers: readonly PeerStatus[] = [];
+  #troubles: readonly string[] = [];
   #routes: Uint8Array = new TextEncoder().encode('[]');
   #nextRequest = 1;
   #closing: Promise<void> | undefined;
@@ -63,6 +64,11 @@ export class RemoteSpeaker implements Speaker {
   /** As last reported; at most a second old while the worker lives. */
   peers(): readonly PeerStatus[] {
     return this.#peers;
+  }
+
+  /** What is wrong with BGP and no peer's own trouble, in words; empty once mended. */
+  troubles(): readonly string[] {
+    return this.#troubles;
   }
 
   /** The last messages of one peer, oldest first; undefined when there is no such peer. */
@@ -103,6 +109,7 @@ export class RemoteSpeaker implements Speaker {
     switch (message.kind) {
       case 'peers':
         this.#peers = message.peers;
+        this.#troubles = message.troubles;
         return this.#options.onPeers(message.peers);
       case 'log':
         return this.#options.onLog(message.entry);
@@ -122,6 +129,7 @@ export class RemoteSpeaker implements Speaker {
     this.#workerGone();
     if (this.#closing !== undefined) return;
     this.#peers = this.#peers.map((peer) => ({ ...peer, state: 'idle', uptimeSec: 0, announced: 0, families: [] }));
+    this.#troubles = ['the bgp thread ended and is being started again: every session is lost'];
     this.#options.onPeers(this.#peers);
     this.#restart = setTimeout(() => {
       this.#start();

@@ -3,16 +3,17 @@
 // All decisions are fsm.ts's; what the peer is told of routes is outbound.ts's. Events are worked off one at a time, so
 // that an action that causes an event never finds the state half-changed.
 
-import type { PeerConfig, PeerError, PeerStatus, SpeakerConfig } from '../model/peer.ts';
+import type { PeerConfig, PeerStatus, SpeakerConfig } from '../model/peer.ts';
 import { retryDelayMs } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
+import { FailureRecord } from './failure-record.ts';
 import { familyOfAddress } from './families.ts';
 import { initialState, sessionState, step } from './fsm.ts';
-import type { Ending, FsmAction, FsmConfig, FsmEvent, FsmState } from './fsm-types.ts';
+import type { FsmAction, FsmConfig, FsmEvent, FsmState } from './fsm-types.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import { BgpLink } from './link.ts';
 import type { Negotiated } from './negotiate.ts';
-import { describeNotification, type NotificationMessage } from './notification.ts';
+import type { NotificationMessage } from './notification.ts';
 import { Outbound, type OutboundSetting } from './outbound.ts';
 import type { Routes } from './rib-out.ts';
 import type { Connection, Transport } from './transport.ts';
@@ -53,7 +54,7 @@ export class PeerSession {
   #retry: Timer | undefined;
   #cancelDial: (() => void) | undefined;
   #flaps = 0;
-  #lastError: PeerError | null = null;
+  readonly #failures = new FailureRecord();
 
   constructor(speaker: SpeakerConfig, peer: PeerConfig, routes: Routes, options: SessionOptions) {
     this.#speaker = speaker;
@@ -123,7 +124,7 @@ export class PeerSession {
       families: established?.negotiated.families ?? [],
       announced: this.announced,
       flaps: this.#flaps,
-      lastError: this.#lastError,
+      lastError: this.#failures.lastError,
       bfd: null,
       messages: { sent: this.#journal.counts('sent'), received: this.#journal.counts('received') },
     };
@@ -159,7 +160,7 @@ export class PeerSession {
       case 'retryAfter':
         return this.#retryAfter(action.failures);
       case 'ended':
-        return this.#ended(action.ending, action.wasEstablished);
+        return this.#ended(action);
       default: {
         const link = this.#links.get(action.link);
         if (link !== undefined) this.#performOn(link, action);
@@ -241,6 +242,7 @@ export class PeerSession {
   #establish(linkId: number, link: BgpLink, negotiated: Negotiated): void {
     const outbound = new Outbound(link, negotiated.families, this.#outboundSetting(link, negotiated));
     this.#established = { linkId, link, negotiated, outbound, sinceMs: this.#options.clock.nowMs() };
+    this.#failures.established();
     link.watchSending(negotiated.holdTimeSec);
     this.#options.onLog('info', `session established with AS ${this.#peer.as}, hold time ${negotiated.holdTimeSec} s`);
     if (negotiated.families.length === 0) this.#options.onLog('warn', 'no address family in common: nothing is announced');
@@ -268,20 +270,10 @@ export class PeerSession {
     };
   }
 
-  #ended({ direction, notification, text }: Ending, wasEstablished: boolean): void {
-    const words = [notification === undefined ? '' : describeNotification(notification), text].filter((part) => part !== '');
-    const error: PeerError = {
-      direction,
-      code: notification?.code ?? 0,
-      subcode: notification?.subcode ?? 0,
-      text: words.join(': '),
-      at: this.#options.clock.isoTime(),
-    };
-    // A router that is away fails the same way every few seconds: say it once.
-    const isNews = wasEstablished || this.#lastError?.text !== error.text || this.#lastError.direction !== direction;
-    this.#lastError = error;
-    if (isNews) this.#options.onLog('warn', `${wasEstablished ? 'session lost' : 'no session'} (${direction}): ${error.text}`);
-    if (!wasEstablished) return;
+  #ended(action: Extract<FsmAction, { readonly kind: 'ended' }>): void {
+    const line = this.#failures.ended(action, this.#options.clock.isoTime());
+    if (line !== null) this.#options.onLog('warn', line);
+    if (!action.wasEstablished) return;
     this.#established = undefined;
     this.#flaps += 1;
   }

@@ -14,7 +14,7 @@ import { type LogLevel, PeerSession } from './session.ts';
 import { type Connection, type Transport, tcpTransport } from './transport.ts';
 
 export interface SpeakerOptions {
-  /** Something that peers() shows has changed. */
+  /** Something that peers() or troubles() shows has changed. */
   onChange(): void;
   onLog(entry: { readonly level: LogLevel; readonly message: string; readonly peer?: string }): void;
   readonly transport?: Transport;
@@ -42,6 +42,8 @@ export class BgpSpeaker implements Speaker {
   #stopListening: (() => void) | undefined;
   #listenAttempt = 0;
   #listenRetry: Timer | undefined;
+  /** Why nobody can call here. */
+  #listenTrouble: string | null = null;
   #closed: Promise<void> | undefined;
 
   constructor(config: SpeakerConfig, options: SpeakerOptions) {
@@ -54,19 +56,16 @@ export class BgpSpeaker implements Speaker {
   }
 
   set(advertisements: readonly Advertisement[]): void {
-    if (this.#closed !== undefined) return;
-    const routes = new Map<string, Route>();
-    for (const { prefix, policy } of advertisements) {
-      const route = makeRoute(prefix, policy, this.#routes.get(prefix));
-      if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
-      else routes.set(prefix, route);
-    }
-    this.#routes = routes;
-    for (const { session } of this.#peers.values()) session.set(routes);
+    this.#tell(this.#closed === undefined ? this.#routesOf(advertisements) : this.#remaining(advertisements));
   }
 
   peers(): readonly PeerStatus[] {
     return [...this.#peers.values()].map(({ session }) => session.status());
+  }
+
+  /** What is wrong and no peer's own trouble, in words for an operator; empty once mended. */
+  troubles(): readonly string[] {
+    return this.#listenTrouble === null ? [] : [this.#listenTrouble];
   }
 
   /** The last messages of one peer, oldest first; undefined when there is no such peer. */
@@ -94,6 +93,27 @@ export class BgpSpeaker implements Speaker {
   close(graceful: boolean): Promise<void> {
     this.#closed ??= this.#leave(graceful);
     return this.#closed;
+  }
+
+  #routesOf(advertisements: readonly Advertisement[]): Routes {
+    const routes = new Map<string, Route>();
+    for (const { prefix, policy } of advertisements) {
+      const route = makeRoute(prefix, policy, this.#routes.get(prefix));
+      if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
+      else routes.set(prefix, route);
+    }
+    return routes;
+  }
+
+  // Who leaves takes nothing on, but a VIP that fails during a long drain must not keep its traffic until the end.
+  #remaining(advertisements: readonly Advertisement[]): Routes {
+    const wanted = new Set(advertisements.map(({ prefix }) => prefix));
+    return new Map([...this.#routes].filter(([prefix]) => wanted.has(prefix)));
+  }
+
+  #tell(routes: Routes): void {
+    this.#routes = routes;
+    for (const { session } of this.#peers.values()) session.set(routes);
   }
 
   #reconfigure(peer: PeerConfig, restart: boolean): void {
@@ -125,22 +145,32 @@ export class BgpSpeaker implements Speaker {
     this.#stopListening = undefined;
     this.#listenRetry?.cancel();
     this.#listenAttempt += 1;
-    if (this.#config.listen !== undefined) void this.#tryListen(this.#config.listen, this.#listenAttempt, true);
+    this.#listenTrouble = null;
+    if (this.#config.listen !== undefined) void this.#tryListen(this.#config.listen, this.#listenAttempt);
   }
 
-  // The port may be held for a moment by the process that this one replaces, so failing is said once and tried again.
-  async #tryListen(at: { readonly address: string; readonly port: number }, attempt: number, isFirst: boolean): Promise<void> {
+  // The port may be held for a moment by the process that this one replaces, so failing is said once, shown until mended, and tried again.
+  async #tryListen(at: { readonly address: string; readonly port: number }, attempt: number): Promise<void> {
     try {
       const stop = await this.#transport.listen(at, (connection) => this.#accept(connection));
-      if (attempt === this.#listenAttempt && this.#closed === undefined) this.#stopListening = stop;
-      else stop();
+      if (attempt !== this.#listenAttempt || this.#closed !== undefined) return stop();
+      this.#stopListening = stop;
+      this.#showListening(null);
     } catch (error) {
       if (attempt !== this.#listenAttempt || this.#closed !== undefined) return;
       const advice = at.port < 1024 ? '; a port below 1024 needs the capability CAP_NET_BIND_SERVICE' : '';
       const message = `node.bgp.listen: cannot listen on ${at.address} port ${at.port}: ${messageOf(error)}${advice}`;
-      if (isFirst) this.#options.onLog({ level: 'error', message });
-      this.#listenRetry = this.#clock.after(listenRetryMs, () => void this.#tryListen(at, attempt, false));
+      this.#showListening(message);
+      this.#listenRetry = this.#clock.after(listenRetryMs, () => void this.#tryListen(at, attempt));
     }
+  }
+
+  #showListening(trouble: string | null): void {
+    if (trouble === this.#listenTrouble) return;
+    this.#listenTrouble = trouble;
+    if (trouble === null) this.#options.onLog({ level: 'info', message: 'node.bgp.listen: listening now' });
+    else this.#options.onLog({ level: 'error', message: trouble });
+    this.#options.onChange();
   }
 
   // Strangers learn nothing, not even that BGP is spoken here.
@@ -157,7 +187,7 @@ export class BgpSpeaker implements Speaker {
     if (graceful && sessions.some(({ announced }) => announced > 0)) {
       for (const session of sessions) session.drain();
       await this.#pause(this.#config.drainSec * 1000);
-      for (const session of sessions) session.set(new Map());
+      this.#tell(new Map());
       await this.#untilTold(sessions);
     }
     const notification = ceaseNotification(ceaseError.administrativeShutdown, shutdownText);

@@ -13,7 +13,7 @@ const reportIntervalMs = 1000;
 function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void {
   let reportDue = false;
   const tell = (message: FromWorker) => port.postMessage(message);
-  const report = () => tell({ kind: 'peers', peers: speaker.peers() });
+  const report = () => tell({ kind: 'peers', peers: speaker.peers(), troubles: speaker.troubles() });
   const reportSoon = () => {
     if (reportDue) return;
     reportDue = true;

@@ -5,13 +5,15 @@
 
 import { type Command, Option } from 'commander';
 import { ToriiError } from '../errors.ts';
-import { maxWeight, type OperatorState } from '../model/backend.ts';
+import { backendKey, maxWeight, type OperatorState } from '../model/backend.ts';
 import { parseVipName, vipName } from '../model/vip.ts';
 import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
+import { CliFailure } from './failure.ts';
 import { askAll } from './fleet.ts';
 import { withExample } from './help.ts';
 import type { Io } from './io.ts';
+import { nearText } from './near.ts';
 import { openSession } from './session.ts';
 
 interface WordOptions {
@@ -25,6 +27,8 @@ interface Patch {
   readonly json: Readonly<Record<string, unknown>>;
   /** "acme-web/10.0.2.21 draining" */
   readonly done: string;
+  /** Throws where the node's state forbids the change. */
+  readonly guard?: ((client: Client) => Promise<void>) | undefined;
 }
 
 const backendArgument = ['<backend>', 'POOL/ADDRESS, or ADDRESS where only one pool has it'] as const;
@@ -55,9 +59,26 @@ function addStateVerbs(program: Command, io: Io): void {
     withExample(command, [`torii ${verb} acme-web/10.0.2.21 ${words}`.trim()]);
     command.action(async (target: string) => {
       const done = `${target} ${state ?? 'as the document says'}`;
-      await patch(command, io, { path: backendPath(target), json: { state }, done });
+      const guard = state === null ? (client: Client) => refuseOtherWord(client, verb, target) : undefined;
+      await patch(command, io, { path: backendPath(target), json: { state }, done, guard });
     });
   }
+}
+
+const takesBack: Readonly<Record<string, string>> = { undrain: 'draining', enable: 'disabled' };
+
+/** Both verbs take back the operator's word, whichever it is: one who ends a drain must not end another's disable. */
+async function refuseOtherWord(client: Client, verb: string, target: string): Promise<void> {
+  const { overrides } = await client.read('status');
+  const isTarget = (each: string): boolean => each === target || each.slice(each.lastIndexOf('/') + 1) === target;
+  const word = overrides.find((each) => each.kind === 'state' && isTarget(each.target));
+  const right = Object.keys(takesBack).find((each) => takesBack[each] === word?.value);
+  if (word === undefined || right === undefined || right === verb) return;
+  const why = word.why === null ? '' : ` (${word.why})`;
+  const next = `torii ${right} ${word.target} takes that back`;
+  throw new CliFailure('bad_request', `${verb}: ${word.target} is ${word.value}, said by ${word.by}${why}; nothing was changed`, {
+    next,
+  });
 }
 
 function addWeight(program: Command, io: Io): void {
@@ -170,11 +191,24 @@ function backendPath(target: string): string {
   return `/v1/backends/${encodeURIComponent(target)}`;
 }
 
-async function patch(command: Command, io: Io, { path, json, done }: Patch): Promise<void> {
+async function patch(command: Command, io: Io, { path, json, done, guard }: Patch): Promise<void> {
   const { why = null, for: forSec = null, ifRevision = null } = command.opts<WordOptions>();
-  const ask = async (client: Client): Promise<{ revision: number }> =>
-    client.send<{ revision: number }>(path, { method: 'PATCH', json: { ...json, why, forSec }, ifRevision });
+  const ask = async (client: Client): Promise<{ revision: number }> => {
+    await guard?.(client);
+    const change = { method: 'PATCH', json: { ...json, why, forSec }, ifRevision } as const;
+    return client.send<{ revision: number }>(path, change).catch((error: unknown) => suggest(client, path, error));
+  };
   await report(command, io, ask, ({ revision }) => `${done} (revision ${revision})\n`);
+}
+
+/** Throws the error again; one about a name that nobody knows with the names that are near. */
+async function suggest(client: Client, path: string, error: unknown): Promise<never> {
+  if (!(error instanceof ToriiError) || error.code !== 'not_found') throw error;
+  const target = decodeURIComponent(path.slice(path.lastIndexOf('/') + 1));
+  const names = path.startsWith('/v1/vips')
+    ? (await client.read('vips')).map(({ vip }) => vip)
+    : (await client.read('backends')).flatMap(({ pool, address }) => [backendKey(pool, address), address]);
+  throw new ToriiError('not_found', `${error.message}${nearText(target, names)}`);
 }
 
 /** Sends to every node and prints what each answered; the first failure decides the exit code. */

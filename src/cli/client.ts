@@ -4,8 +4,11 @@
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { isErrorCode, messageOf, ToriiError } from '../errors.ts';
 import type { ReadView, Resource } from '../model/views.ts';
+import { CliFailure, refusal } from './failure.ts';
 
 export const defaultApi = '/run/torii/api.sock';
+
+const socketStep = 'run as root, or as a member of group torii (usermod -aG torii USER, then log in again)';
 
 type Where = { readonly socketPath: string } | { readonly host: string; readonly port: string };
 
@@ -68,7 +71,7 @@ export class Client {
   #refusal(status: number, bytes: Buffer): ToriiError {
     try {
       const { error } = JSON.parse(bytes.toString()) as { error: { code: string; message: string; detail: unknown } };
-      if (isErrorCode(error.code)) return new ToriiError(error.code, error.message, { detail: error.detail });
+      if (isErrorCode(error.code)) return refusal(error.code, error.message, error.detail);
     } catch {
       // Not our error shape: something else listens there.
     }
@@ -78,7 +81,7 @@ export class Client {
   #unreachable(error: unknown): ToriiError {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM') {
-      return new ToriiError('no_privilege', `no permission to open ${this.api}`, { cause: error });
+      return new CliFailure('no_privilege', `no permission to open ${this.api}`, { next: socketStep });
     }
     return new ToriiError('api_unreachable', `no torii answers at ${this.api}: ${messageOf(error)}`, { cause: error });
   }

@@ -30,13 +30,15 @@ function addCheck(program: Command, io: Io): void {
   const command = program
     .command('check')
     .summary('test a document without applying it')
-    .description('Test a document without applying it. Secrets are not read. Exit code 0: it would be accepted; 2: it would not.')
+    .description(
+      'Test a document without applying it. A secret that cannot be read here is a warning. Exit code 0: it would be accepted; 2: it would not.',
+    )
     .argument('<file>')
     .option('--json', 'print {problems, warnings, summary}');
   withExample(command, ['torii check /etc/torii/torii.yaml']);
   command.action(async (file: string) => {
     const { checkDocument } = await import('../config/check-document.ts');
-    const result = checkDocument(await readDocument(file), file);
+    const result = checkDocument(await readDocument(file), file, process.env);
     if (command.opts<{ json?: boolean }>().json === true) io.out(`${JSON.stringify(result)}\n`);
     for (const warning of result.warnings) io.err(`warning: ${clean(warning)}\n`);
     if (result.summary === null) {

@@ -1,25 +1,72 @@
 // What a failed verb prints on standard error: what is wrong, its particulars, and what to do next.
+//
+// The same code asks for different things of whoever started a daemon and of whoever asked one: a CliFailure knows its own
+// next step, a refusal that a daemon sent has a table of its own.
 
-import type { ErrorCode, ToriiError } from '../errors.ts';
+import { type ErrorCode, ToriiError } from '../errors.ts';
 import { clean } from './table.ts';
 
-const nextSteps: Partial<Record<ErrorCode, string>> = {
+type NextSteps = Partial<Record<ErrorCode, string>>;
+
+const nextSteps: NextSteps = {
   usage: 'torii help lists the verbs, torii VERB --help shows one with an example',
   bad_request: 'torii VERB --help shows how it is written',
   api_unreachable: 'is the daemon running (systemctl status torii)? Name another node with --api or TORII_API',
-  no_privilege: 'run as root, or as a member of group torii (usermod -aG torii USER, then log in again)',
+  no_privilege: 'run it as root, or with the capabilities that its unit in deploy/systemd gives it',
+  not_found: 'torii vips, backends, tenants and peers list all names',
   not_ready: 'torii status says what it waits for',
+  config_unreadable: 'does the file exist, and may this user read it? --config names another document',
   config_guarded: 'look at the document first; torii reload --force applies it all the same',
+  config_invalid: 'mend the document; torii check FILE tests it',
+  capacity: 'ask for less in the document; the README says under Limits how much fits',
   revision_stale: 'look again (torii status), then repeat with the revision shown',
-  config_invalid: 'mend the document and run torii check FILE; the last good one stays in force',
+  device_unknown: "ip -br addr lists this machine's devices and addresses; mend node in the document",
+  device_unusable: 'mend the device, or name another under node.devices',
+  address_in_use: 'stop the other process, or give this one another address in the document',
+  addon_mismatch: 'npm run build makes the native addon that belongs to this version',
+  snapshot_invalid: 'this is a defect: the log (journalctl -u torii) has the particulars',
   internal: 'this is a defect: the log (journalctl -u torii) has the particulars',
 };
 
+/** Where a daemon says it of itself. */
+const daemonSteps: NextSteps = {
+  no_privilege: 'the daemon lacks the permission, not you: see its unit in deploy/systemd and journalctl -u torii',
+  config_unreadable: 'make the file readable for the daemon, then torii reload; the last good document stays in force',
+  config_invalid: 'mend the document (torii check FILE tests it), then torii reload; the last good one stays in force',
+  capacity: 'ask for less in the document, then torii reload; the last good one stays in force',
+};
+
+const secretStep = 'torii secret > FILE makes a cluster secret; every node needs the same one';
+
+/** A failure whose next step is not the one of its code. */
+export class CliFailure extends ToriiError {
+  readonly next: string;
+
+  constructor(code: ErrorCode, message: string, options: { readonly next: string; readonly detail?: unknown }) {
+    super(code, message, { detail: options.detail });
+    this.next = options.next;
+  }
+}
+
+/** What a daemon answered. */
+export function refusal(code: ErrorCode, message: string, detail: unknown): ToriiError {
+  const next = isRestart(code, message) ? 'systemctl restart torii' : (secretNext(code, message) ?? daemonSteps[code]);
+  return next === undefined ? new ToriiError(code, message, { detail }) : new CliFailure(code, message, { next, detail });
+}
+
 /** Lines ready to print. */
 export function failureText(error: ToriiError): string {
-  const next = nextSteps[error.code];
-  const lines = [error.message, ...particulars(error), ...(next === undefined ? [] : [`next: ${next}`])];
+  const next = error instanceof CliFailure ? error.next : (secretNext(error.code, error.message) ?? nextSteps[error.code]);
+  const lines = [...error.message.split('\n'), ...particulars(error), ...(next === undefined ? [] : [`next: ${next}`])];
   return `${lines.map(clean).join('\n  ')}\n`;
+}
+
+function isRestart(code: ErrorCode, message: string): boolean {
+  return code === 'config_invalid' && message.endsWith('restart torii to change it');
+}
+
+function secretNext(code: ErrorCode, message: string): string | undefined {
+  return code === 'config_unreadable' && message.includes('readable secret') ? secretStep : undefined;
 }
 
 /** The list of a document's problems, where the error carries one beside its message. */

@@ -1,11 +1,15 @@
 // What the CLI touches of its process: streams, environment, clock, signals. Tests give their own.
 
+import { once } from 'node:events';
 import { hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
 
 export interface Io {
   out(text: string): void;
   err(text: string): void;
+  /** Fulfilled when standard output can take more: who writes much waits now and then, or it piles up in memory. Who does
+   * has other work to finish, which from then on outlives a reader that leaves early. */
+  drained(): Promise<void>;
   /** Standard output is a terminal: clear it between repaints. */
   readonly isTerminal: boolean;
   readonly hasColour: boolean;
@@ -21,10 +25,18 @@ export function processIo(): Io {
   const { stdout, stderr, env } = process;
   const isTerminal = isatty(1);
   // `torii vips | head` closes the pipe early; that is no failure of ours.
-  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 70));
+  let hasOtherWork = false;
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exit(70);
+    if (!hasOtherWork) process.exit(0);
+  });
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
+    drained: async () => {
+      hasOtherWork = true;
+      if (stdout.writableNeedDrain) await once(stdout, 'drain').catch(() => undefined);
+    },
     isTerminal,
     hasColour: isTerminal && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
     env,

@@ -33,7 +33,7 @@ const verbs: readonly LookVerb[] = [
   {
     verb: 'vips',
     summary: 'VIPs, whether each is announced, and if not, why',
-    argument: ['[name]', 'one VIP, or all of one tenant'],
+    argument: ['[name]', 'one VIP, or all of one address or tenant'],
     load: vipsPage,
     examples: ['torii vips', 'torii vips 203.0.113.10:80/tcp', 'torii vips acme --json'],
   },

@@ -1,5 +1,5 @@
-// The command line: every verb, its options and help. Roles are started by launchers that main.ts injects; a role
-// without a launcher is no verb. Everything else speaks HTTP, save check, schema and secret.
+// The command line: every verb, its options and help. Roles and replays are started by launchers that main.ts injects; what
+// has no launcher is no verb. Everything else speaks HTTP, save check, schema and secret.
 
 import { Command } from 'commander';
 import { addChangeVerbs } from './change.ts';
@@ -8,6 +8,7 @@ import { addExplain } from './explain.ts';
 import { exitCodesText, withExample } from './help.ts';
 import { type Io, processIo } from './io.ts';
 import { addLookVerbs } from './look.ts';
+import { addReplay, type ReplayLauncher } from './replay.ts';
 import { collectApi } from './session.ts';
 
 export type Role = 'balancer' | 'host' | 'controller';
@@ -20,7 +21,7 @@ export interface RoleOptions {
 /** Runs a role until it is told to stop. */
 export type Launcher = (options: RoleOptions) => Promise<void>;
 
-export type Launchers = Readonly<Partial<Record<Role, Launcher>>>;
+export type Launchers = Readonly<Partial<Record<Role, Launcher> & { readonly replay: ReplayLauncher }>>;
 
 const roleSummaries: Readonly<Record<Role, string>> = {
   balancer: 'run the balancer: BGP, packet path, health checks, API',
@@ -51,6 +52,7 @@ export function buildProgram(launchers: Launchers, io: Io = processIo(), version
   addChangeVerbs(program, io);
   addExplain(program, io);
   addDocumentVerbs(program, io);
+  if (launchers.replay !== undefined) addReplay(program, io, launchers.replay);
   return program;
 }
 

@@ -1,9 +1,12 @@
-// What `torii check FILE` and its API twin say of a document, without applying it. Pure: secrets are not read, so a
-// document can be checked on a machine that must not have them.
+// What `torii check FILE` says of a document, without applying it. A secret that cannot be read is a warning, since a
+// document may be checked on a machine that must not have it. Pure unless told to look for secrets.
 
+import { messageOf } from '../errors.ts';
 import { parseDocument } from './parse.ts';
 import { formatProblem } from './problem.ts';
 import { formatWarning } from './report.ts';
+import type { SecretRef } from './schema.ts';
+import { readClusterSecret } from './secrets.ts';
 
 export interface CheckSummary {
   readonly tenants: number;
@@ -21,16 +24,18 @@ export interface CheckResult {
   readonly summary: CheckSummary | null;
 }
 
-export function checkDocument(text: string, fileName: string): CheckResult {
+/** `env`: where to look for secrets; without it none is looked for. */
+export function checkDocument(text: string, fileName: string, env?: NodeJS.ProcessEnv): CheckResult {
   const result = parseDocument(text);
   const warnings = result.warnings.map((warning) => formatWarning(warning, fileName));
   if (result.kind === 'bad') {
     return { problems: result.problems.map((problem) => formatProblem(problem, fileName)), warnings, summary: null };
   }
-  const { tenants, vips, pools, node } = result.config;
+  const { tenants, vips, pools, node, clusterSecret } = result.config;
+  const place = `${fileName}:${result.lineOf(['cluster', 'secret'])}`;
   return {
     problems: [],
-    warnings,
+    warnings: env === undefined ? warnings : [...warnings, ...secretWarnings(clusterSecret, env, place)],
     summary: {
       tenants: tenants.length,
       vips: vips.length,
@@ -39,4 +44,13 @@ export function checkDocument(text: string, fileName: string): CheckResult {
       peers: node.speaker?.peers.length ?? 0,
     },
   };
+}
+
+function secretWarnings(ref: SecretRef | null, env: NodeJS.ProcessEnv, place: string): readonly string[] {
+  try {
+    readClusterSecret(ref, env, place);
+    return [];
+  } catch (error) {
+    return [`${messageOf(error)}; torii would not start here`];
+  }
 }

@@ -2,15 +2,17 @@
 //
 // Watches the directory rather than the file: editors and deployment tools replace a file by renaming another over
 // it, which a watch on the old inode never sees. A symlinked file (Kubernetes-style) is watched at both ends.
-// Changes are awaited until the file has been quiet for a moment, so that a half-written one is not read.
+// Changes are awaited until the file has been quiet for a moment, so that a half-written one is not read; one that came
+// whole, by a rename, is read sooner.
 
-import { type FSWatcher, watch as watchPath } from 'node:fs';
+import { type FSWatcher, statSync, watch as watchPath } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { ConfigSource, SourceText } from './source.ts';
 
 const quietMs = 50;
+const renamedQuietMs = 10;
 const maxBytes = 64 * 1024 * 1024;
 
 export class FileSource implements ConfigSource {
@@ -42,16 +44,17 @@ export class FileSource implements ConfigSource {
     const watchers: FSWatcher[] = [];
     let quiet: NodeJS.Timeout | undefined;
     let isStopped = false;
-    const changed = (): void => {
+    const changed = (event: string, file: string): void => {
       clearTimeout(quiet);
-      quiet = setTimeout(onChange, quietMs);
+      // A new name with text behind it was renamed, or its writer's changes are still to be told.
+      quiet = setTimeout(onChange, event === 'rename' && hasText(file) ? renamedQuietMs : quietMs);
     };
     const add = (file: string): void => {
       if (isStopped) return;
       try {
-        const watcher = watchPath(dirname(file), { persistent: false }, (_event, name) => {
+        const watcher = watchPath(dirname(file), { persistent: false }, (event, name) => {
           // ..data is the link that Kubernetes swaps for all files of a volume at once.
-          if (name === null || name === basename(file) || name === '..data') changed();
+          if (name === null || name === basename(file) || name === '..data') changed(event, file);
         });
         // A directory that is removed ends its watch; SIGHUP and the API still reload.
         watcher.on('error', () => watcher.close());
@@ -70,5 +73,13 @@ export class FileSource implements ConfigSource {
       clearTimeout(quiet);
       for (const watcher of watchers) watcher.close();
     };
+  }
+}
+
+function hasText(file: string): boolean {
+  try {
+    return statSync(file).size > 0;
+  } catch {
+    return false;
   }
 }

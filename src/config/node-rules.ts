@@ -36,9 +36,17 @@ function checkForwarding(document: Document, report: Report): void {
   if (families.has(6) && document.node.address6 === undefined) {
     report.problem(['node', 'address6'], 'an IPv6 address: the outer source of packets to IPv6 backends');
   }
+  // On a backend host the same document feeds `torii host`, which neither forwards nor announces.
+  if (isBackend(document)) return;
   if (document.node.devices.length === 0)
     report.warn(['node', 'devices'], 'absent, so nothing is forwarded and no VIP announced');
   if (document.node.bgp === undefined) report.warn(['node', 'bgp'], 'absent, so no router learns of the VIPs');
+}
+
+/** Whether this machine is a backend of the document. */
+function isBackend({ node, pools }: Document): boolean {
+  const own = new Set([node.address, node.address6].flatMap((address) => parseAddress(address ?? '') ?? []));
+  return Object.values(pools).some(({ backends }) => backends.some(({ address }) => own.has(parseAddress(address) ?? address)));
 }
 
 function checkPeer(peer: DocumentPeer, path: Path, isListening: boolean, report: Report): void {

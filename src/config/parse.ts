@@ -15,7 +15,12 @@ import { readTree } from './tree.ts';
 import { reportUnsupported } from './unsupported.ts';
 
 export type ParseResult =
-  | { readonly kind: 'ok'; readonly config: Config; readonly warnings: readonly Warning[] }
+  | {
+      readonly kind: 'ok';
+      readonly config: Config;
+      readonly warnings: readonly Warning[];
+      readonly lineOf: (path: Path) => number;
+    }
   | { readonly kind: 'bad'; readonly problems: readonly Problem[]; readonly warnings: readonly Warning[] };
 
 export function parseDocument(text: string): ParseResult {
@@ -30,14 +35,26 @@ export function parseDocument(text: string): ParseResult {
   checkRules(result.data, report);
   reportUnsupported(result.data, report);
   if (report.failed) return { kind: 'bad', problems: report.problems, warnings: report.warnings };
-  return { kind: 'ok', config: normalise(result.data), warnings: report.warnings };
+  const lineOf = (path: Path): number => read.tree.locate(path, 'value').line;
+  return { kind: 'ok', config: normalise(result.data), warnings: report.warnings, lineOf };
+}
+
+export interface ParsedDocument {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+  /** "torii.yaml:7" */
+  readonly placeOf: (path: Path) => string;
 }
 
 /** Like `parseDocument`, with the problems as one config_invalid error whose detail lists them. */
-export function parseOrThrow(text: string, fileName: string): { readonly config: Config; readonly warnings: readonly string[] } {
+export function parseOrThrow(text: string, fileName: string): ParsedDocument {
   const result = parseDocument(text);
   if (result.kind === 'ok')
-    return { config: result.config, warnings: result.warnings.map((warning) => formatWarning(warning, fileName)) };
+    return {
+      config: result.config,
+      warnings: result.warnings.map((warning) => formatWarning(warning, fileName)),
+      placeOf: (path) => `${fileName}:${result.lineOf(path)}`,
+    };
   const lines = result.problems.map((problem) => formatProblem(problem, fileName));
   throw new ToriiError('config_invalid', lines.join('\n'), { detail: { problems: lines } });
 }

@@ -1,7 +1,7 @@
 // Rules between the keys of a document that fits the schema: references, duplicates, families, sizes. Each rule adds
 // problems (the document is refused) or warnings (it is applied) to the report. Linear in the document. Pure.
 //
-// What the node section must satisfy is in node-rules.ts.
+// What the node section must satisfy is in node-rules.ts, what fits the tables in size-rules.ts.
 
 import { familyOf, isHostPrefix, maskAddress, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
 import type { PortRange } from '../model/vip.ts';
@@ -12,11 +12,13 @@ import { isPrime, nearestPrimes } from './primes.ts';
 import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document, DocumentCheck, DocumentPool, DocumentTenant, DocumentVip } from './schema.ts';
+import { checkSizes } from './size-rules.ts';
 
 export function checkRules(document: Document, report: Report): void {
   const vips = new VipSet();
   checkTenants(document, vips, report);
   for (const [name, pool] of Object.entries(document.pools)) checkPool({ document, name, pool, vips }, report);
+  checkSizes(document, report);
   checkNode(document, (address) => vips.holds(address), report);
   if (document.cluster.secret === undefined) {
     report.warn(

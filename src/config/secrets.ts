@@ -9,20 +9,30 @@ import type { SecretRef } from './schema.ts';
 /** The key of a cluster whose document names none: the same on every node, and no secret. */
 export const publicClusterSecret = '746f7269692e7075626c69632e636c75737465722e6b65792e76312e2e2e2e2e';
 
-/** 64 hex digits. Throws config_unreadable when the secret is missing, config_invalid when it is no such key. */
-export function readClusterSecret(ref: SecretRef | null, env: NodeJS.ProcessEnv): string {
+/** 64 hex digits. Throws config_unreadable when the secret is missing, config_invalid when it is no such key. `place`: "torii.yaml:7". */
+export function readClusterSecret(ref: SecretRef | null, env: NodeJS.ProcessEnv, place = ''): string {
   if (ref === null) return publicClusterSecret;
-  const text = readSecret('cluster.secret', ref, env).trim();
+  const at = place === '' ? '' : ` (${place})`;
+  const text = readSecret({ path: 'cluster.secret', ref, at }, env).trim();
   if (!/^[0-9a-fA-F]{64}$/.test(text)) {
-    throw new ToriiError('config_invalid', `cluster.secret: expected 64 hex digits in ${placeOf(ref)}, got something else`);
+    const got = text.length === 64 ? '64 characters that are not all hex digits' : `${text.length} characters`;
+    throw new ToriiError('config_invalid', `cluster.secret: expected 64 hex digits in ${placeOf(ref)}, got ${got}${at}`);
   }
   return text.toLowerCase();
 }
 
-/** The secret's text as it is stored. `path` is the key that refers to it, for the message. */
-export function readSecret(path: string, ref: SecretRef, env: NodeJS.ProcessEnv): string {
+export interface SecretPlace {
+  /** The key that refers to it, for the message. */
+  readonly path: string;
+  readonly ref: SecretRef;
+  /** " (torii.yaml:7)", or empty. */
+  readonly at: string;
+}
+
+/** The secret's text as it is stored. */
+export function readSecret({ path, ref, at }: SecretPlace, env: NodeJS.ProcessEnv): string {
   const unreadable = (why: string, cause?: unknown) =>
-    new ToriiError('config_unreadable', `${path}: expected a readable secret in ${placeOf(ref)}: ${why}`, { cause });
+    new ToriiError('config_unreadable', `${path}: expected a readable secret in ${placeOf(ref)}: ${why}${at}`, { cause });
   if ('env' in ref) {
     const value = env[ref.env];
     if (value === undefined) throw unreadable('it is not set');

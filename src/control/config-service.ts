@@ -12,7 +12,7 @@ import { admitDocument, isSameDocument, loadDocument } from './documents.ts';
 import type { AppliedReply, BootReply, FromConfig, Request, ToConfig } from './messages.ts';
 import { nextExpiryMs, noOverrides } from './overrides.ts';
 import { type Applied, Planner, type Waiter } from './planner.ts';
-import type { Compiler, Counters, Keeper } from './ports.ts';
+import type { Compiler, Counters, Keeper, LastGood } from './ports.ts';
 import { type Intent, type LoadedDocument, Store } from './store.ts';
 import { views } from './views.ts';
 
@@ -71,13 +71,13 @@ export class ConfigService {
         return this.#planner.usePacketPath(this.#path?.compiler ?? null);
       case 'health':
         this.#store.observeHealth(message.reports);
-        return this.#planner.changed(false);
+        return this.#planner.changed('observed');
       case 'nextHops':
         this.#store.observeNextHops(message.hops);
-        return this.#planner.changed(false);
+        return this.#planner.changed('observed');
       case 'devices':
         this.#store.observeDevices(message.devices);
-        return this.#planner.changed(false);
+        return this.#planner.changed('observed');
       case 'adopted':
         return this.#planner.adopted(message.compile, message.generation);
       case 'refused':
@@ -98,7 +98,7 @@ export class ConfigService {
         return this.#replaceDocument(request);
       case 'change':
         this.#saveWords(this.#store.change({ ...request, nowMs: Date.now() }));
-        return this.#planner.changed(true, this.#waiter(request.id));
+        return this.#planner.changed('word', this.#waiter(request.id));
       case 'read':
         return this.#read(request);
       case 'explain':
@@ -117,7 +117,7 @@ export class ConfigService {
       if (lastGood === undefined) throw cause;
       fallback = messageOf(cause);
       this.#remember(fallback);
-      document = loadDocument(`last good document of ${lastGood.source}`, lastGood.text, this.#params.env);
+      document = loadLastGood(lastGood, this.#params.env);
     }
     const known = Math.max(lastGood?.revision ?? 0, words?.revision ?? 0);
     const isKnown = lastGood?.text === document.text;
@@ -125,11 +125,27 @@ export class ConfigService {
     if (isKnown) this.#savedDocument = document;
     this.#store.expire(Date.now());
     this.#armExpiry();
-    this.#planner.changed(true, {
-      done: () => undefined,
-      failed: (failure) => this.#params.emit({ kind: 'dead', code: failure.code, message: failure.message }),
-    });
+    this.#planner.changed('document', { done: () => undefined, failed: (failure) => this.#onFirstRefused(document, failure) });
     return { revision: intent.revision, node: document.config.node, fallback };
+  }
+
+  /** The document parses, but cannot be put in force: the last good one can, unless this machine was set up otherwise by now. */
+  #onFirstRefused(document: LoadedDocument, error: ToriiError): void {
+    const { lastGood } = this.#params.keeper;
+    const dead = ({ code, message }: ToriiError): void => this.#params.emit({ kind: 'dead', code, message });
+    if (lastGood === undefined || lastGood.text === document.text) return dead(error);
+    this.#remember(error.message);
+    try {
+      const good = loadLastGood(lastGood, this.#params.env);
+      admitDocument(document, good, true);
+      this.#store.replaceDocument(good);
+      this.#savedDocument = good;
+    } catch {
+      return dead(error);
+    }
+    const message = `the document cannot be put in force; starting with the last good one: ${error.message}`;
+    this.#params.emit({ kind: 'log', level: 'error', message });
+    this.#planner.changed('document', { done: () => undefined, failed: dead });
   }
 
   #replaceDocument({ id, source, text, force }: Extract<Request, { kind: 'document' }>): void {
@@ -148,7 +164,7 @@ export class ConfigService {
       throw error;
     }
     const waiter = this.#waiter(id);
-    this.#planner.changed(true, {
+    this.#planner.changed('document', {
       done: (reply) => {
         this.#lastError = null;
         waiter.done(reply);
@@ -240,7 +256,7 @@ export class ConfigService {
   #expire(): void {
     if (this.#store.expire(Date.now()) && this.#store.intent !== null) {
       this.#saveWords(this.#store.intent);
-      this.#planner.changed(true);
+      this.#planner.changed('observed');
     } else this.#armExpiry();
   }
 
@@ -260,4 +276,8 @@ export class ConfigService {
     const known = error instanceof ToriiError ? error : new ToriiError('internal', messageOf(error), { cause: error });
     this.#params.emit({ kind: 'failure', id, code: known.code, message: known.message, detail: known.detail });
   }
+}
+
+function loadLastGood({ source, text }: LastGood, env: NodeJS.ProcessEnv): LoadedDocument {
+  return loadDocument(`last good document of ${source}`, text, env);
 }

@@ -86,6 +86,5 @@ function stateReason(state: OperatorState, override: Override | undefined): stri
 }
 
 function withMtu(nextHop: NextHop, mtuBytes: number | undefined): NextHop {
-  if (nextHop.kind === 'unresolved' || mtuBytes === undefined) return nextHop;
-  return { ...nextHop, mtuBytes };
+  return mtuBytes === undefined ? nextHop : { ...nextHop, mtuBytes };
 }

@@ -87,7 +87,7 @@ function announceOf(vip: VipConfig, { input, held, pools, configs }: Scope): Ann
   if (input.config.node.devices.length === 0) return withheld('document', 'node.devices is empty: nothing forwards packets here');
   const pool = pools.get(vip.pool);
   const config = configs.get(vip.pool);
-  if (pool === undefined || config === undefined) return { kind: 'announce' };
+  if (pool === undefined || config === undefined) return withheld('document', `there is no pool ${vip.pool}`);
   if (pool.usable) return input.warming.has(pool.name) ? withheld('health', warmingReason(pool)) : { kind: 'announce' };
   return whenUnusable(pool, config, pools);
 }

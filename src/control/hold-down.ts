@@ -1,7 +1,8 @@
 // A route that health has withdrawn is not announced again before holdDownMs have passed since the withdrawal: it acts
 // on all nodes at once, and routers need not see every flap. Pure: time comes in as a number.
 //
-// Only health is damped: the first announcement, documents and operators' words are free (BGP.md, settled details).
+// Only health is damped: the first announcement and documents are free (BGP.md, settled details). An operator's word withdraws
+// and announces at once, too, but does not end what health holds down: a drain is not about another VIP's flapping backend.
 
 export const holdDownMs = 3000;
 

@@ -5,6 +5,8 @@
 // as a whole matter: while another VIP of an address stays, its route stays, and routers move nothing.
 
 import type { Config, VipConfig } from '../config/config.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Intent } from './store.ts';
 
 export interface WithLeaving {
   readonly config: Config;
@@ -46,4 +48,24 @@ function merged<Item extends { readonly name: string }>(next: readonly Item[], m
   return [...next, ...more.filter(({ name }) => !names.has(name))].sort((a, b) =>
     a.name < b.name ? -1 : a.name > b.name ? 1 : 0,
   );
+}
+
+export interface Resolved {
+  readonly desired: Desired;
+  readonly leaving: ReadonlySet<string>;
+  readonly intent: Intent;
+}
+
+/** The desired state of what the document has: what is on its way out counts as gone. */
+export function withoutLeaving({ desired, leaving, intent }: Resolved): Desired {
+  if (leaving.size === 0) return desired;
+  const { tenants, pools } = intent.document.config;
+  const tenantNames = new Set(tenants.map(({ name }) => name));
+  const poolNames = new Set(pools.map(({ name }) => name));
+  return {
+    ...desired,
+    tenants: desired.tenants.filter(({ name }) => tenantNames.has(name)),
+    vips: desired.vips.filter(({ name }) => !leaving.has(name)),
+    pools: desired.pools.filter(({ name }) => poolNames.has(name)),
+  };
 }

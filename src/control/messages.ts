@@ -19,6 +19,8 @@ export interface NodeFacts {
   readonly ready: boolean;
   /** Why no route at all is announced; null when routes are. */
   readonly blocked: string | null;
+  /** Why no router hears of any route; null while one does. */
+  readonly unheard: string | null;
   /** Routes that wait out their hold-down, with the reason in words. */
   readonly heldDown: readonly (readonly [prefix: string, reason: string])[];
   readonly peers: { readonly total: number; readonly established: number };
@@ -81,10 +83,10 @@ export interface Outcome {
   readonly revision: number;
   /** Null on a node without a packet path. */
   readonly snapshot: Uint8Array<ArrayBuffer> | null;
-  /** JSON of Advertisement[]: every route wanted now. Null: as before. */
+  /** Routes that are new or changed (route-lines.ts), null for none; those that are gone were told by "withdraw". */
   readonly routes: Uint8Array<ArrayBuffer> | null;
-  /** A document or an operator caused it: hold-downs end. */
-  readonly isIntended: boolean;
+  /** A document caused it. */
+  readonly endsHoldDowns: boolean;
   /** JSON of HealthTarget[]. Null: as before. */
   readonly targets: Uint8Array<ArrayBuffer> | null;
   /** JSON of string[]: addresses whose next hops are needed. Null: as before. */

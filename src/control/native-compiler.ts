@@ -23,7 +23,6 @@ export class NativeCompiler implements Compiler {
   readonly #tables: TableFiller;
   readonly #flows: FlowTable;
   #allocation: Allocation;
-  #kept = 0;
   #inForce: NativeDraft | null = null;
   readonly #slotCounts = new Map<string, ReadonlyMap<number, number>>();
 
@@ -35,7 +34,8 @@ export class NativeCompiler implements Compiler {
   }
 
   draft(desired: Desired): NativeDraft {
-    const { bytes, ...compiled } = compile(desired, this.#allocation, this.#kept + 1, this.#addon.layout());
+    const { bytes, ...compiled } = compile(desired, this.#allocation, this.#addon.layout());
+    this.#tables.begin();
     for (const fill of compiled.fills) this.#tables.fill(fill, desired.clusterSecret);
     const { directory } = compiled;
     return {
@@ -53,7 +53,6 @@ export class NativeCompiler implements Compiler {
   keep(draft: NativeDraft): void {
     const { allocation, fills, directory } = draft.compiled;
     this.#allocation = allocation;
-    this.#kept++;
     this.#inForce = draft;
     for (const { pool } of fills) this.#slotCounts.delete(pool);
     const pools = new Set(directory.pools.map(({ name }) => name));

@@ -1,29 +1,61 @@
 // What a new document changes about this machine's own section: what can follow at once, and what needs a restart,
-// because rings, tables or listeners are made from it once. Pure.
+// because rings, tables or listeners are made from it once. Pure. Both are told with the old and the new value.
 
 import type { NodeConfig } from '../config/config.ts';
+import type { Path } from '../config/problem.ts';
+
+interface Key {
+  readonly path: Path;
+  readonly of: (node: NodeConfig) => unknown;
+}
 
 /** Applied while running: addresses and answers with the snapshot, BGP by the speaker, the level by the logger. */
-const live = { address: 'address', address6: 'address6', answers: 'answers', speaker: 'bgp' } as const;
-const fixed = { devices: 'devices', flowTableEntries: 'flowTable.entries', api: 'api' } as const;
+const live: readonly Key[] = [
+  { path: ['node', 'address'], of: ({ address }) => address },
+  { path: ['node', 'address6'], of: ({ address6 }) => address6 },
+  { path: ['node', 'answers', 'echo'], of: ({ answers }) => answers.echo },
+  { path: ['node', 'answers', 'tooBig'], of: ({ answers }) => answers.tooBig },
+  { path: ['node', 'answers', 'timeExceeded'], of: ({ answers }) => answers.timeExceeded },
+  { path: ['node', 'bgp', 'localAs'], of: ({ speaker }) => speaker?.localAs },
+  { path: ['node', 'bgp', 'routerId'], of: ({ speaker }) => speaker?.routerId },
+  { path: ['node', 'bgp', 'listen'], of: ({ speaker }) => speaker?.listen },
+  { path: ['node', 'bgp', 'drainSec'], of: ({ speaker }) => speaker?.drainSec },
+  { path: ['node', 'bgp', 'peers'], of: ({ speaker }) => speaker?.peers },
+  { path: ['node', 'logs', 'level'], of: ({ logs }) => logs.level },
+];
+
+const fixed: readonly Key[] = [
+  { path: ['node', 'devices'], of: ({ devices }) => devices },
+  { path: ['node', 'flowTable', 'entries'], of: ({ flowTableEntries }) => flowTableEntries },
+  { path: ['node', 'api', 'socket'], of: ({ api }) => api.socket },
+  { path: ['node', 'api', 'listen'], of: ({ api }) => api.listen },
+  { path: ['node', 'logs', 'format'], of: ({ logs }) => logs.format },
+];
+
+export const fixedPaths: readonly Path[] = fixed.map(({ path }) => path);
 
 export function nodeChanges(old: NodeConfig, next: NodeConfig): readonly string[] {
-  const lines = changed(old, next, live).map((key) => `node.${key}: changed`);
-  if (old.logs.level !== next.logs.level) lines.push(`node.logs.level: ${old.logs.level} → ${next.logs.level}`);
-  return lines;
+  return changed(live, old, next).map(({ path, of }) => `${path.join('.')}: ${shown(of(old))} → ${shown(of(next))}`);
 }
 
-/** Null when the running process can follow; else which keys it cannot, and what to do. */
-export function restartNeeded(old: NodeConfig, next: NodeConfig): string | null {
-  const keys = changed(old, next, fixed);
-  if (old.logs.format !== next.logs.format) keys.push('logs.format');
-  if (keys.length === 0) return null;
-  const names = keys.map((key) => `node.${key}`).join(', ');
-  return `${names}: expected what torii was started with, got something else; restart torii to change it`;
+/** Null when the running process can follow; else a line for each key that it cannot. `placeOf`: "torii.yaml:7". */
+export function restartNeeded(old: NodeConfig, next: NodeConfig, placeOf: (path: Path) => string): string | null {
+  const lines = changed(fixed, old, next).map(
+    ({ path, of }) =>
+      `${path.join('.')}: expected ${shown(of(old))}, as torii was started with, got ${shown(of(next))}; ` +
+      `restart torii to change it (${placeOf(path)})`,
+  );
+  return lines.length === 0 ? null : lines.join('\n');
 }
 
-function changed(old: NodeConfig, next: NodeConfig, keys: Partial<Record<keyof NodeConfig, string>>): string[] {
-  return Object.entries(keys)
-    .filter(([key]) => JSON.stringify(old[key as keyof NodeConfig]) !== JSON.stringify(next[key as keyof NodeConfig]))
-    .map(([, name]) => name);
+function changed(keys: readonly Key[], old: NodeConfig, next: NodeConfig): readonly Key[] {
+  return keys.filter(({ of }) => JSON.stringify(of(old)) !== JSON.stringify(of(next)));
+}
+
+const shownLength = 120;
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > shownLength ? `${text.slice(0, shownLength - 1)}…` : text;
 }

@@ -10,7 +10,7 @@ const looksUntilStuck = 2;
 export interface PathLook {
   /** Workers without a beat since the look before. */
   readonly stuck: readonly number[];
-  readonly devices: readonly { readonly name: string; readonly state: 'up' | 'down' | 'gone' }[];
+  readonly devices: readonly { readonly name: string; readonly state: 'up' | 'forwarding' | 'down' | 'gone' }[];
 }
 
 export interface PathWatch {
@@ -31,6 +31,10 @@ export function afterLook({ missed }: PathWatch, { stuck, devices }: PathLook): 
   if (dead.length > 0) {
     return { missed: now, isStuck: true, trouble: `the packet path makes no progress (worker ${dead.join(', ')})` };
   }
-  const words = bad.map(({ name, state }) => `device ${name} is ${state}`);
+  const words = bad.map(({ name, state }) => (state === 'forwarding' ? kernelForwards(name) : `device ${name} is ${state}`));
   return { missed: now, isStuck: false, trouble: words.length === 0 ? null : words.join(', ') };
+}
+
+function kernelForwards(device: string): string {
+  return `the kernel forwards packets on device ${device} and would send VIP traffic a second time (net.ipv4.conf.${device}.forwarding is 1)`;
 }

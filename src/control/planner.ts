@@ -2,7 +2,8 @@
 // until every packet worker has adopted it before compiling the next. Runs in the config worker.
 //
 // Guarantees: changes that arrive together are one compile; routes that must go are told before the compile begins; an
-// intent that cannot be put in force is taken back whole, and whoever asked for it is told why. A VIP that leaves the
+// intent that cannot be put in force is taken back whole, and whoever asked for it is told why; what was observed cannot be
+// taken back, so it is tried again until it is in force. A VIP that leaves the
 // document stays in the tables for graceMs after its route is withdrawn.
 
 import type { Config } from '../config/config.ts';
@@ -12,16 +13,23 @@ import type { Advertisement } from '../model/peer.ts';
 import { resolve } from './desired.ts';
 import type { Observed } from './desired-pool.ts';
 import { diff } from './diff.ts';
-import { withLeaving } from './leaving.ts';
+import { withLeaving, withoutLeaving } from './leaving.ts';
 import type { AppliedReply, FromConfig, Outcome } from './messages.ts';
 import { nodeChanges } from './node-changes.ts';
 import type { Compiler, Draft } from './ports.ts';
 import { lostByHealth, routesOf } from './routes.ts';
 import { backendAddressesOf, healthTargetsOf, type Intent, type Store } from './store.ts';
+import { Told } from './told.ts';
 import { afterObserving, coldStart, nextEndMs } from './warm-up.ts';
 
 /** Time for routers to act on a withdrawal before the tables forget the VIP. */
 export const graceMs = 2000;
+
+/** Wait before trying again what was observed and refused; it doubles up to the limit. */
+export const retryMs = { first: 250, limit: 5000 } as const;
+
+/** What a compile is for. An override that expires is observed, too: nobody can take time back. */
+export type Cause = 'document' | 'word' | 'observed';
 
 export interface Waiter {
   readonly done: (reply: AppliedReply) => void;
@@ -38,7 +46,7 @@ export interface Applied {
 }
 
 interface Batch {
-  isIntended: boolean;
+  readonly causes: Set<Cause>;
   readonly startedMs: number;
   readonly waiters: Waiter[];
 }
@@ -60,14 +68,6 @@ export interface PlannerParams {
   readonly now: () => number;
 }
 
-/** What main was last told, so that equal lists are not sent again. */
-interface Told {
-  routes: string;
-  targets: string;
-  addresses: string;
-  node: string;
-}
-
 export class Planner {
   readonly #params: PlannerParams;
   /** Undefined until main has said whether there is a packet path. */
@@ -76,14 +76,19 @@ export class Planner {
   #batch: Batch | null = null;
   #pending: Pending | null = null;
   #applied: Applied | null = null;
-  #isGraceOver = false;
+  /** Leaving VIP → when the tables may forget it. */
+  #leavesAtMs: ReadonlyMap<string, number> = new Map();
   #grace: NodeJS.Timeout | undefined;
   #warmUp = coldStart;
   #warmUpEnd: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retryAfterMs: number = retryMs.first;
   #turn: NodeJS.Immediate | undefined;
+  /** What main may have: wanted, and not told to go since. */
   #routes: readonly Advertisement[] = [];
   #toldConfig: Config | null = null;
-  readonly #told: Told = { routes: '[]', targets: '[]', addresses: '[]', node: '' };
+  #knownConfig: Config | null = null;
+  readonly #told = new Told();
 
   constructor(params: PlannerParams) {
     this.#params = params;
@@ -105,9 +110,9 @@ export class Planner {
   }
 
   /** Something changed. `waiter` hears when it is in force, or why it cannot be. */
-  changed(isIntended: boolean, waiter?: Waiter): void {
-    this.#batch ??= { isIntended: false, startedMs: this.#params.now(), waiters: [] };
-    this.#batch.isIntended ||= isIntended;
+  changed(cause: Cause, waiter?: Waiter): void {
+    this.#batch ??= { causes: new Set(), startedMs: this.#params.now(), waiters: [] };
+    this.#batch.causes.add(cause);
     if (waiter !== undefined) this.#batch.waiters.push(waiter);
     this.#schedule();
   }
@@ -118,6 +123,8 @@ export class Planner {
     this.#pending = null;
     if (pending.draft !== null) this.#compiler?.keep(pending.draft);
     this.#applied = pending;
+    this.#retryAfterMs = retryMs.first;
+    this.#forget(pending.config);
     this.#startGrace(pending.leaving);
     const applyMs = Math.round((this.#params.now() - pending.batch.startedMs) * 10) / 10;
     this.#params.onApplied(pending, generation, applyMs);
@@ -136,6 +143,7 @@ export class Planner {
   close(): void {
     clearTimeout(this.#grace);
     clearTimeout(this.#warmUpEnd);
+    clearTimeout(this.#retry);
     clearImmediate(this.#turn);
   }
 
@@ -149,11 +157,13 @@ export class Planner {
   #run(): void {
     const batch = this.#batch;
     const { intent } = this.#params.store;
-    if (batch === null || intent === null || this.#pending !== null || this.#compiler === undefined) return;
-    this.#batch = null;
+    if (batch === null || intent === null || this.#compiler === undefined) return;
     const state = this.#resolve(intent);
     const routes = routesOf(state.desired);
     this.#withdraw(state.desired, routes);
+    // What comes must wait until the workers have adopted what was handed to them; what goes must not.
+    if (this.#pending !== null) return;
+    this.#batch = null;
     let draft: Draft | null;
     try {
       draft = this.#compiler?.draft(state.desired) ?? null;
@@ -166,8 +176,7 @@ export class Planner {
 
   #resolve(intent: Intent): Omit<Applied, 'draft'> {
     const { config: documented, clusterSecret } = intent.document;
-    const loaded = this.#isGraceOver ? documented : (this.#applied?.config ?? documented);
-    this.#isGraceOver = false;
+    const loaded = this.#withoutGone(this.#applied?.config ?? documented);
     const { config, leaving } = withLeaving(loaded, documented);
     const { overrides, revision } = intent;
     const { observed } = this.#params.store;
@@ -181,7 +190,7 @@ export class Planner {
     this.#warmUp = afterObserving(this.#warmUp, pools, observed, now);
     clearTimeout(this.#warmUpEnd);
     const end = nextEndMs(this.#warmUp);
-    if (end !== null) this.#warmUpEnd = setTimeout(() => this.changed(false), Math.max(1, end - now));
+    if (end !== null) this.#warmUpEnd = setTimeout(() => this.changed('observed'), Math.max(1, end - now));
     return new Set(this.#warmUp.warming.keys());
   }
 
@@ -193,7 +202,7 @@ export class Planner {
     const prefixes = lost.map(({ prefix }) => prefix);
     this.#params.emit({ kind: 'withdraw', prefixes, byHealth: lostByHealth(lost, desired) });
     this.#routes = this.#routes.filter(({ prefix }) => wanted.has(prefix));
-    this.#told.routes = JSON.stringify(this.#routes);
+    this.#told.withdrawn(prefixes);
   }
 
   #hand(state: Applied, routes: readonly Advertisement[], batch: Batch): void {
@@ -202,7 +211,7 @@ export class Planner {
     const compile = ++this.#compile;
     const changes = [
       ...(before === null ? [] : nodeChanges(before.config.node, config.node)),
-      ...diff(before === null ? null : documented(before), documented(state)),
+      ...diff(before === null ? null : withoutLeaving(before), withoutLeaving(state)),
     ];
     this.#routes = routes;
     const needs = this.#needsOf(config);
@@ -210,8 +219,8 @@ export class Planner {
       compile,
       revision: intent.revision,
       snapshot: draft?.snapshot ?? null,
-      routes: this.#news('routes', routes),
-      isIntended: batch.isIntended,
+      routes: this.#told.newRoutes(routes),
+      endsHoldDowns: batch.causes.has('document'),
       ...needs,
       changes,
       warnings: intent.document.warnings,
@@ -229,59 +238,58 @@ export class Planner {
     this.#toldConfig = config;
     const targets = healthTargetsOf(config);
     const addresses = backendAddressesOf(config);
-    this.#params.store.forget(new Set(targets.map(({ key }) => key)), new Set(addresses));
     return {
-      targets: this.#news('targets', targets),
-      addresses: this.#news('addresses', addresses),
-      node: this.#news('node', config.node) === null ? null : config.node,
+      targets: this.#told.news('targets', targets),
+      addresses: this.#told.news('addresses', addresses),
+      node: this.#told.news('node', config.node) === null ? null : config.node,
     };
   }
 
-  /** JSON bytes of a value, or null when main already has an equal one. */
-  #news(what: keyof Told, value: unknown): Uint8Array<ArrayBuffer> | null {
-    const text = JSON.stringify(value);
-    if (this.#told[what] === text) return null;
-    this.#told[what] = text;
-    return new TextEncoder().encode(text);
+  /** Only now: had the document been refused, what is known of the old one's backends would be missed, and not said again. */
+  #forget(config: Config): void {
+    if (config === this.#knownConfig) return;
+    this.#knownConfig = config;
+    const keys = healthTargetsOf(config).map(({ key }) => key);
+    this.#params.store.forget(new Set(keys), new Set(backendAddressesOf(config)));
   }
 
   #takeBack(batch: Batch, error: ToriiError): void {
     const { store } = this.#params;
     const before = this.#applied?.intent;
-    for (const { failed } of batch.waiters) failed(error);
-    // Main has taken nothing of it: whatever comes next is news again.
     this.#toldConfig = null;
-    for (const what of ['routes', 'targets', 'addresses', 'node'] as const) this.#told[what] = '';
+    this.#told.forget();
     this.#params.emit({ kind: 'log', level: 'error', message: `not applied: ${error.message}` });
-    if (!batch.isIntended || before === undefined || store.intent === before) return;
+    for (const { failed } of batch.waiters) failed(error);
+    const isIntended = batch.causes.has('document') || batch.causes.has('word');
+    if (before === undefined) return;
+    if (!isIntended || store.intent === before) return this.#tryAgain();
     // What was said meanwhile was said on top of it, and goes with it.
     for (const { failed } of this.#batch?.waiters.splice(0) ?? []) failed(error);
     store.put(before);
     this.#params.onTakenBack(before);
     // Routes were withdrawn for what is not to be; this brings them back.
-    this.changed(true);
+    this.changed('observed');
   }
 
+  #tryAgain(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.changed('observed'), this.#retryAfterMs);
+    this.#retryAfterMs = Math.min(retryMs.limit, this.#retryAfterMs * 2);
+  }
+
+  /** Each VIP has its own time: the next one's removal neither cuts nor stretches it. */
   #startGrace(leaving: ReadonlySet<string>): void {
-    if (leaving.size === 0) return;
+    const end = this.#params.now() + graceMs;
+    this.#leavesAtMs = new Map([...leaving].map((name) => [name, this.#leavesAtMs.get(name) ?? end]));
     clearTimeout(this.#grace);
-    this.#grace = setTimeout(() => {
-      this.#isGraceOver = true;
-      this.changed(false);
-    }, graceMs);
+    const next = Math.min(...this.#leavesAtMs.values());
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#grace = setTimeout(() => this.changed('observed'), Math.max(1, next - this.#params.now()));
   }
-}
 
-/** The desired state of what the document has: what is on its way out counts as gone. */
-function documented({ desired, leaving, intent }: Applied): Desired {
-  if (leaving.size === 0) return desired;
-  const { tenants, pools } = intent.document.config;
-  const tenantNames = new Set(tenants.map(({ name }) => name));
-  const poolNames = new Set(pools.map(({ name }) => name));
-  return {
-    ...desired,
-    tenants: desired.tenants.filter(({ name }) => tenantNames.has(name)),
-    vips: desired.vips.filter(({ name }) => !leaving.has(name)),
-    pools: desired.pools.filter(({ name }) => poolNames.has(name)),
-  };
+  #withoutGone(loaded: Config): Config {
+    const now = this.#params.now();
+    const gone = new Set([...this.#leavesAtMs].flatMap(([name, atMs]) => (atMs <= now ? [name] : [])));
+    return gone.size === 0 ? loaded : { ...loaded, vips: loaded.vips.filter(({ name }) => !gone.has(name)) };
+  }
 }

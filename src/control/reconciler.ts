@@ -1,21 +1,22 @@
 // Puts outcomes in force, in the one order that is safe: withdraw what must go, load, wait until every worker has
-// adopted, announce. The only writer of packet path, speaker and monitor. Main thread.
+// adopted, let everything else follow, announce. Main thread.
 //
 // It never announces what a worker cannot forward: routes are held back until their tables are adopted, all of them go
 // when the packet path stops making progress, and a hold-down follows a withdrawal that health caused.
 
 import { messageOf } from '../errors.ts';
-import type { Advertisement } from '../model/peer.ts';
 import { type HeldDown, holdDown, nextEndMs, nothingHeld, stillHeld } from './hold-down.ts';
 import type { Outcome } from './messages.ts';
 import type { PacketPath } from './ports.ts';
+import { decodeRoutes } from './route-lines.ts';
 
 export interface ReconcilerParams {
   /** Null on a node without a packet path. */
   readonly path: PacketPath | null;
-  readonly announce: (routes: readonly Advertisement[]) => void;
-  /** Takes ownership of the bytes: JSON of HealthTarget[]. */
-  readonly probe: (targets: Uint8Array<ArrayBuffer>) => void;
+  /** JSON of Advertisement[]: all that should be announced now. Ownership passes. */
+  readonly announce: (routes: Uint8Array<ArrayBuffer>) => void;
+  /** Every worker has adopted it: checks, next hops, peers and logs may follow, before its routes are announced. */
+  readonly inForce: (outcome: Outcome) => void;
   readonly adopted: (compile: number, generation: number) => void;
   readonly refused: (compile: number, message: string) => void;
   /** Milliseconds, any origin. */
@@ -24,14 +25,16 @@ export interface ReconcilerParams {
 
 export class Reconciler {
   readonly #params: ReconcilerParams;
-  /** Wanted and adopted. */
-  #wanted: readonly Advertisement[] = [];
+  /** Wanted and adopted: route → JSON. Ten thousand of them are joined in a millisecond, but not parsed. */
+  readonly #wanted = new Map<string, string>();
   #announced = '[]';
   #held: HeldDown = nothingHeld;
   #heldTimer: NodeJS.Timeout | undefined;
   /** Why nothing may be announced. */
   #blocked: string | null;
   #isAdopted = false;
+  /** Since the outcome that is being adopted was made. */
+  #gone: ReadonlySet<string> = new Set();
 
   constructor(params: ReconcilerParams) {
     this.#params = params;
@@ -56,18 +59,19 @@ export class Reconciler {
     ]);
   }
 
-  /** Ahead of the outcome that is being compiled. */
+  /** Ahead of the outcome that is being compiled, and of the one that is being adopted. */
   withdraw(prefixes: readonly string[], byHealth: readonly string[]): void {
     const gone = new Set(prefixes);
-    this.#wanted = this.#wanted.filter(({ prefix }) => !gone.has(prefix));
+    for (const prefix of gone) this.#wanted.delete(prefix);
+    this.#gone = new Set([...this.#gone, ...gone]);
     this.#held = holdDown(this.#held, byHealth, this.#params.now());
     this.#announceNow();
   }
 
   /** One at a time: the next outcome comes only after this one was adopted or refused. */
   async apply(outcome: Outcome): Promise<void> {
-    const { path, adopted, refused, probe } = this.#params;
-    if (outcome.targets !== null) probe(outcome.targets);
+    const { path, adopted, refused, inForce } = this.#params;
+    this.#gone = new Set();
     let generation = 0;
     try {
       if (path !== null && outcome.snapshot !== null) {
@@ -79,8 +83,9 @@ export class Reconciler {
       return;
     }
     this.#isAdopted = true;
-    if (outcome.isIntended) this.#held = nothingHeld;
-    if (outcome.routes !== null) this.#wanted = JSON.parse(Buffer.from(outcome.routes).toString()) as readonly Advertisement[];
+    inForce(outcome);
+    if (outcome.endsHoldDowns) this.#held = new Map([...this.#held].filter(([prefix]) => this.#gone.has(prefix)));
+    for (const [prefix, text] of decodeRoutes(outcome.routes)) if (!this.#gone.has(prefix)) this.#wanted.set(prefix, text);
     this.#announceNow();
     adopted(outcome.compile, generation);
   }
@@ -99,13 +104,18 @@ export class Reconciler {
   #announceNow(): void {
     const now = this.#params.now();
     this.#held = stillHeld(this.#held, now);
-    const routes = this.#blocked === null ? this.#wanted.filter(({ prefix }) => !this.#held.has(prefix)) : [];
-    const text = JSON.stringify(routes);
+    const text = `[${this.#announceable().join()}]`;
     if (text !== this.#announced) {
       this.#announced = text;
-      this.#params.announce(routes);
+      this.#params.announce(new TextEncoder().encode(text));
     }
     this.#armTimer(now);
+  }
+
+  #announceable(): readonly string[] {
+    if (this.#blocked !== null) return [];
+    if (this.#held.size === 0) return [...this.#wanted.values()];
+    return [...this.#wanted].flatMap(([prefix, text]) => (this.#held.has(prefix) ? [] : [text]));
   }
 
   #armTimer(now: number): void {

@@ -18,6 +18,8 @@ export interface LoadedDocument {
   /** 64 hex digits. */
   readonly clusterSecret: string;
   readonly warnings: readonly string[];
+  /** Where the keys are that only a restart changes: "node.devices" → "torii.yaml:7". */
+  readonly places: ReadonlyMap<string, string>;
 }
 
 /** Everything that people said. */

@@ -56,7 +56,7 @@ function reasonFinder({ facts, newest, applied }: ViewSource): (vip: DesiredVip)
     if (facts.blocked !== null) return facts.blocked;
     const route = routeOf(vip);
     if (!isSettled && !(known.has(vip.name) && inForce.has(route))) return 'not yet adopted by every worker';
-    return heldDown.get(route) ?? null;
+    return heldDown.get(route) ?? facts.unheard;
   };
 }
 

@@ -46,7 +46,8 @@ export interface DeviceSpec {
   readonly engine: 'af_packet';
 }
 
-export type DeviceState = 'up' | 'down' | 'gone';
+/** `forwarding`: works, but the kernel would send the same packets a second time. */
+export type DeviceState = 'up' | 'forwarding' | 'down' | 'gone';
 
 export interface DataplaneAddon {
   layout(): Layout;

@@ -1,13 +1,12 @@
 // How large the packet path's tables are. Virtual memory: pages are taken when first written.
 
+import { slotLines } from '../model/limits.ts';
 import { constantOf, type Layout } from '../steering/layout.ts';
 import type { Capacity } from './addon.ts';
 
 const mebi = 1024 * 1024;
 /** 64 MiB a side: 65,535 VIPs and backends with their indices, twice over. */
 const snapshotLines = mebi;
-/** 256 MiB: two thousand tables of 65,537 slots. */
-const slotLines = 4 * mebi;
 
 export const defaultFlowEntries = mebi;
 

@@ -9,7 +9,7 @@ import { capacityFor } from './capacity.ts';
 import { Counters } from './counters.ts';
 
 export interface Dataplane {
-  /** Opens the devices and starts the workers. Throws no_privilege, device_unknown or device_unusable. */
+  /** Opens the devices and starts the workers. Throws no_privilege, device_unknown, device_unusable or address_in_use. */
   start(devices: readonly DeviceSpec[]): void;
   /** Puts a snapshot in force and wakes the workers; returns its generation. Throws snapshot_invalid; the old one stays. */
   load(snapshot: Uint8Array): number;
@@ -101,6 +101,7 @@ function asToriiError(error: unknown): Error {
     case 'no_privilege':
     case 'device_unknown':
     case 'device_unusable':
+    case 'address_in_use':
     case 'snapshot_invalid':
     case 'capacity':
       return new ToriiError(code, (error as Error).message, { cause: error });

@@ -34,7 +34,6 @@ export class MemoryEngine {
   readonly #addon: DataplaneAddon;
   readonly #tables: TableFiller;
   #allocation;
-  #compiles = 0;
   #names: Names = { vips: new Map(), tenants: new Map(), backends: new Map() };
 
   /** Tests give an addon that runs the same core elsewhere, and what that one has room for. */
@@ -55,11 +54,12 @@ export class MemoryEngine {
 
   /** Compiles, fills, loads. Throws what compile() and native validation throw; the old snapshot then stays. */
   load(desired: Desired, nowNs = 0n): Compiled {
-    const compiled = compile(desired, this.#allocation, this.#compiles + 1, this.#addon.layout());
+    const compiled = compile(desired, this.#allocation, this.#addon.layout());
+    this.#tables.begin();
     for (const fill of compiled.fills) this.#tables.fill(fill, desired.clusterSecret);
     this.#addon.load(this.engine, compiled.bytes, nowNs);
     this.#allocation = compiled.allocation;
-    this.#compiles++;
+    this.#tables.keep(new Set(compiled.directory.pools.map(({ name }) => name)));
     this.#names = namesOf(compiled.directory);
     return compiled;
   }

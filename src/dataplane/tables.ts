@@ -28,7 +28,10 @@ export class TableFiller {
   readonly #addon: DataplaneAddon;
   readonly #slots: ArrayBuffer;
   readonly #lineBytes: number;
+  /** Of the tables in force. */
   readonly #pools = new Map<string, Filled>();
+  /** Filled since, for a draft that may never be kept. */
+  readonly #drafted = new Map<string, Filled>();
 
   constructor(addon: DataplaneAddon, engine: EngineId) {
     const layout: Layout = addon.layout();
@@ -37,7 +40,12 @@ export class TableFiller {
     this.#slots = addon.view(engine, layout.tables['SLOTS'] ?? -1);
   }
 
-  /** Writes the table of one pool into its region. `secretHex` is the cluster's. */
+  /** Forgets what was filled for a draft that was not kept. */
+  begin(): void {
+    this.#drafted.clear();
+  }
+
+  /** Writes the table of one pool into its region; `keep` makes it the one in force. `secretHex` is the cluster's. */
   fill(fill: Fill, secretHex: string): void {
     const { members, size } = fill;
     const signature = `${secretHex} ${size} ${members.map(({ address, weight, index }) => `${address}*${weight}#${index}`).join(' ')}`;
@@ -58,17 +66,19 @@ export class TableFiller {
       hasFilled,
       new Uint16Array(this.#slots, fill.firstLine * this.#lineBytes, size),
     );
-    this.#pools.set(fill.pool, { signature, slots: filled, checksums: { fill: hex(fillChecksum), table: hex(tableChecksum) } });
+    this.#drafted.set(fill.pool, { signature, slots: filled, checksums: { fill: hex(fillChecksum), table: hex(tableChecksum) } });
   }
 
-  /** Forgets pools that are no more. */
+  /** What was filled since `begin` is in force; pools that are no more are forgotten. */
   keep(pools: ReadonlySet<string>): void {
+    for (const [pool, filled] of this.#drafted) this.#pools.set(pool, filled);
+    this.#drafted.clear();
     for (const pool of this.#pools.keys()) if (!pools.has(pool)) this.#pools.delete(pool);
   }
 
-  /** Of the last fill of that pool; undefined when it never had a usable backend. */
+  /** Of that pool's table with what was filled since `begin`; undefined when it never had a usable backend. */
   checksums(pool: string): TableChecksums | undefined {
-    return this.#pools.get(pool)?.checksums;
+    return (this.#drafted.get(pool) ?? this.#pools.get(pool))?.checksums;
   }
 
   /** The live slots of a table (backend indices), for shares and explain. */

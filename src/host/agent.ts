@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { type LastGood, readLastGood, writeLastGood } from '../config/last-good.ts';
 import { parseOrThrow } from '../config/parse.ts';
 import type { ConfigSource } from '../config/source.ts';
-import { messageOf } from '../errors.ts';
+import { messageOf, ToriiError } from '../errors.ts';
+import { claimMachine } from './claim.ts';
 import { type HostIntent, hostIntent, prefixText } from './intent.ts';
 import { type Applied, Machine } from './machine.ts';
 
@@ -50,9 +51,12 @@ export interface HostAgent {
   close(): Promise<void>;
 }
 
-/** Resolves once this machine is a backend, then follows the document. Rejects, with everything undone, if it can't be. */
+/** Resolves once this machine is a backend, then follows the document. Rejects, with everything undone, if it can't be, and
+ * with address_in_use where another agent lives. */
 export async function runHostAgent(params: HostAgentParams): Promise<HostAgent> {
-  const agent = new Agent(params);
+  // Before anything is read that another agent may be writing.
+  const release = await claimMachine();
+  const agent = new Agent(params, release);
   try {
     await agent.start();
   } catch (error) {
@@ -66,6 +70,7 @@ class Agent implements HostAgent {
   readonly #params: HostAgentParams;
   readonly #directory: string;
   readonly #machine: Machine;
+  readonly #release: () => void;
   #status: HostStatus = { outer: [], devices: [], vips: [], lastError: null };
   /** Applying and closing one after the other, in the order they were asked for. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -73,8 +78,11 @@ class Agent implements HostAgent {
   #unwatch = () => {};
   #intent: HostIntent | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
+  /** What the latest look failed of; said once. */
+  #trouble: string | undefined;
 
-  constructor(params: HostAgentParams) {
+  constructor(params: HostAgentParams, release: () => void) {
+    this.#release = release;
     const { stateDirectory, nativeDirectory, log } = params;
     this.#params = params;
     this.#directory = join(stateDirectory, 'host');
@@ -90,13 +98,17 @@ class Agent implements HostAgent {
 
   async start(): Promise<void> {
     // Watching comes first, or a change while this one is being applied would go unnoticed.
-    this.#unwatch = this.#params.source.watch(() => void this.reload());
+    this.#unwatch = this.#params.source.watch(() => void this.#reload({ isAsked: false }));
     await this.#inTurn(async () => this.#apply(await this.#readOrLastGood()));
     // Also what keeps the process alive: watching a file does not.
     this.#lookTimer = setInterval(() => void this.#look(), this.#params.lookIntervalMs ?? lookIntervalMs);
   }
 
   reload(): Promise<boolean> {
+    return this.#reload({ isAsked: true });
+  }
+
+  #reload({ isAsked }: { readonly isAsked: boolean }): Promise<boolean> {
     return this.#inTurn(async () => {
       if (this.#isClosed) return false;
       try {
@@ -104,7 +116,7 @@ class Agent implements HostAgent {
         this.#status = { ...this.#status, lastError: null };
         return true;
       } catch (error) {
-        this.#note(error, 'document not applied, the earlier one stays');
+        this.#note(error, 'document not applied, the earlier one stays', isAsked);
         return false;
       }
     });
@@ -116,10 +128,12 @@ class Agent implements HostAgent {
       this.#isClosed = true;
       this.#unwatch();
       clearInterval(this.#lookTimer);
-      if (!this.#machine.isTouched) return;
-      const problems = await this.#machine.undo();
-      for (const problem of problems) this.#params.log.error({}, `could not undo: ${problem}`);
-      this.#params.log.info({}, 'this machine is no backend any more');
+      if (this.#machine.isTouched) {
+        const problems = await this.#machine.undo();
+        for (const problem of problems) this.#params.log.error({}, `could not undo: ${problem}`);
+        this.#params.log.info({}, 'this machine is no backend any more');
+      }
+      this.#release();
     });
   }
 
@@ -137,7 +151,7 @@ class Agent implements HostAgent {
     } catch (error) {
       const lastGood = readLastGood(this.#directory);
       if (lastGood === undefined) throw error;
-      this.#note(error, 'starting with the last good document');
+      this.#note(error, 'starting with the last good document', true);
       return lastGood;
     }
   }
@@ -159,16 +173,20 @@ class Agent implements HostAgent {
       const { log } = this.#params;
       try {
         const missing = await this.#machine.missing(this.#intent);
+        this.#trouble = undefined;
         if (missing.length === 0) return;
         log.warn({ missing }, 'somebody else changed this machine; putting it right');
         this.#tell(this.#intent, await this.#machine.apply(this.#intent));
       } catch (error) {
-        log.error({ err: error }, `this machine is not a proper backend at the moment: ${messageOf(error)}`);
+        const message = messageOf(error);
+        if (message !== this.#trouble)
+          log.error(particularsOf(error), `this machine is not a proper backend at the moment: ${message}`);
+        this.#trouble = message;
       }
     });
   }
 
-  #tell(intent: HostIntent, { devices, added, removed, sysctls, advices }: Applied): void {
+  #tell(intent: HostIntent, { devices, added, removed, sysctls, advices, absent }: Applied): void {
     const { log } = this.#params;
     const { outer } = intent;
     const vips = intent.vips.map(prefixText);
@@ -176,13 +194,20 @@ class Agent implements HostAgent {
     const settings = sysctls.map(({ name, before, set }) => `${name}: ${before} -> ${set}`);
     log.info({ outer, devices, vips, added, removed, settings }, 'this machine is a backend');
     for (const advice of advices) log.warn({}, `large requests may not fit with the balancers' outer header: ${advice}`);
+    if (absent.length > 0)
+      log.warn(
+        { absent },
+        `no interface here carries ${absent.join(' or ')}, as node.address says: what is sent there goes elsewhere`,
+      );
     if (vips.length === 0) log.warn({ outer }, 'no pool with VIPs has a backend of this address: nothing will arrive');
   }
 
-  #note(error: unknown, consequence: string): void {
+  /** `isAsked`: said again to whoever asked again. */
+  #note(error: unknown, consequence: string, isAsked: boolean): void {
     const message = messageOf(error);
+    const isNews = this.#status.lastError?.message !== message;
     this.#status = { ...this.#status, lastError: { at: new Date().toISOString(), message } };
-    this.#params.log.error({ err: error }, `${consequence}: ${message}`);
+    if (isNews || isAsked) this.#params.log.error(particularsOf(error), `${consequence}: ${message}`);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -190,4 +215,9 @@ class Agent implements HostAgent {
     this.#queue = turn.catch(() => {});
     return turn;
   }
+}
+
+/** A stack only for what nobody foresaw. */
+function particularsOf(error: unknown): object {
+  return error instanceof ToriiError ? { code: error.code } : { err: error };
 }

@@ -11,7 +11,7 @@ import { attachDecapsulation, type DecapPrograms, detachDecapsulation, devicesWi
 import { type HostIntent, overheadBytes, prefixText } from './intent.ts';
 import { applySettings, missingSettings, undoSettings } from './kernel-settings.ts';
 import { addVips, missingVips, removeVips } from './loopback.ts';
-import { applyMss, undoMss } from './mss.ts';
+import { applyMss, type MssAdvice, missingMss, type Room, undoMss } from './mss.ts';
 import { type SysctlChange, UndoRecord } from './undo-record.ts';
 
 export interface Applied {
@@ -21,11 +21,15 @@ export interface Applied {
   readonly sysctls: readonly SysctlChange[];
   /** What the administrator should do, in words. */
   readonly advices: readonly string[];
+  /** Addresses of the document that no interface here carries. */
+  readonly absent: readonly string[];
 }
 
 export class Machine {
   readonly #programs: DecapPrograms;
   readonly #record: UndoRecord;
+  /** Of the latest apply. */
+  #advices: readonly MssAdvice[] = [];
 
   /** `directory` keeps the record of changes; it is created with the first one. */
   constructor(directory: string, programs: DecapPrograms) {
@@ -46,22 +50,27 @@ export class Machine {
     const devices = devicesFor(intent);
     const sysctls = applySettings(devices, this.#record);
     await attachDecapsulation(this.#programs, intent, devices, this.#record);
-    const families = [...new Set<Family>(intent.vips.map(({ address }) => familyOf(address)))];
-    const room = { mtuBytes: await smallestMtu(devices), overheadBytes: overheadBytes(intent) };
-    const advices = (await applyMss(families, room, this.#record)).map(({ advice }) => advice);
+    this.#advices = await applyMss(familiesOf(intent), await roomFor(intent, devices), this.#record);
     const added = await addVips(intent.vips, this.#record);
     const removed = await removeVips(intent.vips, this.#record);
     await detachDecapsulation(this.#programs, devices, this.#record);
-    return { devices, added, removed, sysctls, advices };
+    const advices = this.#advices.map(({ advice }) => advice);
+    return { devices, added, removed, sysctls, advices, absent: intent.outer.filter((own) => carriersOf([own]).length === 0) };
   }
 
   /** What of an applied intent is not there any more, in words: other programs reconfigure networks, too. */
   async missing(intent: HostIntent): Promise<readonly string[]> {
     const devices = devicesFor(intent);
-    const [vips, filters] = await Promise.all([missingVips(intent.vips), devicesWithoutFilter(devices)]);
+    const room = await roomFor(intent, devices);
+    const [vips, filters, routes] = await Promise.all([
+      missingVips(intent.vips),
+      devicesWithoutFilter(devices),
+      missingMss(familiesOf(intent), room, this.#advices),
+    ]);
     return [
       ...vips.map((vip) => `${prefixText(vip)} on lo`),
       ...filters.map((device) => `decapsulation on ${device}`),
+      ...routes.map(({ before, advmssBytes }) => `advmss ${advmssBytes} on "${before}"`),
       ...missingSettings(devices).map(({ name, before }) => `${name} (${before})`),
     ];
   }
@@ -90,11 +99,24 @@ export class Machine {
 
 function devicesFor({ devices, outer: addresses }: HostIntent): readonly string[] {
   if (devices.length > 0) return devices;
-  const carriers = Object.entries(networkInterfaces())
-    .filter(([, infos = []]) => infos.some(({ address }) => addresses.includes(address)))
-    .map(([device]) => device);
+  const carriers = carriersOf(addresses);
   if (carriers.length > 0) return carriers;
   throw new ToriiError('device_unknown', `no device of this host carries ${addresses.join(' or ')}, as node.address says`);
+}
+
+/** Devices that carry one of the addresses. */
+function carriersOf(addresses: readonly string[]): readonly string[] {
+  return Object.entries(networkInterfaces())
+    .filter(([, infos = []]) => infos.some(({ address }) => addresses.includes(address)))
+    .map(([device]) => device);
+}
+
+function familiesOf({ vips }: HostIntent): readonly Family[] {
+  return [...new Set<Family>(vips.map(({ address }) => familyOf(address)))];
+}
+
+async function roomFor(intent: HostIntent, devices: readonly string[]): Promise<Room> {
+  return { mtuBytes: await smallestMtu(devices), overheadBytes: overheadBytes(intent) };
 }
 
 async function smallestMtu(devices: readonly string[]): Promise<number> {

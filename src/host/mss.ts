@@ -45,6 +45,20 @@ function adviceFor(family: Family, routes: readonly string[], advmssBytes: numbe
   };
 }
 
+/** Changes to make now, by the kernel's routes; not those that `advices` left to the administrator. */
+export async function missingMss(
+  families: readonly Family[],
+  room: Room,
+  advices: readonly MssAdvice[],
+): Promise<readonly RouteChange[]> {
+  const plans = await Promise.all(families.map(async (family) => mssPlan(family, await defaultRoutes(family), room)));
+  return plans.flatMap((plan) => {
+    if (plan === undefined || 'advice' in plan) return [];
+    const refused = adviceFor(plan.family, [plan.before], plan.advmssBytes);
+    return advices.some(({ advice }) => advice === refused.advice) ? [] : [plan];
+  });
+}
+
 /** Returns what was left for the administrator to do. */
 export async function applyMss(families: readonly Family[], room: Room, record: UndoRecord): Promise<readonly MssAdvice[]> {
   const advices: MssAdvice[] = [];

@@ -12,7 +12,7 @@ export function collectAll(sources: Sources, put: Put): void {
   const { version, layoutVersion, counters, directory, state } = sources;
   put('buildInfo', 1, version, String(layoutVersion));
   if (state !== null) collectState(state, put);
-  if (directory !== null) collectDirectory(directory, put);
+  if (directory !== null) collectDirectory(directory, isHeard(state), put);
   if (counters === null) return;
   collectWorkers(counters, state, put);
   if (directory !== null) collectTraffic(counters, directory, put);
@@ -80,10 +80,16 @@ function collectChecks(key: string, { passed, failed, inconclusive, latencyMs }:
   if (latencyMs !== null) put('checkLatency', latencyMs / 1000, ...labels);
 }
 
-function collectDirectory({ revision, generation, vips, backends, tenants, pools }: MetricsDirectory, put: Put): void {
+/** A route that no router was told of is not announced. */
+function isHeard(state: MetricsState | null): boolean {
+  return state?.ready === true && state.peers.some((peer) => peer.state === 'established');
+}
+
+function collectDirectory(directory: MetricsDirectory, isAnyHeard: boolean, put: Put): void {
+  const { revision, generation, vips, backends, tenants, pools } = directory;
   put('revision', revision);
   put('generation', generation);
-  for (const { vip, tenant, announced } of vips) put('vipAnnounced', Number(announced), vip, tenant);
+  for (const { vip, tenant, announced } of vips) put('vipAnnounced', Number(announced && isAnyHeard), vip, tenant);
   for (const { pool, address, weight, health, takesNewFlows } of backends) {
     if (health !== 'unknown') put('backendUp', Number(health === 'up'), pool, address);
     put('backendTakesNewFlows', Number(takesNewFlows), pool, address);

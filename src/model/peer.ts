@@ -52,7 +52,7 @@ export interface PeerError {
   readonly at: string;
 }
 
-/** One row of `torii peers --json` (BGP.md, settled details). */
+/** One row of `torii peers --json` (docs/bgp.md). */
 export interface PeerStatus {
   readonly address: string;
   readonly as: number;

@@ -23,6 +23,7 @@ export interface Profile {
   readonly probationMs: number;
   /** tcpSec or udpSec, by the VIP's protocol. */
   readonly establishedMs: number;
+  /** Never more than establishedMs: FIN only shortens. */
   readonly finMs: number;
   /** The flows' slots cannot be told from their fingerprints. */
   readonly isNot5Tuple: boolean;
@@ -66,9 +67,10 @@ export interface Indices {
   slots(pool: string): (Region & { readonly isFresh: boolean }) | undefined;
 }
 
-export function allocate(desired: Desired, before: Allocation, compile: number, layout: Layout): Indices {
+/** `before` is of a generation that every worker has adopted, or empty. */
+export function allocate(desired: Desired, before: Allocation, layout: Layout): Indices {
   const limited = (space: IndexSpace, keys: readonly string[], what: string): Assignment =>
-    assign(space, keys, { compile, limit: constantOf(layout, `MAX_${what.toUpperCase()}`), what });
+    assign(space, keys, { limit: constantOf(layout, `MAX_${what.toUpperCase()}`), what });
   const vips = limited(
     before.vips,
     desired.vips.map(({ name }) => name),
@@ -92,7 +94,7 @@ export function allocate(desired: Desired, before: Allocation, compile: number, 
     lines: Math.ceil(pool.tableSize / slotsPerLine),
     signature: signatureOf(pool, desired.clusterSecret, backends),
   }));
-  const slots = assignSlots(before.slots, requests, { compile, limit: before.slotLines });
+  const slots = assignSlots(before.slots, requests, before.slotLines);
   const profiles = assignProfiles(before.profiles, desired.vips, constantOf(layout, 'MAX_PROFILES'));
   return {
     allocation: {
@@ -140,10 +142,11 @@ function signatureOf(pool: DesiredPool, secret: string, backends: Assignment): s
 }
 
 export function profileOf({ protocol, timeouts, hash }: DesiredVip): Profile {
+  const establishedSec = protocol === 'tcp' ? timeouts.tcpSec : timeouts.udpSec;
   return {
     probationMs: timeouts.probationSec * 1000,
-    establishedMs: (protocol === 'tcp' ? timeouts.tcpSec : timeouts.udpSec) * 1000,
-    finMs: timeouts.finSec * 1000,
+    establishedMs: establishedSec * 1000,
+    finMs: Math.min(timeouts.finSec, establishedSec) * 1000,
     isNot5Tuple: hash !== '5tuple',
   };
 }

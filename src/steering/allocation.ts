@@ -3,7 +3,11 @@
 // A VIP, backend, pool or tenant keeps its index while it lives, so that flows and counters never change owner when a
 // document is reordered. A freed index is reused only when no fresh one is left, and then with a new generation. A pool's
 // slot array lies apart from the snapshot and is never written while a worker may read it: a changed table gets a new
-// region, and the old one is quarantined until every worker has left the generations that used it.
+// region beside the old one.
+//
+// The space given to a compile must be that of a generation which every worker has adopted, as engine_load() demands, too:
+// then nobody reads what an earlier one had, and only what this very compile gives up still has readers. A compile that
+// fails, or is never put in force, leaves no trace.
 
 import { ToriiError } from '../errors.ts';
 
@@ -12,24 +16,16 @@ interface Owned {
   readonly generation: number;
 }
 
-interface Freed extends Owned {
-  /** Compile in which it lost its owner. */
-  readonly at: number;
-}
-
 export interface IndexSpace {
   readonly owned: ReadonlyMap<string, Owned>;
   /** Oldest first. */
-  readonly freed: readonly Freed[];
+  readonly freed: readonly Owned[];
   /** Lowest index never given out. */
   readonly next: number;
 }
 
 /** Index 0 means "none" in every table. */
 export const emptySpace: IndexSpace = { owned: new Map(), freed: [], next: 1 };
-
-/** Compiles that must pass before anything that was freed may be written again; see engine_load(). */
-const quarantine = 2;
 
 export interface Assigned extends Owned {
   /** True in the compile that gave it to this key. */
@@ -41,13 +37,13 @@ export interface Assignment {
   readonly of: ReadonlyMap<string, Assigned>;
 }
 
-/** Gives every key an index ≤ `limit`, keeping those of before. Throws `capacity` when there are more keys than indices. */
+/** Gives every key an index ≤ `limit`, keeping those of before; none that this compile frees. Throws `capacity` when there are more keys than indices. */
 export function assign(
   space: IndexSpace,
   keys: readonly string[],
-  params: { readonly compile: number; readonly limit: number; readonly what: string },
+  params: { readonly limit: number; readonly what: string },
 ): Assignment {
-  const { compile, limit, what } = params;
+  const { limit, what } = params;
   const of = new Map<string, Assigned>();
   const owned = new Map<string, Owned>();
   const wanting: string[] = [];
@@ -58,24 +54,21 @@ export function assign(
       of.set(key, { ...known, isFresh: false });
     } else wanting.push(key);
   }
-  const freed = [...space.freed];
-  for (const [key, { index, generation }] of space.owned) {
-    if (!owned.has(key)) freed.push({ index, generation, at: compile });
-  }
+  const left = [...space.owned].flatMap(([key, given]) => (owned.has(key) ? [] : [given]));
   let next = space.next;
   let reused = 0;
   for (const key of wanting) {
     let given: Owned;
-    const oldest = freed[reused];
+    const oldest = space.freed[reused];
     if (next <= limit) given = { index: next++, generation: 0 };
-    else if (oldest && oldest.at + quarantine <= compile) {
+    else if (oldest) {
       reused++;
       given = { index: oldest.index, generation: (oldest.generation + 1) & 0xff };
     } else throw new ToriiError('capacity', `expected at most ${limit} ${what}, got ${keys.length}`);
     owned.set(key, given);
     of.set(key, { ...given, isFresh: true });
   }
-  return { space: { owned, freed: freed.slice(reused), next }, of };
+  return { space: { owned, freed: [...space.freed.slice(reused), ...left], next }, of };
 }
 
 /** Whole lines of the SLOTS table. */
@@ -84,17 +77,12 @@ export interface Region {
   readonly lines: number;
 }
 
-interface Quarantined extends Region {
-  readonly at: number;
-}
-
 export interface SlotSpace {
   /** Pool → its table: the region, and what it was filled from. */
   readonly tables: ReadonlyMap<string, Region & { readonly signature: string }>;
-  readonly quarantined: readonly Quarantined[];
 }
 
-export const emptySlots: SlotSpace = { tables: new Map(), quarantined: [] };
+export const emptySlots: SlotSpace = { tables: new Map() };
 
 export interface TableRequest {
   readonly pool: string;
@@ -108,13 +96,8 @@ export interface SlotAssignment {
   readonly of: ReadonlyMap<string, Region & { readonly isFresh: boolean }>;
 }
 
-/** Keeps the region of every unchanged table and finds room, first fit, for the others. */
-export function assignSlots(
-  space: SlotSpace,
-  requests: readonly TableRequest[],
-  params: { readonly compile: number; readonly limit: number },
-): SlotAssignment {
-  const { compile, limit } = params;
+/** Keeps the region of every unchanged table and finds room, first fit, for the others beside all that are in force. */
+export function assignSlots(space: SlotSpace, requests: readonly TableRequest[], limit: number): SlotAssignment {
   const tables = new Map<string, Region & { readonly signature: string }>();
   const of = new Map<string, Region & { readonly isFresh: boolean }>();
   for (const { pool, signature } of requests) {
@@ -124,24 +107,19 @@ export function assignSlots(
       of.set(pool, { first: known.first, lines: known.lines, isFresh: false });
     }
   }
-  const left = [...space.tables].filter(([pool]) => !tables.has(pool));
-  const quarantined = [
-    ...space.quarantined.filter(({ at }) => at + quarantine > compile),
-    ...left.map(([, { first, lines }]) => ({ first, lines, at: compile })),
-  ];
-  const taken: Region[] = [...tables.values(), ...quarantined].sort((a, b) => a.first - b.first);
+  const taken: Region[] = [...space.tables.values()].sort((a, b) => a.first - b.first);
   for (const { pool, lines, signature } of requests) {
     if (of.has(pool)) continue;
     const region = insertFirstFit(taken, lines, limit);
     if (!region)
       throw new ToriiError(
         'capacity',
-        `the Maglev tables of all pools need more than the ${limit} lines there are (pool ${pool})`,
+        `the Maglev tables of all pools, those that change beside those in force, need more than the ${limit} lines there are (pool ${pool})`,
       );
     tables.set(pool, { ...region, signature });
     of.set(pool, { ...region, isFresh: true });
   }
-  return { space: { tables, quarantined }, of };
+  return { space: { tables }, of };
 }
 
 /** Adds a region of `lines` to the sorted list, in the first gap that holds it. */

@@ -60,9 +60,9 @@ const nsPerSec = 1_000_000_000;
 const batchPerCps = 1000;
 const batchMax = 64;
 
-/** `compileNumber` rises by one with every compile whose allocation is kept. Throws `capacity` when the tables are too small. */
-export function compile(desired: Desired, allocation: Allocation, compileNumber: number, layout: Layout): Compiled {
-  const indices = allocate(desired, allocation, compileNumber, layout);
+/** `allocation` is of a generation that every worker has adopted, or empty. Throws `capacity` when the tables are too small. */
+export function compile(desired: Desired, allocation: Allocation, layout: Layout): Compiled {
+  const indices = allocate(desired, allocation, layout);
   const vips = desired.vips.map((vip) => ({ index: indices.vip(vip.name).index, vip }));
   const index = buildDestinationIndex(vips, {
     probes: constantOf(layout, 'ADDRESS_PROBES'),
@@ -368,11 +368,11 @@ class Emitter {
       writer.u32(base + at.outer_src4, ipv4Word(node.address));
       writer.u32(base + at.outer_sum, outerSum(node.address, backend.address));
     }
+    writer.u16(base + at.mtu, Math.min(backend.nextHop.mtuBytes ?? 0, 65535));
     if (backend.nextHop.kind !== 'resolved' || device < 0) return;
     writer.raw(base + at.dst_mac, macBytes(backend.nextHop.mac));
     writer.raw(base + at.src_mac, macBytes(node.devices[device]?.mac ?? ''));
     writer.u16(base + at.device, device);
-    writer.u16(base + at.mtu, Math.min(backend.nextHop.mtuBytes, 65535));
   }
 
   tenant({ name, plan }: DesiredTenant): void {

@@ -39,6 +39,25 @@ describe('starting the engine af_packet', () => {
     await (await PacketNode.start()).stop();
   });
 
+  it('notices when the kernel begins to forward on a device, and when it ends', async () => {
+    const node = await PacketNode.start();
+    await node.until(({ devices }) => devices['front'] === 'up' && devices['back'] === 'up');
+    sh('balancer', 'sysctl -qw net.ipv4.conf.front.forwarding=1');
+    await node.until(({ devices }) => devices['front'] === 'forwarding' && devices['back'] === 'up');
+    sh('balancer', 'sysctl -qw net.ipv4.conf.front.forwarding=0');
+    await node.until(({ devices }) => devices['front'] === 'up');
+    await node.stop();
+  });
+
+  it('refuses a device that another balancer of the network namespace uses, until that one ends in whatever way', async () => {
+    const first = await PacketNode.start();
+    await expect(PacketNode.start({ devices: ['back'] })).rejects.toThrow(
+      /^address_in_use: back: another torii balancer forwards on this device \(`ss -xap \| grep torii-device-back` shows/,
+    );
+    await first.kill();
+    await (await PacketNode.start()).stop();
+  });
+
   it('leaves no socket behind when a later device is refused', async () => {
     await expect(PacketNode.start({ devices: ['front', 'eth7'], workers: 2 })).rejects.toThrow('eth7');
     expect(sh('balancer', 'cat /proc/net/packet').trim().split('\n').length).toBe(1);

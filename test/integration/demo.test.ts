@@ -43,9 +43,34 @@ describe.skipIf(!isRoot)('the demo', () => {
     expect(remains(name)).toEqual([]);
   });
 
+  it('shows its options and builds nothing with --help', async () => {
+    const { code, out, err } = await runNode('deploy/lab/demo.js', '--help');
+    expect([code, err]).toEqual([0, '']);
+    for (const option of ['--json', '--keep', '--name', '--router']) expect(out).toContain(option);
+  });
+
+  it('takes the lab down at an interrupt, however often it comes, and calls no claim broken', async () => {
+    const child = spawn(process.execPath, [builtFile('deploy/lab/demo.js'), '--name', name, '--engine', labEngine], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const isFirst = !out.includes('claim:');
+      out += text;
+      if (isFirst && out.includes('claim:')) child.kill('SIGINT');
+      if (text.includes('taking the lab down')) for (const each of ['SIGTERM', 'SIGINT'] as const) child.kill(each);
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    expect(code).toBe(130);
+    expect(out).toContain('SIGINT: taking the lab down');
+    expect(out).toContain('Interrupted after');
+    expect(out).not.toContain('BROKEN');
+    expect(remains(name)).toEqual([]);
+  });
+
   it.each([
     [['--router', 'cisco'], /--router: expected bird or frr, got cisco/],
-    [['--balancers', 'many'], /balancers: expected 1\.\.100, got NaN/],
+    [['--balancers', 'many'], /--balancers: expected 1\.\.100, got many/],
     [['--backends', '1'], /backends: expected at least 2/],
     [['--balancers', '1'], /balancers: expected at least 2/],
     [['--frobnicate'], /Unknown option '--frobnicate'/],

@@ -45,6 +45,7 @@ interface Line {
   readonly code?: string;
   readonly added?: readonly string[];
   readonly removed?: readonly string[];
+  readonly missing?: readonly string[];
 }
 
 /** A process and its output as awaitable lines. */
@@ -68,6 +69,16 @@ class Talker {
       seen.push(value);
       const line = JSON.parse(value) as Line;
       if (pattern.test(line.message)) return line;
+    }
+  }
+
+  /** All that is said until it ends. */
+  async rest(): Promise<readonly Line[]> {
+    const lines: Line[] = [];
+    for (;;) {
+      const { value, done } = await this.#lines.next();
+      if (done === true) return lines;
+      lines.push(JSON.parse(value) as Line);
     }
   }
 
@@ -151,6 +162,17 @@ describe.skipIf(!isRunnable)('a host agent', () => {
     expect(existsSync(join(directory, 'state/host/undo.json'))).toBe(false);
   });
 
+  it('leaves another agent alone that is at work in the same network namespace', async () => {
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    const inForce = machineState();
+    const second = startAgent();
+    expect(await second.says(/another torii host/)).toMatchObject({ code: 'address_in_use' });
+    expect(machineState()).toBe(inForce);
+    await agent.stop('SIGTERM');
+    expect(machineState()).toBe(before);
+  });
+
   it('owns its VIPs without a word on the segment', async () => {
     writeDocument(['203.0.113.99']);
     const agent = startAgent();
@@ -171,7 +193,10 @@ describe.skipIf(!isRunnable)('a host agent', () => {
     const change = await agent.says(/is a backend/);
     expect(change).toMatchObject({ added: ['203.0.113.11/32'], removed: ['203.0.113.10/32'] });
     writeFileSync(configFile(), 'version: 1\nnonsense: true\n');
-    expect((await agent.says(/not applied/)).message).toContain('nonsense');
+    const complaint = await agent.says(/not applied/);
+    expect(complaint.message).toContain('nonsense');
+    expect(complaint).toMatchObject({ code: 'config_invalid' });
+    expect(complaint).not.toHaveProperty('err');
     const vips = () => [...sh('host', 'ip -o addr show dev lo').matchAll(/203\.0\.113\.\d+/g)].map(([vip]) => vip);
     expect(vips()).toEqual(['203.0.113.12', '203.0.113.11']);
     await agent.stop('SIGTERM');
@@ -186,14 +211,52 @@ describe.skipIf(!isRunnable)('a host agent', () => {
     agent.process.kill('SIGSTOP');
     sh('host', 'ip addr del 203.0.113.10/32 dev lo');
     sh('host', 'tc qdisc del dev eth0 clsact; sysctl -qw net.ipv4.conf.all.arp_ignore=0');
+    const route = sh('host', 'ip route show default').trim();
+    expect(route).toContain(' advmss 1440');
+    const plainRoute = route.replace(' advmss 1440', '');
+    sh('host', `ip route replace ${plainRoute}`);
     agent.process.kill('SIGCONT');
-    expect(await agent.says(/putting it right/)).toMatchObject({
-      missing: ['203.0.113.10/32 on lo', 'decapsulation on eth0', 'all/arp_ignore (0)'],
-    });
-    await agent.says(/is a backend/);
+    const gone = ['203.0.113.10/32 on lo', 'decapsulation on eth0', `advmss 1440 on "${plainRoute}"`, 'all/arp_ignore (0)'];
+    // Twice, if a look had asked for some of it when it was stopped.
+    for (const seen = new Set<string>(); seen.size < gone.length; ) {
+      const { missing = [] } = await agent.says(/putting it right/);
+      expect(gone).toEqual(expect.arrayContaining([...missing]));
+      for (const each of missing) seen.add(each);
+      await agent.says(/is a backend/);
+    }
     const withoutIds = (state: string) => state.replaceAll(/torii_decap:\[\d+\]| id \d+/g, '');
     expect(withoutIds(machineState())).toBe(withoutIds(inForce));
     await agent.stop('SIGTERM');
+    expect(machineState()).toBe(before);
+  });
+
+  it('warns when no interface carries its address though the document names the devices', async () => {
+    const document = JSON.parse(readFileSync(configFile(), 'utf8')) as object;
+    const pools = { web: { backends: [{ address: '10.99.2.99' }] } };
+    writeFileSync(
+      configFile(),
+      JSON.stringify({ ...document, node: { address: '10.99.2.99', devices: [{ name: 'eth0' }] }, pools }),
+    );
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    expect(await agent.says(/no interface here carries 10\.99\.2\.99/)).toMatchObject({ level: 'warn' });
+    await agent.stop('SIGTERM');
+    expect(machineState()).toBe(before);
+  });
+
+  it('says what keeps it from being a backend once, not at every look', async () => {
+    const document = JSON.parse(readFileSync(configFile(), 'utf8')) as object;
+    writeFileSync(configFile(), JSON.stringify({ ...document, node: { address: '10.99.2.21', devices: [{ name: 'spare' }] } }));
+    sh('host', 'ip link add spare type veth peer name other; ip link set spare up');
+    const agent = startAgent();
+    await agent.says(/is a backend/);
+    sh('host', 'ip link del spare');
+    expect((await agent.says(/not a proper backend/)).message).toContain('spare');
+    // Several looks' time: nothing tells of what is not said.
+    sh('host', 'sleep 0.5');
+    agent.process.kill('SIGTERM');
+    const said = await agent.rest();
+    expect(said.filter(({ message }) => message.includes('not a proper backend'))).toEqual([]);
     expect(machineState()).toBe(before);
   });
 

@@ -50,6 +50,13 @@ const documentOf = ({ cps, burst }: Offer) => desiredOf({ vips: [tcpVip], plans:
 function admittedByEngine(offer: Offer): number {
   const engine = new MemoryEngine({ flowEntries: 64, workers });
   engine.load(documentOf(offer));
+  const admitted = admittedOnceSpent(engine, offer);
+  engine.close();
+  return admitted;
+}
+
+/** Spends the burst at time 0 on every worker, then offers what the plan is measured by. */
+function admittedOnceSpent(engine: MemoryEngine, offer: Offer): number {
   const run = (times: readonly bigint[], worker: number): number =>
     engine
       .run(
@@ -71,7 +78,6 @@ function admittedByEngine(offer: Offer): number {
     const worker = { one: 0, all: number % workers, shift: Math.floor(number / blocksPerShift) % workers }[offer.spread];
     admitted += run(times.slice(first, first + block), worker);
   }
-  engine.close();
   return admitted;
 }
 
@@ -98,6 +104,21 @@ describe('a plan over ten seconds, once its burst is spent', () => {
     for (const spread of ['one', 'all', 'shift'] as const) {
       const offer = { cps, burst: 10, overload: 2, spread, seed: 1 };
       expectExact(offer, admittedByEngine(offer));
+    }
+  });
+
+  it('admits its CPS on every worker after a plan under which they drew tokens by the batch', () => {
+    for (const cps of [1, 5, 100, 3000]) {
+      const [offer, before] = [
+        { burst: 10, overload: 2, spread: 'all', seed: 1, cps },
+        { cps: 1_000_000, burst: 2000 },
+      ] as const;
+      const engine = new MemoryEngine({ flowEntries: 64, workers });
+      engine.load(desiredOf({ vips: [tcpVip], plans: { acme: before } }));
+      for (let worker = 0; worker < workers; worker++) engine.run([{ bytes: syn, timeNs: 0n }], worker);
+      engine.load(documentOf(offer));
+      expectExact(offer, admittedOnceSpent(engine, offer));
+      engine.close();
     }
   });
 

@@ -1,4 +1,4 @@
-// What the balancer says itself: echo replies, "too big" and time exceeded, after PACKET-PATH.md, "ICMP to a VIP" and "MTU".
+// What the balancer says itself: echo replies, "too big" and time exceeded, after docs/packet-path.md, "ICMP to a VIP" and "MTU".
 //
 // RFC 792, RFC 4443; quotes are as long as RFC 1812 4.3.2.3 and RFC 4443 2.4 allow. Pure; arguments are never changed.
 

@@ -1,4 +1,4 @@
-// Outer sources by flow hash (`entropy: true`), after PACKET-PATH.md, "Header rules". Pure.
+// Outer sources by flow hash (`entropy: true`), after docs/packet-path.md, "Header rules". Pure.
 //
 // An address is 16 bytes; the bits behind the prefix are the fingerprint's: its low half in the last four bytes, its high half in
 // both words before them, each little-endian.

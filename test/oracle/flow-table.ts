@@ -1,4 +1,4 @@
-// The flow table of one worker, as PACKET-PATH.md describes it: buckets of four, two choices a flow, two classes.
+// The flow table of one worker, as docs/packet-path.md describes it: buckets of four, two choices a flow, two classes.
 //
 // The oracle of native/core/flows.h: objects instead of packed words, and expired entries are empty places everywhere.
 // Where the spec leaves a tie open, the lowest place of the flow's first bucket is taken, as the engines do.

@@ -1,4 +1,4 @@
-// The node's table of first fragments, as PACKET-PATH.md describes it under "Fragments": where each datagram went.
+// The node's table of first fragments, as docs/packet-path.md describes it under "Fragments": where each datagram went.
 //
 // The oracle of native/core/fragment.h: buckets of four, two choices a datagram, time in steps of 16 ms. A record that is too
 // old is as good as none, and goes before any younger one.

@@ -10,7 +10,7 @@ export type FlowKind = 'new' | 'known' | 'untracked' | 'none';
 
 export interface Outcome {
   readonly verdict: Verdict;
-  /** As PACKET-PATH.md lists; null for forward and pass. */
+  /** As docs/packet-path.md lists; null for forward and pass. */
   readonly reason: string | null;
   readonly vip: string | null;
   readonly tenant: string | null;

@@ -1,4 +1,4 @@
-// What lies behind the IP header of a packet, as far as it may be read: PACKET-PATH.md, step 2, "Fragments" and the quotes of
+// What lies behind the IP header of a packet, as far as it may be read: docs/packet-path.md, step 2, "Fragments" and the quotes of
 // "ICMP to a VIP". Pure.
 
 import { type Ip, isExtension, readChain, readIpHeader, viewOf } from './ip.ts';

@@ -1,4 +1,4 @@
-// What ICMP told of the ways to backends (RFC 1191, RFC 8201), as PACKET-PATH.md describes it under "MTU". By backend and its life.
+// What ICMP told of the ways to backends (RFC 1191, RFC 8201), as docs/packet-path.md describes it under "MTU". By backend and its life.
 
 import { familyOf } from '../../src/model/address.ts';
 import { backendKey } from '../../src/model/backend.ts';
@@ -20,7 +20,7 @@ export class Paths {
 
   /** What fits the way to a resolved backend now: the route's MTU, or a lower one that was told. */
   mtuOf(backend: DesiredBackend, life: number, nowSec: number): number {
-    const routeMtu = backend.nextHop.kind === 'resolved' ? backend.nextHop.mtuBytes : 0;
+    const routeMtu = backend.nextHop.mtuBytes ?? Infinity;
     const learned = this.#learned.get(keyOf(backend, life));
     return learned !== undefined && nowSec - learned.atSec < timeoutSec ? Math.min(learned.mtuBytes, routeMtu) : routeMtu;
   }
@@ -34,7 +34,7 @@ export class Paths {
   ): void {
     const { mtuBytes, nowSec } = told;
     const mtu = Math.max(mtuBytes, servesIpv6(desired, backend.pool) ? floors.ipv6 : floors.ipv4);
-    const routeMtu = backend.nextHop.kind === 'resolved' ? backend.nextHop.mtuBytes : 0;
+    const routeMtu = backend.nextHop.mtuBytes ?? Infinity;
     if (mtuBytes === 0 || mtu >= routeMtu || mtu > this.mtuOf(backend, life, nowSec)) return;
     this.#learned.set(keyOf(backend, life), { mtuBytes: mtu, atSec: nowSec });
   }

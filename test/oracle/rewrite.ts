@@ -1,6 +1,6 @@
 // Forwarded packets as they leave: the outer header put around, or the inner packet in pieces that fit.
 //
-// Everything is built anew from fields, after PACKET-PATH.md, "Header rules" and "MTU"; checksums are summed in full, except
+// Everything is built anew from fields, after docs/packet-path.md, "Header rules" and "MTU"; checksums are summed in full, except
 // where a wrong one must stay wrong. Pure; arguments are never changed.
 
 import { familyOf } from '../../src/model/address.ts';

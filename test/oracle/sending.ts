@@ -38,14 +38,14 @@ export class Sending {
   send(arrival: Arrival, { vip, backend, flow, fingerprint }: Way): Outcome {
     const { frame, ip } = arrival;
     const { nextHop, address } = backend;
-    if (nextHop.kind === 'unresolved') return drop('no_next_hop');
     const { node } = this.#tables.desired;
+    const isResolved = nextHop.kind === 'resolved';
     const outer = {
       encap: vip.encap,
       source: this.#outerSource(vip, address, fingerprint),
       destination: address,
-      sourceMac: node.devices.find(({ name }) => name === nextHop.device)?.mac ?? '',
-      destinationMac: nextHop.mac,
+      sourceMac: isResolved ? (node.devices.find(({ name }) => name === nextHop.device)?.mac ?? '') : '',
+      destinationMac: isResolved ? nextHop.mac : '',
     };
     const room = this.#paths.mtuOf(backend, this.#tables.lifeOf(backend), secOf(arrival.nowNs)) - overheadOf(outer);
     const forward = (out: readonly Uint8Array[]): Outcome => ({
@@ -56,7 +56,8 @@ export class Sending {
       flow,
       out,
     });
-    if (ip.totalBytes <= room) return forward([encapsulate(frame, ip, outer)]);
+    if (ip.totalBytes <= room) return isResolved ? forward([encapsulate(frame, ip, outer)]) : drop('no_next_hop');
+    if (!ip.isWhole && !isResolved) return drop('no_next_hop');
     if (ip.isWhole) return this.#tell(arrival, 'tooBig', tooBig(ip, Math.max(room, 0)));
     const pieces = encapsulatePieces(frame, ip, outer, room);
     return pieces === undefined ? drop('oversize') : forward(pieces);

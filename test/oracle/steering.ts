@@ -74,11 +74,12 @@ export class Steering {
     return now.backend.pool === vip.pool || now.backend.pool === vip.activePool ? now.backend : undefined;
   }
 
-  /** Inserts the flow where there is room for it. */
+  /** Inserts the flow where there is room for it; for an RST never. */
   #remember({ vip, tcp, nowMs }: Packet, key: FlowKey, backend: DesiredBackend, place: Place | undefined): FlowKind {
+    if (tcp.rst) return 'none';
     if (place === undefined) {
-      if (!tcp.rst) this.#counters.untracked++;
-      return tcp.rst ? 'none' : 'untracked';
+      this.#counters.untracked++;
+      return 'untracked';
     }
     const name = backendKey(backend.pool, backend.address);
     this.#flows.put(place, {
@@ -142,7 +143,7 @@ function termsOf({ protocol, timeouts, hash }: DesiredVip): Pick<FlowEntry, 'tim
   const { probationSec, tcpSec, udpSec, finSec } = timeouts;
   const establishedMs = (protocol === 'tcp' ? tcpSec : udpSec) * 1000;
   return {
-    timeouts: { probationMs: probationSec * 1000, establishedMs, finMs: finSec * 1000 },
+    timeouts: { probationMs: probationSec * 1000, establishedMs, finMs: Math.min(finSec * 1000, establishedMs) },
     isHashedByTuple: hash === '5tuple',
   };
 }

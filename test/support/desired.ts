@@ -117,11 +117,11 @@ function poolOf(name: string, words: readonly (string | BackendWords)[], { table
 }
 
 function backendOf(pool: string, words: BackendWords): DesiredBackend {
-  const { address, weight = defaultWeight, state = 'active', health = 'up', mtuBytes = 1500, mac = nextHopMac } = words;
+  const { address, weight = defaultWeight, state = 'active', health = 'up', mac = nextHopMac } = words;
   const isResolved = words.isUnresolved !== true;
   const nextHop: NextHop = isResolved
-    ? { kind: 'resolved', device: testDevice, mac, mtuBytes }
-    : { kind: 'unresolved', reason: 'no route' };
+    ? { kind: 'resolved', device: testDevice, mac, mtuBytes: words.mtuBytes ?? 1500 }
+    : { kind: 'unresolved', reason: 'no route', ...(words.mtuBytes === undefined ? {} : { mtuBytes: words.mtuBytes }) };
   const takesNewFlows = weight > 0 && (words.isOpen === true || (state === 'active' && health === 'up' && isResolved));
   const keepsFlows = words.isOpen === true || (state !== 'disabled' && health !== 'down' && isResolved);
   return {

@@ -10,7 +10,7 @@ import { describeFailures, failuresOf } from './judge.ts';
 import type { StreamName } from './scene.ts';
 
 const flood = { perSec: 10_000, durationMs: 4_000 } as const;
-/** What the plan may let through beyond its letter: PACKET-PATH.md's 2 %, and one token per balancer. */
+/** What the plan may let through beyond its letter: 2 % of clock and rounding, and one token per balancer. */
 const tolerance = 1.02;
 const settleMs = 300;
 

@@ -3,9 +3,6 @@
 import type { RequestResult } from '../traffic/messages.ts';
 import { countBy } from '../traffic/summary.ts';
 
-/** A new connection whose SYN had to be repeated takes at least this long (RFC 6298: initial RTO 1 s). */
-export const synRepeatedMs = 1_000;
-
 export interface KillJudgement {
   /** Requests under way at some moment of the window after the kill. */
   readonly inFlight: number;

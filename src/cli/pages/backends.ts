@@ -3,6 +3,7 @@
 import { ToriiError } from '../../errors.ts';
 import { backendKey } from '../../model/backend.ts';
 import type { BackendView } from '../../model/views.ts';
+import { nearText } from '../near.ts';
 import { type Cell, type Column, number, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 
@@ -33,7 +34,10 @@ export const backendsPage: LoadPage = async (client, name) => {
   const all = await client.read('backends');
   const matches = ({ pool, address }: BackendView): boolean => [pool, address, backendKey(pool, address)].includes(name ?? '');
   const shown = name === null ? all : all.filter(matches);
-  if (name !== null && shown.length === 0) throw new ToriiError('not_found', `no pool and no backend ${name}`);
+  if (name !== null && shown.length === 0) {
+    const names = all.flatMap(({ pool, address }) => [pool, address, backendKey(pool, address)]);
+    throw new ToriiError('not_found', `no pool and no backend ${name}${nearText(name, names)}`);
+  }
   return {
     json: JSON.stringify(shown),
     text: (screen) => (shown.length === 0 ? 'no backends: the document names none\n' : table(columns, shown, screen)),

@@ -1,9 +1,10 @@
-// `torii peers`: each BGP session and its last error in words. `--json` is the list that BGP.md settles, no key more.
+// `torii peers`: each BGP session and its last error in words. `--json` is the list of docs/bgp.md, no key more.
 
 import { ToriiError } from '../../errors.ts';
 import { parseAddress } from '../../model/address.ts';
 import type { PeerStatus } from '../../model/peer.ts';
 import { durationText } from '../duration.ts';
+import { nearText } from '../near.ts';
 import { type Column, number, type Screen, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 
@@ -39,7 +40,10 @@ export const peersPage: LoadPage = async (client, name) => {
   const all = await client.read('peers');
   const wanted = name === null ? null : (parseAddress(name) ?? name);
   const shown = wanted === null ? all : all.filter(({ address }) => address === wanted);
-  if (wanted !== null && shown.length === 0) throw new ToriiError('not_found', `no peer ${wanted}`);
+  if (wanted !== null && shown.length === 0) {
+    const names = all.map(({ address }) => address);
+    throw new ToriiError('not_found', `no peer ${wanted}${nearText(wanted, names)}`);
+  }
   return {
     json: JSON.stringify(shown.map(settledRow)),
     text: (screen) =>

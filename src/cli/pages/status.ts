@@ -40,12 +40,14 @@ export const statusPage: LoadPage = async (client) => {
 export function statusText(parts: Parts, screen: Screen): string {
   const { status } = parts;
   const problems = problemsOf(parts, screen.nowMs);
+  const spared = sparedOf(parts);
   return [
     ...heading(status, screen),
     ...summary(status, screen),
     ...(problems.length === 0
       ? []
       : ['', paint({ text: 'Wrong now:', tone: 'bad' }, screen), ...problems.map((each) => `  ${clean(each)}`)]),
+    ...(spared.length === 0 ? [] : ['', 'Out of use on purpose:', ...spared.map((each) => `  ${clean(each)}`)]),
     ...(status.warnings.length === 0 ? [] : ['', 'Warnings:', ...status.warnings.map((each) => `  ${clean(each)}`)]),
     ...(status.overrides.length === 0
       ? []
@@ -107,11 +109,25 @@ function problemsOf({ status, vips, backends, peers }: Parts, nowMs: number): re
     ),
     ...some(
       backends
-        .filter(({ takesNewFlows, state }) => !takesNewFlows && state === 'active')
+        .filter((backend) => !backend.takesNewFlows && !isSpared(backend))
         .map(({ pool, address, health, reason }) => `backend ${pool}/${address} ${health}: ${reason ?? 'takes no new flows'}`),
       'torii backends',
     ),
   ];
+}
+
+/** Somebody said so: draining, disabled, or of no weight. */
+function isSpared({ state, weight }: BackendView): boolean {
+  return state !== 'active' || weight === 0;
+}
+
+function sparedOf({ backends }: Parts): readonly string[] {
+  return some(
+    backends
+      .filter((backend) => !backend.takesNewFlows && isSpared(backend))
+      .map(({ pool, address, reason }) => `backend ${pool}/${address}: ${reason ?? 'takes no new flows'}`),
+    'torii backends',
+  );
 }
 
 function some(lines: readonly string[], verb: string): readonly string[] {

@@ -2,6 +2,7 @@
 
 import { ToriiError } from '../../errors.ts';
 import type { TenantView } from '../../model/views.ts';
+import { nearText } from '../near.ts';
 import { type Column, number, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 
@@ -24,7 +25,10 @@ const columns: readonly Column<TenantView>[] = [
 export const tenantsPage: LoadPage = async (client, name) => {
   const all = await client.read('tenants');
   const shown = name === null ? all : all.filter(({ tenant }) => tenant === name);
-  if (name !== null && shown.length === 0) throw new ToriiError('not_found', `no tenant ${name}`);
+  if (name !== null && shown.length === 0) {
+    const names = all.map(({ tenant }) => tenant);
+    throw new ToriiError('not_found', `no tenant ${name}${nearText(name, names)}`);
+  }
   return {
     json: JSON.stringify(shown),
     text: (screen) => (shown.length === 0 ? 'no tenants: the document names none\n' : table(columns, shown, screen)),

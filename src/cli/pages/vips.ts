@@ -1,7 +1,11 @@
 // `torii vips`: each VIP, whether it is announced, and if not, why.
 
-import { ToriiError } from '../../errors.ts';
+import type { ToriiError } from '../../errors.ts';
+import { parseAddress } from '../../model/address.ts';
 import type { VipView } from '../../model/views.ts';
+import { parseVipName, vipName } from '../../model/vip.ts';
+import { CliFailure } from '../failure.ts';
+import { nearText } from '../near.ts';
 import { bytes, type Column, number, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 
@@ -30,10 +34,25 @@ function reasonOf({ reason, drops }: VipView): string {
   return [reason, dropped.length === 0 ? null : `dropped: ${dropped.join(', ')}`].filter((each) => each !== null).join('; ');
 }
 
+/** By its name, by its address (all ports of it), or by its tenant. */
+function chosenBy(name: string): (view: VipView) => boolean {
+  const parts = parseVipName(name);
+  const canonical = parts === undefined ? name : vipName(parts.prefix, parts.ports, parts.protocol);
+  const address = parseAddress(name);
+  return ({ vip, tenant }) =>
+    vip === canonical || tenant === name || (address !== undefined && parseVipName(vip)?.prefix.address === address);
+}
+
+function unknown(name: string, all: readonly VipView[]): ToriiError {
+  const near = nearText(name, [...all.map(({ tenant }) => tenant), ...all.map(({ vip }) => vip)]);
+  const next = 'torii vips lists all; one is written ADDRESS, ADDRESS:PORT/PROTOCOL as in 203.0.113.10:80/tcp, or as its tenant';
+  return new CliFailure('not_found', `no VIP and no tenant ${name}${near}`, { next });
+}
+
 export const vipsPage: LoadPage = async (client, name) => {
   const all = await client.read('vips');
-  const shown = name === null ? all : all.filter(({ vip, tenant }) => vip === name || tenant === name);
-  if (name !== null && shown.length === 0) throw new ToriiError('not_found', `no VIP and no tenant ${name}`);
+  const shown = name === null ? all : all.filter(chosenBy(name));
+  if (name !== null && shown.length === 0) throw unknown(name, all);
   return {
     json: JSON.stringify(shown),
     text: (screen) => (shown.length === 0 ? 'no VIPs: the document names none\n' : table(columns, shown, screen)),

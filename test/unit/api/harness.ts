@@ -1,7 +1,9 @@
 // A running API over a MemoryNode on a temporary socket and a free port, and a bare HTTP client for it.
 
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type IncomingHttpHeaders, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -49,6 +51,28 @@ export class Harness {
   askTcp(path: string, options: Ask = {}): Promise<Answer> {
     const [host = '', port = ''] = this.tcp.split(':');
     return ask({ host, port }, path, options);
+  }
+
+  /** An open connection to the port. What it is sent is read and lost. */
+  connectTcp(): Promise<Socket> {
+    const [host = '', port = ''] = this.tcp.split(':');
+    const socket = connect({ host, port: Number(port) });
+    socket.on('error', () => undefined).resume();
+    return new Promise((resolve) => {
+      socket.once('connect', () => resolve(socket));
+    });
+  }
+
+  /** All that comes back when these bytes go to the port. */
+  async converse(bytes: string): Promise<string> {
+    const socket = await this.connectTcp();
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.write(bytes);
+    await once(socket, 'close');
+    return text;
   }
 
   async close(): Promise<void> {

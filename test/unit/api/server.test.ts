@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorTable, ToriiError } from '../../../src/errors.ts';
 import { type Harness, startHarness } from './harness.ts';
@@ -160,6 +161,16 @@ describe('changing', () => {
     expect((await api.askTcp('/v1/reload', { method: 'POST', body: {} })).status).toBe(200);
   });
 
+  it('believes nobody on the loopback port to be who they say', async () => {
+    const maintenance = { method: 'PATCH', body: { maintenance: true } };
+    await api.askTcp('/v1/node', { ...maintenance, headers: { 'torii-operator': 'root@bastion' } });
+    await api.askTcp('/v1/node', maintenance);
+    expect(api.audited.map(({ by, via }) => [by, via])).toEqual([
+      ['loopback (claims root@bastion)', '127.0.0.1'],
+      ['loopback', '127.0.0.1'],
+    ]);
+  });
+
   it('takes no operator name that could forge a log line', async () => {
     await api.ask('/v1/node', { method: 'PATCH', body: { maintenance: true }, headers: { 'torii-operator': 'root {"x":1}' } });
     expect(api.audited[0]?.by).toBe('socket');
@@ -176,10 +187,33 @@ describe('failing', () => {
     });
   });
 
+  it.each([
+    ['no HTTP at all', 'hello\r\n\r\n'],
+    ['headers larger than is allowed', `GET /v1/status HTTP/1.1\r\nhost: a\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`],
+    ['a path that cannot be decoded', 'GET /v1/vips/%zz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'],
+    ['a name of endless length', `GET /v1/vips/${'a'.repeat(400)} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`],
+  ])('has that shape also for %s', async (_what, request) => {
+    const answer = await api.converse(request);
+    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    const { error } = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+    expect(Object.keys(error)).toEqual(['code', 'message', 'detail']);
+  });
+
   it('tells no particulars of a defect', async () => {
     api.node.failure = new Error('password was hunter2');
     const { status, text } = await api.ask('/v1/status');
     expect([status, text.includes('hunter2'), JSON.parse(text).error.code]).toEqual([500, false, 'internal']);
+  });
+});
+
+describe('whoever connects and says nothing', () => {
+  it('is cut off, takes a limited number of descriptors, and never those of the socket', async () => {
+    const silent = await Promise.all(Array.from({ length: 128 }, () => api.connectTcp()));
+    const refused = await api.connectTcp();
+    await once(refused, 'close');
+    expect((await api.ask('/healthz')).status).toBe(200);
+    await Promise.all(silent.map(async (each) => each.closed || once(each, 'close')));
+    expect((await api.askTcp('/healthz')).status).toBe(200);
   });
 });
 

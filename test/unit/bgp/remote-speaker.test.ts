@@ -122,6 +122,24 @@ describe.skipIf(!isBuilt)('the bgp thread', () => {
     expect(logs.filter((message) => message.startsWith('bgp thread failed'))).toHaveLength(1);
   });
 
+  it('passes on that it cannot listen, until it can', async () => {
+    const taken = { address: '127.0.0.1', port: router.port };
+    const config = { localAs: 65010, routerId: '10.66.0.11', drainSec: 0, peers: [] };
+    const untilTroubles = async (count: number): Promise<readonly string[]> => {
+      for (;;) {
+        const troubles = speaker?.troubles() ?? [];
+        if (troubles.length === count) return troubles;
+        await new Promise<void>((resolve) => {
+          changed = resolve;
+        });
+      }
+    };
+    speaker?.configure({ ...config, listen: taken });
+    expect((await untilTroubles(1))[0]).toContain('node.bgp.listen: cannot listen');
+    speaker?.configure(config);
+    expect(await untilTroubles(0)).toEqual([]);
+  });
+
   it('ends its sessions with a CEASE and is gone', async () => {
     const call = await router.called();
     await call.establish();

@@ -245,6 +245,26 @@ describe('after a lost session', () => {
     expect(withdrawn(sent)).toEqual([]);
   });
 
+  const strangeOpen = { ...routerOpen, as: 65099, capabilities: [{ kind: 'fourOctetAs', as: 65099 } as const] };
+
+  it('keeps showing why the router is refused while it closes the next connections without a word', async () => {
+    const { network, clock, status, logs } = setUp();
+    for (let round = 0; round < 3; round++) {
+      network.answer().say(strangeOpen);
+      await clock.advance(5000);
+      network.answer().hangUp();
+      expect(status()).toMatchObject({ lastError: { direction: 'sent', code: 2, subcode: 2 } });
+      await clock.advance(5000);
+    }
+    expect(logs).toHaveLength(2);
+    network.refuse();
+    expect(status()).toMatchObject({ lastError: { direction: 'local', code: 0 } });
+    await clock.advance(5000);
+    establish(network.answer()).hangUp();
+    expect(status()).toMatchObject({ lastError: { direction: 'local', code: 0 } });
+    expect(logs.at(-1)).toContain('session lost');
+  });
+
   it('says the same failure once', async () => {
     const { network, clock, logs } = setUp();
     for (let i = 1; i <= 4; i++) {
@@ -367,6 +387,23 @@ describe('leaving on purpose', () => {
     await closed;
   });
 
+  it('still withdraws what fails during the drain, and takes on nothing', async () => {
+    const { network, clock, speaker } = setUp();
+    speaker.set([host(1), host(2)]);
+    const connection = establish(network.answer());
+    const closed = speaker.close(true);
+    connection.take();
+    speaker.set([host(2, { med: 7 }), host(3)]);
+    const sent = updates(connection);
+    expect(withdrawn(sent)).toEqual(['203.0.113.1/32']);
+    expect(announced(sent)).toEqual([]);
+    await clock.advance(5000);
+    await closed;
+    expect(withdrawn(updates(connection))).toEqual(['203.0.113.2/32']);
+    speaker.set([host(2)]);
+    expect(connection.take()).toEqual([]);
+  });
+
   it('dials nobody afterwards and takes no routes', async () => {
     const { network, clock, speaker } = setUp();
     await speaker.close(false);
@@ -451,8 +488,16 @@ describe('listening', () => {
     await clock.advance(20_000);
     expect(logs).toHaveLength(1);
     expect(logs[0]).toContain('CAP_NET_BIND_SERVICE');
+    expect(speaker.troubles()).toEqual(logs);
     network.listenError = undefined;
     await clock.advance(5000);
     expect(network.listening).toEqual(listen);
+    expect(speaker.troubles()).toEqual([]);
+    network.listenError = new Error('listen EADDRINUSE');
+    speaker.configure({ ...config, listen: { ...listen, port: 1790 } });
+    await clock.advance(1);
+    expect(speaker.troubles()).toHaveLength(1);
+    speaker.configure(config);
+    expect(speaker.troubles()).toEqual([]);
   });
 });

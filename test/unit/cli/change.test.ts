@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ToriiError } from '../../../src/errors.ts';
 import { type Harness, startHarness } from '../api/harness.ts';
+import { views } from '../api/memory-node.ts';
 import { type Outcome, torii } from './terminal.ts';
 
 let node: Harness;
@@ -47,6 +49,9 @@ describe('a verb that changes', () => {
 
   it('ends with not_found for a backend that nobody knows', async () => {
     expect((await run('drain', 'acme-web/10.9.9.9')).exit).toBe(4);
+    const { exit, err } = await run('drain', 'acme-wob/10.0.2.21');
+    expect(exit).toBe(4);
+    expect(err).toContain('did you mean acme-web/10.0.2.21');
   });
 
   it.each([
@@ -67,7 +72,61 @@ describe('a verb that changes', () => {
   });
 });
 
+describe('undrain and enable', () => {
+  const say = (value: string, target = backend): void => {
+    const word = { kind: 'state', target, value, by: 'alice', at: '2025-01-01T00:00:00.000Z', until: null, why: 'disk' } as const;
+    node.node.views = { ...views, status: { ...views.status, overrides: [word] } };
+  };
+
+  it.each([
+    ['undrain', 'disabled', 'enable'],
+    ['enable', 'draining', 'undrain'],
+  ])('%s takes back no other word: it names who said %s and the right verb', async (verb, value, right) => {
+    say(value);
+    for (const target of [backend, '10.0.2.21']) {
+      const { exit, err } = await run(verb, target);
+      expect(exit).toBe(64);
+      expect(err).toContain(`${backend} is ${value}, said by alice (disk)`);
+      expect(err).toContain(`next: torii ${right} ${backend}`);
+    }
+    expect(node.node.changes).toEqual([]);
+    expect((await run(right, backend)).exit).toBe(0);
+  });
+
+  it('do not mind what was said of others, nor a word that has no verb', async () => {
+    say('disabled', 'acme-web/10.0.2.22');
+    expect((await run('undrain', backend)).exit).toBe(0);
+    say('active');
+    expect((await run('undrain', backend)).exit).toBe(0);
+  });
+});
+
 describe('torii reload', () => {
+  it('prints each problem on a line of its own, and what to do with a daemon that runs', async () => {
+    node.node.failure = new ToriiError('config_invalid', 'a.yaml:1:1: expected a, got b\na.yaml:2:1: expected c, got d', {
+      detail: { problems: [] },
+    });
+    const { exit, err } = await run('reload');
+    expect(exit).toBe(2);
+    expect(err.split('\n').map((line) => line.trim())).toEqual([
+      'torii: a.yaml:1:1: expected a, got b',
+      'a.yaml:2:1: expected c, got d',
+      'next: mend the document (torii check FILE tests it), then torii reload; the last good one stays in force',
+      '',
+    ]);
+  });
+
+  it.each([
+    ['no_privilege', 'no', 'the daemon lacks the permission'],
+    ['config_invalid', 'node.devices: expected x, got y; restart torii to change it', 'systemctl restart torii'],
+    ['config_unreadable', 'cluster.secret: expected a readable secret in /etc/key: ENOENT', 'torii secret'],
+    ['config_unreadable', 'expected a readable document at /etc/torii.yaml', 'readable for the daemon'],
+    ['capacity', 'expected at most 256 sets', 'last good one stays in force'],
+  ] as const)('says what to do about %s: %s', async (code, message, next) => {
+    node.node.failure = new ToriiError(code, message);
+    expect((await run('reload')).err).toMatch(new RegExp(`next: .*${next}`));
+  });
+
   it('says what changed', async () => {
     expect((await run('reload')).out).toBe('revision 8 applied\n  pool acme-web: backend 10.0.2.23 added\n');
   });

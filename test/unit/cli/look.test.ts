@@ -28,6 +28,26 @@ describe('torii vips', () => {
     expect(JSON.parse((await torii(at(node, 'vips', '--json'))).out)).toEqual(views.vips);
   });
 
+  it('narrows to the VIPs of an address, whichever way it is written', async () => {
+    expect((await torii(at(node, 'vips', '203.0.113.10'))).out).toContain('203.0.113.10:80/tcp');
+    const sixth = (await torii(at(node, 'vips', '2001:DB8:0::10'))).out;
+    expect(sixth).toContain('[2001:db8::10]:443/tcp');
+    expect(sixth).not.toContain('203.0.113.10');
+  });
+
+  it.each([
+    [['vips', '203.0.113.11:80/tcp'], '203.0.113.10:80/tcp'],
+    [['vips', 'acmee'], 'acme'],
+    [['backends', 'acme-wb'], 'acme-web'],
+    [['tenants', 'acne'], 'acme'],
+    [['peers', '10.0.1.2'], '10.0.1.1'],
+  ])('suggests for %j a name that is near, and where all are', async (args, near) => {
+    const { exit, err } = await torii(at(node, ...args));
+    expect(exit).toBe(4);
+    expect(err).toContain(`did you mean ${near}`);
+    expect(err).toMatch(/next: torii vips/);
+  });
+
   it('narrows to one VIP, and says not_found for another', async () => {
     const { out } = await torii(at(node, 'vips', '203.0.113.10:80/tcp', '--json'));
     expect(JSON.parse(out)).toEqual([views.vips[0]]);
@@ -74,6 +94,27 @@ describe('torii peers', () => {
 });
 
 describe('torii status', () => {
+  it('tells what is wrong from what somebody has taken out of use', async () => {
+    const [first] = views.backends;
+    if (first === undefined) throw new Error('no backend to start from');
+    const spared = { ...first, takesNewFlows: false };
+    node.node.views = {
+      ...views,
+      backends: [
+        { ...spared, address: '10.0.2.31', weight: 0, reason: 'weight 0' },
+        { ...spared, address: '10.0.2.32', state: 'draining', reason: 'draining by alice' },
+        { ...spared, address: '10.0.2.33', health: 'down', reason: 'down (timed out)' },
+      ],
+    };
+    const { out } = await torii(at(node, 'status'));
+    const [wrong = '', onPurpose = ''] = out.split('Out of use on purpose:');
+    expect(onPurpose).toMatch(
+      /^\n {2}backend acme-web\/10\.0\.2\.31: weight 0\n {2}backend acme-web\/10\.0\.2\.32: draining by alice\n/,
+    );
+    expect(wrong).toContain('backend acme-web/10.0.2.33 down: down (timed out)');
+    expect(wrong).not.toMatch(/10\.0\.2\.3[12]/);
+  });
+
   it('puts what is wrong on the first screen, each with its reason', async () => {
     const { out } = await torii(at(node, 'status'));
     expect(out).toMatch(/^READY {2}10\.0\.1\.11, torii 0\.1\.0, engine af_packet/);

@@ -31,6 +31,7 @@ export async function torii(args: readonly string[], setting: Setting = {}): Pro
     err: (text) => {
       err += text;
     },
+    drained: async () => {},
     isTerminal: hasColour,
     hasColour,
     env,

@@ -282,6 +282,24 @@ describe('the order of a document', () => {
 });
 
 describe('a warning', () => {
+  it('is said of a secret that cannot be read here, when asked to look', () => {
+    const text = withLine('{ file: /etc/torii/cluster.key }', '{ env: CLUSTER_KEY }');
+    expect(checkDocument(text, 'torii.yaml').warnings).toEqual([]);
+    expect(checkDocument(text, 'torii.yaml', { CLUSTER_KEY: '00'.repeat(32) }).warnings).toEqual([]);
+    const { warnings, problems } = checkDocument(text, 'torii.yaml', {});
+    expect(problems).toEqual([]);
+    expect(warnings).toEqual([
+      'cluster.secret: expected a readable secret in the environment variable CLUSTER_KEY: it is not set (torii.yaml:11); torii would not start here',
+    ]);
+  });
+
+  it('is not about devices and peers on a host that is a backend', () => {
+    const text = withLine('  address: 10.0.1.11\n', '  address: 10.0.2.21\n')
+      .replace('  devices:\n    - { name: eth0 }\n', '')
+      .replace(/ {2}bgp:\n(?: {4}.*\n)+/, '');
+    expect(warningsOf(text)).toEqual([]);
+  });
+
   const warningsOf = (text: string): readonly string[] => checkDocument(text, 'torii.yaml').warnings;
 
   it('says that the cluster has no secret of its own', () => {

@@ -102,7 +102,11 @@ describe('the secret of a cluster', () => {
     expect(await codeOf(() => readClusterSecret({ file: join(directory, 'none') }, {}))).toBe('config_unreadable');
     expect(await codeOf(() => readClusterSecret({ credential: 'x' }, {}))).toBe('config_unreadable');
     expect(() => readClusterSecret({ env: 'KEY' }, { KEY: 'hunter2' })).toThrow(
-      'cluster.secret: expected 64 hex digits in the environment variable KEY, got something else',
+      'cluster.secret: expected 64 hex digits in the environment variable KEY, got 7 characters',
     );
+    expect(() => readClusterSecret({ env: 'KEY' }, { KEY: 'x'.repeat(64) }, 'torii.yaml:7')).toThrow(
+      'in the environment variable KEY, got 64 characters that are not all hex digits (torii.yaml:7)',
+    );
+    expect(() => readClusterSecret({ env: 'KEY' }, {}, 'torii.yaml:7')).toThrow('it is not set (torii.yaml:7)');
   });
 });

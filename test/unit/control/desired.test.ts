@@ -22,6 +22,12 @@ describe('a VIP', () => {
     expect(withHealth({}, { '10.0.2.21': refused }).vips[0]?.announce).toEqual({ kind: 'announce' });
   });
 
+  it('is withheld where there is no such pool', () => {
+    const config = configOf(documentOf());
+    const desired = desiredOf(documentOf(), { config: { ...config, pools: [] } });
+    expect(desired.vips[0]?.announce).toEqual({ kind: 'withheld', by: 'document', reason: 'there is no pool web' });
+  });
+
   it('is withheld with every reason when the last one goes', () => {
     const text = documentOf({ pools: { web: { backends: ['10.0.2.21', { address: '10.0.2.22', state: 'draining' }] } } });
     const desired = desiredOf(text, { observed: observedOf(configOf(text), { '10.0.2.21': refused }) });

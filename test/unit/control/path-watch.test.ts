@@ -16,6 +16,13 @@ describe("the packet path's watchdog", () => {
     expect(after(missed, missed, fine).trouble).toBeNull();
   });
 
+  it('says what is wrong with a device that the kernel forwards on, which is no standstill', () => {
+    const forwarding: PathLook = { stuck: [], devices: [{ name: 'eth0', state: 'forwarding' }] };
+    const trouble =
+      'the kernel forwards packets on device eth0 and would send VIP traffic a second time (net.ipv4.conf.eth0.forwarding is 1)';
+    expect(after(forwarding)).toMatchObject({ isStuck: false, trouble });
+  });
+
   it('names devices that are down or gone, which is no standstill', () => {
     const down: PathLook = {
       stuck: [],

@@ -2,15 +2,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { holdDownMs } from '../../../src/control/hold-down.ts';
 import type { Outcome } from '../../../src/control/messages.ts';
 import { Reconciler } from '../../../src/control/reconciler.ts';
+import { encodeRoutes } from '../../../src/control/route-lines.ts';
 import type { Advertisement } from '../../../src/model/peer.ts';
 
-const bytesOf = (value: unknown): Uint8Array<ArrayBuffer> => new TextEncoder().encode(JSON.stringify(value));
-const outcome = (compile: number, prefixes: readonly string[] | null, more: Partial<Outcome> = {}): Outcome => ({
+const outcome = (compile: number, prefixes: readonly string[], more: Partial<Outcome> = {}): Outcome => ({
   compile,
   revision: 1,
   snapshot: new Uint8Array(64),
-  routes: prefixes === null ? null : bytesOf(prefixes.map((prefix) => ({ prefix, policy: {} }))),
-  isIntended: false,
+  routes: encodeRoutes(prefixes.map((prefix) => [prefix, JSON.stringify({ prefix, policy: {} })])),
+  endsHoldDowns: false,
   targets: null,
   addresses: null,
   node: null,
@@ -42,8 +42,12 @@ class Bed {
             this.adopt = resolve;
           }),
       },
-      announce: (routes: readonly Advertisement[]) => this.log.push(`announce ${routes.map(({ prefix }) => prefix).join(' ')}`),
-      probe: () => this.log.push('probe'),
+      announce: (bytes) => {
+        const routes = JSON.parse(Buffer.from(bytes).toString()) as readonly Advertisement[];
+        const prefixes = routes.map(({ prefix }) => prefix).sort();
+        this.log.push(`announce ${prefixes.join(' ')}`);
+      },
+      inForce: ({ compile }) => this.log.push(`in force ${compile}`),
       adopted: (compile) => this.log.push(`adopted ${compile}`),
       refused: (compile, message) => this.log.push(`refused ${compile} ${message}`),
       now: () => Date.now(),
@@ -62,14 +66,14 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 describe('the reconciler', () => {
-  it('loads, waits until every worker has adopted, announces', async () => {
+  it('loads, waits until every worker has adopted, lets everything else follow, announces', async () => {
     const bed = new Bed();
     expect(bed.reconciler.ready).toBe(false);
-    const applied = bed.reconciler.apply(outcome(1, [a], { targets: bytesOf([]) }));
-    expect(bed.log).toEqual(['probe', 'load']);
+    const applied = bed.reconciler.apply(outcome(1, [a]));
+    expect(bed.log).toEqual(['load']);
     bed.adopt();
     await applied;
-    expect(bed.log).toEqual(['probe', 'load', `announce ${a}`, 'adopted 1']);
+    expect(bed.log).toEqual(['load', 'in force 1', `announce ${a}`, 'adopted 1']);
     expect(bed.reconciler.ready).toBe(true);
   });
 
@@ -78,11 +82,23 @@ describe('the reconciler', () => {
     await bed.apply(outcome(1, [a, b]));
     bed.log.length = 0;
     bed.reconciler.withdraw([b], []);
-    await bed.apply(outcome(2, null));
-    expect(bed.log).toEqual([`announce ${a}`, 'load', 'adopted 2']);
+    await bed.apply(outcome(2, []));
+    expect(bed.log).toEqual([`announce ${a}`, 'load', 'in force 2', 'adopted 2']);
   });
 
-  it('keeps to what is announced when native code refuses a snapshot', async () => {
+  it('does not announce what has gone while its tables were being adopted', async () => {
+    const bed = new Bed();
+    const applied = bed.reconciler.apply(outcome(1, [a, b], { endsHoldDowns: true }));
+    bed.reconciler.withdraw([b], [b]);
+    bed.adopt();
+    await applied;
+    expect(bed.log).toEqual(['load', 'in force 1', `announce ${a}`, 'adopted 1']);
+    expect(bed.reconciler.heldDown().map(([prefix]) => prefix)).toEqual([b]);
+    await bed.apply(outcome(2, [a, b], { endsHoldDowns: true }));
+    expect(bed.log.at(-2)).toBe(`announce ${a} ${b}`);
+  });
+
+  it('keeps to what is announced when native code refuses a snapshot, and lets nothing follow it', async () => {
     const bed = new Bed();
     await bed.apply(outcome(1, [a]));
     bed.log.length = 0;
@@ -106,7 +122,7 @@ describe('the reconciler', () => {
     const bed = new Bed();
     await bed.apply(outcome(1, [a, b]));
     bed.reconciler.withdraw([a], [a]);
-    await bed.apply(outcome(2, null));
+    await bed.apply(outcome(2, []));
     bed.log.length = 0;
     await bed.apply(outcome(3, [a, b]));
     expect(bed.log).not.toContain(`announce ${a} ${b}`);
@@ -116,11 +132,11 @@ describe('the reconciler', () => {
     expect(bed.reconciler.heldDown()).toEqual([]);
   });
 
-  it('lets reloads and operators end a hold-down, and holds nothing that they withdrew', async () => {
+  it('lets reloads end a hold-down, and holds nothing that a document or an operator withdrew', async () => {
     const bed = new Bed();
     await bed.apply(outcome(1, [a, b]));
     bed.reconciler.withdraw([a], [a]);
-    await bed.apply(outcome(2, [a, b], { isIntended: true }));
+    await bed.apply(outcome(2, [a, b], { endsHoldDowns: true }));
     expect(bed.log.at(-2)).toBe(`announce ${a} ${b}`);
     bed.reconciler.withdraw([b], []);
     await bed.apply(outcome(3, [a, b]));
@@ -131,6 +147,6 @@ describe('the reconciler', () => {
     const bed = new Bed();
     bed.reconciler.setBlocked('the packet path has not started');
     await bed.apply(outcome(1, [a]));
-    expect(bed.log).toEqual(['load', 'adopted 1']);
+    expect(bed.log).toEqual(['load', 'in force 1', 'adopted 1']);
   });
 });

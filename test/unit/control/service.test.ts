@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ConfigService } from '../../../src/control/config-service.ts';
 import type { FromConfig, NodeFacts, Outcome, ReplyOf, Request } from '../../../src/control/messages.ts';
-import { graceMs } from '../../../src/control/planner.ts';
+import { graceMs, retryMs } from '../../../src/control/planner.ts';
 import type { Compiler, Counters, Draft, Keeper, LastGood, SavedWords } from '../../../src/control/ports.ts';
+import { decodeRoutes } from '../../../src/control/route-lines.ts';
 import { ToriiError } from '../../../src/errors.ts';
 import type { Desired } from '../../../src/model/desired.ts';
 import type { Advertisement } from '../../../src/model/peer.ts';
@@ -12,6 +13,7 @@ import { configOf, documentOf, observedOf, webVip } from './world.ts';
 const facts: NodeFacts = {
   ready: true,
   blocked: null,
+  unheard: null,
   heldDown: [],
   peers: { total: 0, established: 0 },
   engine: 'memory',
@@ -151,8 +153,9 @@ class Bed {
     return this.adopt();
   }
 
-  async view<View>(resource: 'vips' | 'status' | 'backends'): Promise<View> {
-    return JSON.parse(Buffer.from(await this.ask<'read'>({ kind: 'read', resource, facts })).toString()) as View;
+  async view<View>(resource: 'vips' | 'status' | 'backends', more: Partial<NodeFacts> = {}): Promise<View> {
+    const read = this.ask<'read'>({ kind: 'read', resource, facts: { ...facts, ...more } });
+    return JSON.parse(Buffer.from(await read).toString()) as View;
   }
 
   change(change: Extract<Request, { kind: 'change' }>['change'], ifRevision: number | null = null) {
@@ -164,8 +167,9 @@ class Bed {
   }
 }
 
-const routesIn = ({ routes }: Outcome): readonly string[] | null =>
-  routes === null ? null : (JSON.parse(Buffer.from(routes).toString()) as Advertisement[]).map(({ prefix }) => prefix);
+/** Those that an outcome tells anew. */
+const routesIn = ({ routes }: Outcome): readonly string[] =>
+  decodeRoutes(routes).map(([, route]) => (JSON.parse(route) as Advertisement).prefix);
 const text = documentOf();
 const twoVips = documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11' }] });
 const codeOf = (work: Promise<unknown>): Promise<string> =>
@@ -215,6 +219,20 @@ describe('the config worker', () => {
     });
   });
 
+  it('tells of routes that must go while the workers still adopt what was before', async () => {
+    const bed = new Bed();
+    await bed.start(twoVips);
+    bed.observe(text, { '10.0.2.21': down['10.0.2.21'] });
+    const { outcome } = await bed.next('outcome');
+    bed.observe(text, down);
+    expect((await bed.next('withdraw')).prefixes).toEqual(['203.0.113.10/32', '203.0.113.11/32']);
+    expect(bed.compiler.drafted).toHaveLength(2);
+    bed.service.take({ kind: 'adopted', compile: outcome.compile, generation: 2 });
+    await bed.adopt();
+    bed.observe(text);
+    expect(routesIn(await bed.adopt())).toEqual(['203.0.113.10/32', '203.0.113.11/32']);
+  });
+
   it('answers a change once it is in force, with a new revision, and keeps it on disk', async () => {
     const bed = new Bed();
     await bed.start(text);
@@ -254,7 +272,18 @@ describe('the config worker', () => {
     const bed = new Bed();
     await bed.start(text);
     const other = documentOf({ node: { devices: [{ name: 'eth1' }] } });
-    await expect(bed.reload(other)).rejects.toThrow('node.devices: expected what torii was started with');
+    await expect(bed.reload(other)).rejects.toThrow(
+      'node.devices: expected [{"name":"eth0","engine":"auto"}], as torii was started with, got [{"name":"eth1","engine":"auto"}]; ' +
+        'restart torii to change it (torii.yaml:1)',
+    );
+  });
+
+  it('tells what changes of this machine, old and new', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    const answer = bed.reload(documentOf({ node: { address: '10.0.1.12', logs: { level: 'debug' } } }));
+    await bed.adopt();
+    expect((await answer).changes).toEqual(['node.address: 10.0.1.11 → 10.0.1.12', 'node.logs.level: info → debug']);
   });
 
   it('answers an equal document with the same revision and no changes', async () => {
@@ -284,8 +313,82 @@ describe('the config worker', () => {
     expect(routesIn(await bed.adopt())).toEqual(['203.0.113.10/32', '203.0.113.11/32']);
   });
 
-  it('keeps a removed VIP in the tables until its route has had time to go', async () => {
+  it('tries what was observed again, ever more seldom, until it is in force', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const bed = new Bed();
+      await bed.start(text);
+      let refusals = 0;
+      bed.compiler.refuse = (desired) => desired.pools[0]?.backends[0]?.health === 'down' && ++refusals > 0;
+      bed.observe(text, { '10.0.2.21': down['10.0.2.21'] });
+      for (const [i, waitMs] of [retryMs.first, retryMs.first * 2, retryMs.first * 4].entries()) {
+        expect((await bed.next('log')).message).toBe('not applied: the tables are too small');
+        expect(refusals).toBe(i + 1);
+        vi.advanceTimersByTime(waitMs - 1);
+        await new Promise(setImmediate);
+        expect(refusals).toBe(i + 1);
+        vi.advanceTimersByTime(1);
+      }
+      await bed.next('log');
+      bed.compiler.refuse = () => false;
+      vi.advanceTimersByTime(retryMs.limit);
+      await bed.adopt();
+      expect(bed.compiler.drafted.at(-1)?.pools[0]?.backends[0]?.health).toBe('down');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('tries what native validation refused again, too', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    bed.observe(text, { '10.0.2.21': down['10.0.2.21'] });
+    const { outcome } = await bed.next('outcome');
+    bed.service.take({ kind: 'refused', compile: outcome.compile, message: 'a worker has not adopted the generation before' });
+    await bed.adopt();
+    expect(bed.compiler.drafted.at(-1)?.pools[0]?.backends[0]?.health).toBe('down');
+  });
+
+  it('does not spin when the end of an override cannot be put in force', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    try {
+      const bed = new Bed();
+      await bed.start(text);
+      const context = { by: 'alice', why: null, forSec: 60, ifRevision: null };
+      const answer = bed.ask<'change'>({ kind: 'change', change: { kind: 'maintenance', value: true }, context });
+      await bed.adopt();
+      await answer;
+      let refusals = 0;
+      bed.compiler.refuse = () => ++refusals > 0;
+      vi.advanceTimersByTime(60_000);
+      await bed.next('log');
+      for (let i = 0; i < 100; i++) {
+        vi.advanceTimersByTime(2);
+        await new Promise(setImmediate);
+      }
+      expect(refusals).toBe(1);
+      bed.compiler.refuse = () => false;
+      vi.advanceTimersByTime(retryMs.first);
+      expect(routesIn(await bed.adopt())).toEqual(['203.0.113.10/32']);
+      expect(await bed.view<StatusView>('status')).toMatchObject({ overrides: [] });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('ends hold-downs for documents, not for what an operator says of one backend', async () => {
+    const bed = new Bed();
+    expect(await bed.start(text)).toMatchObject({ endsHoldDowns: true });
+    const word = bed.change({ kind: 'state', target: '10.0.2.21', value: 'draining' });
+    expect(await bed.adopt()).toMatchObject({ endsHoldDowns: false });
+    await word;
+    const reload = bed.reload(twoVips);
+    expect(await bed.adopt()).toMatchObject({ endsHoldDowns: true });
+    await reload;
+  });
+
+  it('keeps a removed VIP in the tables until its route has had time to go', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const bed = new Bed();
     await bed.start(twoVips);
     const answer = bed.reload(text);
@@ -295,9 +398,36 @@ describe('the config worker', () => {
     expect(bed.compiler.drafted.at(-1)?.vips).toHaveLength(2);
     expect(await bed.view<VipView[]>('vips')).toHaveLength(1);
     vi.advanceTimersByTime(graceMs);
-    vi.useRealTimers();
     await bed.adopt();
+    vi.useRealTimers();
     expect(bed.compiler.drafted.at(-1)?.vips).toHaveLength(1);
+  });
+
+  it('gives every removed VIP the same time, whatever is removed or observed meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const third = { ...webVip, address: '203.0.113.12' };
+      const bed = new Bed();
+      await bed.start(documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11' }, third] }));
+      const namesAfter = async (): Promise<readonly string[] | undefined> => {
+        await bed.adopt();
+        return bed.compiler.drafted.at(-1)?.vips.map(({ prefix }) => prefix.address.slice(-2));
+      };
+      void bed.reload(documentOf({ vips: [webVip, third] }));
+      expect(await namesAfter()).toEqual(['10', '11', '12']);
+      vi.advanceTimersByTime(graceMs / 2);
+      void bed.reload(text);
+      expect(await namesAfter()).toEqual(['10', '11', '12']);
+      vi.advanceTimersByTime(graceMs / 4);
+      bed.observe(text, { '10.0.2.21': down['10.0.2.21'] });
+      expect(await namesAfter()).toEqual(['10', '11', '12']);
+      vi.advanceTimersByTime(graceMs / 4);
+      expect(await namesAfter()).toEqual(['10', '12']);
+      vi.advanceTimersByTime(graceMs / 2);
+      expect(await namesAfter()).toEqual(['10']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('starts with the last good document when the source is broken or gone', async () => {
@@ -315,9 +445,56 @@ describe('the config worker', () => {
     }
   });
 
+  it('starts with the last good document when the new one parses but cannot be put in force', async () => {
+    const first = new Bed();
+    await first.start(text);
+    const boot = async (): Promise<Bed> => {
+      const bed = new Bed(first.keeper);
+      await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: twoVips, error: null });
+      bed.observe(text);
+      return bed;
+    };
+    const second = await boot();
+    second.compiler.refuse = (desired) => desired.vips.length === 2;
+    second.service.take({ kind: 'packetPath', engine: 0 });
+    expect(routesIn(await second.adopt())).toEqual(['203.0.113.10/32']);
+    expect((await second.view<StatusView>('status')).lastError?.message).toBe('the tables are too small');
+    const third = await boot();
+    third.service.take({ kind: 'packetPath', engine: 0 });
+    const { outcome } = await third.next('outcome');
+    third.service.take({ kind: 'refused', compile: outcome.compile, message: 'a section reaches beyond the snapshot' });
+    expect(routesIn(await third.adopt())).toEqual(['203.0.113.10/32']);
+    const fourth = await boot();
+    fourth.compiler.refuse = () => true;
+    fourth.service.take({ kind: 'packetPath', engine: 0 });
+    expect(await fourth.next('dead')).toMatchObject({ code: 'capacity' });
+  });
+
+  it('still knows the backends of the old document when the new one is refused', async () => {
+    const bed = new Bed();
+    await bed.start(twoVips);
+    const other = documentOf({ pools: { web: { backends: ['10.0.2.31'] } } });
+    const answer = bed.reload(other, true);
+    const { outcome } = await bed.next('outcome');
+    bed.service.take({ kind: 'refused', compile: outcome.compile, message: 'a section reaches beyond the snapshot' });
+    expect(await codeOf(answer)).toBe('snapshot_invalid');
+    await bed.adopt();
+    expect(bed.compiler.drafted.at(-1)?.pools[0]?.backends.map(({ health }) => health)).toEqual(['up', 'up']);
+  });
+
   it('does not start without any good document', async () => {
     const boot = new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: 'version: 7', error: null });
     expect(await codeOf(boot)).toBe('config_invalid');
+  });
+
+  it('tells main only the routes that it does not have, or has otherwise', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    void bed.reload(twoVips);
+    expect(routesIn(await bed.adopt())).toEqual(['203.0.113.11/32']);
+    void bed.reload(documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11', med: 5 }] }));
+    const { routes } = await bed.adopt();
+    expect(decodeRoutes(routes)).toEqual([['203.0.113.11/32', '{"prefix":"203.0.113.11/32","policy":{"med":5}}']]);
   });
 
   it('tells main nothing that main already knows', async () => {
@@ -329,6 +506,14 @@ describe('the config worker', () => {
 });
 
 describe('a view', () => {
+  it('calls no VIP announced that no router hears of', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    const unheard = 'no BGP session: peer 10.0.1.1 idle';
+    expect(await bed.view<VipView[]>('vips', { unheard })).toMatchObject([{ state: 'withheld', reason: unheard }]);
+    expect(await bed.view<StatusView>('status', { unheard })).toMatchObject({ vips: { total: 1, announced: 0 } });
+  });
+
   it('says that a VIP waits for the workers, then that it is announced', async () => {
     const bed = new Bed();
     await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text, error: null });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -13,5 +14,13 @@ describe.skipIf(!hasAnalyze).each(['torii.service', 'torii-host.service'])('%s',
       { encoding: 'utf8' },
     );
     expect(status, stdout.split('\n').at(-2) ?? stderr).toBe(0);
+  });
+});
+
+describe('torii.service', () => {
+  it('lets the packet workers have the niceness they ask for', () => {
+    const workers = fileURLToPath(new URL('../../../native/dataplane/workers.c', import.meta.url));
+    const wanted = /^#define NICE (-\d+)/m.exec(readFileSync(workers, 'utf8'))?.[1];
+    expect(/^LimitNICE=(.*)$/m.exec(readFileSync(unit('torii.service'), 'utf8'))?.[1]).toBe(wanted);
   });
 });

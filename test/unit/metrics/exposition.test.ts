@@ -43,6 +43,14 @@ describe('the exposition', () => {
     expect(text).not.toContain('torii_tenant_plan_cps{tenant="free"}');
   });
 
+  it('calls a VIP announced while a peer hears of it', async () => {
+    const announced = 'torii_vip_announced{vip="203.0.113.10:80/tcp",tenant="acme"}';
+    const exposition = whole();
+    expect((await rendered(exposition)).get(announced)).toBe(1);
+    exposition.setState({ ...state, peers: state.peers.map((peer) => ({ ...peer, state: 'idle' })) });
+    expect((await rendered(exposition)).get(announced)).toBe(0);
+  });
+
   it('tells sessions and probes', async () => {
     const series = await rendered(whole());
     expect(series.get('torii_bgp_session_state{peer="10.0.1.1",state="established"}')).toBe(1);

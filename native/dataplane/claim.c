@@ -1,0 +1,29 @@
+#include "claim.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int claim_device(const char *name, struct device_error *error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "torii-device-%s", name);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0)
+        return fd;
+    if (errno == EADDRINUSE) {
+        error->code = "address_in_use";
+        snprintf(error->text, sizeof error->text,
+                 "%s: another torii balancer forwards on this device (`ss -xap | grep %s` shows its process); stop it first, or give "
+                 "this one other devices under node.devices", name, address.sun_path + 1);
+    } else {
+        error->code = "internal";
+        snprintf(error->text, sizeof error->text, "%s: claiming the device: %s", name, strerror(errno));
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}

@@ -1,0 +1,9 @@
+/* Keeps two balancers of one network namespace off the same device: each would answer and forward every packet.
+ *
+ * A claim is an abstract UNIX socket: such names belong to a network namespace, and the kernel gives them up with the process,
+ * however it ends. */
+#pragma once
+#include "device.h"
+
+/* The socket to close when done with the device; negative: refused, see error. */
+int claim_device(const char *name, struct device_error *error);

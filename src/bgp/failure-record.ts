@@ -1,0 +1,52 @@
+// Why one peer has no session: what is shown, and what is worth a line in the log. Pure.
+//
+// A router that refused us with a NOTIFICATION closes the next connections without a word, and one that is away fails the
+// same few ways every few seconds. Neither may hide the cause or fill the log.
+
+import type { PeerError } from '../model/peer.ts';
+import { errorCode } from './constants.ts';
+import type { FsmAction } from './fsm-types.ts';
+import { describeNotification } from './notification.ts';
+
+/** A peer that thinks up new words each time must not cost memory. */
+const rememberedFailures = 16;
+
+export class FailureRecord {
+  #lastError: PeerError | null = null;
+  /** A NOTIFICATION said why there is no session: a bare close of the next try knows less. */
+  #isCauseKnown = false;
+  /** Failures that were logged since the last session. */
+  readonly #said = new Set<string>();
+
+  get lastError(): PeerError | null {
+    return this.#lastError;
+  }
+
+  established(): void {
+    this.#isCauseKnown = false;
+    this.#said.clear();
+  }
+
+  /** The line to log, or null where it has been said. */
+  ended({ ending, wasEstablished, link }: Extract<FsmAction, { readonly kind: 'ended' }>, at: string): string | null {
+    const { direction, notification } = ending;
+    const words = [notification === undefined ? '' : describeNotification(notification), ending.text];
+    const text = words.filter((part) => part !== '').join(': ');
+    // Without a connection it is another matter: that the router cannot be reached at all is news.
+    const isBareClose = notification === undefined && link !== undefined && !wasEstablished;
+    if (!isBareClose || !this.#isCauseKnown) {
+      const { code, subcode } = notification ?? { code: 0, subcode: 0 };
+      this.#lastError = { direction, code, subcode, text, at };
+      this.#isCauseKnown = notification !== undefined && !(direction === 'sent' && code === errorCode.cease);
+    }
+    if (wasEstablished) return `session lost (${direction}): ${text}`;
+    return this.#isNews(`${direction} ${text}`) ? `no session (${direction}): ${text}` : null;
+  }
+
+  #isNews(failure: string): boolean {
+    if (this.#said.has(failure)) return false;
+    if (this.#said.size === rememberedFailures) this.#said.clear();
+    this.#said.add(failure);
+    return true;
+  }
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryEngine } from '../../src/dataplane/memory-engine.ts';
+import { tcp, tcpVip } from '../fixtures/common.ts';
+import { desiredOf } from '../support/desired.ts';
+
+const secondNs = 1_000_000_000n;
+const sweepNs = 60n * secondNs;
+/** More than a new flow's timeout. */
+const forgottenNs = 11n * secondNs;
+
+function engineWithFlows(flowEntries: number, flows: number): { gauge: () => number; run: (timeNs: bigint) => void } {
+  const engine = new MemoryEngine({ flowEntries });
+  engine.load(desiredOf({ vips: [tcpVip] }));
+  engine.run(Array.from({ length: flows }, (_, number) => ({ bytes: tcp('A', number), timeNs: sweepNs })));
+  return {
+    gauge: () => engine.counters.workers()[0]?.flows ?? -1,
+    run: (timeNs) => void engine.run([{ bytes: tcp('A', 0), timeNs }]),
+  };
+}
+
+describe('the sweep of the flow table', () => {
+  it('looks at all of it within a minute, however packets fall', () => {
+    for (const gapNs of [1_900_000n, 300_000_000n, 7_400_000_000n]) {
+      const { gauge, run } = engineWithFlows(256, 100);
+      expect(gauge()).toBeGreaterThan(90);
+      const end = sweepNs + forgottenNs + sweepNs + gapNs;
+      for (let timeNs = sweepNs; timeNs < end; timeNs += gapNs) run(timeNs);
+      expect(gauge()).toBe(1);
+    }
+  });
+
+  it('makes up for what was too much for one go', () => {
+    const { gauge, run } = engineWithFlows(65_536, 1000);
+    for (let n = 0; n < 65_536 / 4 / 256; n++) run(sweepNs + forgottenNs + sweepNs);
+    expect(gauge()).toBe(1);
+  });
+});
