@@ -100,7 +100,7 @@ for (const kind of engineKinds().filter(({ name }) => name !== oracleEngine.name
     beforeAll(() => kind.prepare?.(), 60_000);
 
     it(`does to the byte what the oracle does, in ${sessions * casesPerSession} cases from seed ${firstSeed} on`, {
-      timeout: 600_000,
+      timeout: 600_000 + sessions * casesPerSession * 30,
     }, () => {
       for (let n = 0; n < sessions; n++) expect(runSession(kind, firstSeed + n)).toBeNull();
     });

@@ -62,7 +62,7 @@ export class FrameSource {
 
   constructor(random: Random) {
     this.#random = random;
-    this.#favourites = Array.from({ length: random.pick([6, 12, 24]) }, () => randomEnds(random));
+    this.#favourites = Array.from({ length: random.pick([3, 6, 12, 24]) }, () => randomEnds(random));
   }
 
   next(): RandomFrame {
@@ -75,7 +75,7 @@ export class FrameSource {
 
   #packet(): Uint8Array {
     const random = this.#random;
-    const ends = random.oneIn(4)
+    const ends = random.oneIn(6)
       ? randomEnds(random)
       : (this.#favourites[random.below(this.#favourites.length)] ?? randomEnds(random));
     const [protocol, l4] = transport(random, ends);
@@ -86,7 +86,7 @@ export class FrameSource {
 function randomEnds(random: Random): Ends {
   const { vips, others, sources, odd } = families[random.oneIn(2) ? 4 : 6];
   const source = random.oneIn(15) ? random.pick(odd) : random.pick(sources);
-  const destination = random.oneIn(8) ? random.pick(others) : random.pick(vips);
+  const destination = random.oneIn(16) ? random.pick(others) : random.pick(vips);
   const port = random.oneIn(12) ? random.pick(otherPorts) : random.pick(vipPorts);
   return { from: endOf(source, 40000 + random.below(3)), to: endOf(destination, port) };
 }
@@ -100,8 +100,8 @@ function transport(random: Random, ends: Ends): readonly [number, Uint8Array] {
     ? random.bytes(random.pick([520, 1220, 1400]) + random.below(120))
     : random.bytes(random.below(24));
   const kind = random.below(24);
-  if (kind < 13) return [protocols.tcp, tcpSegment({ ...ends, flags: random.pick(flags), payload })];
-  if (kind < 18) return [protocols.udp, udpDatagram({ ...ends, payload })];
+  if (kind < 14) return [protocols.tcp, tcpSegment({ ...ends, flags: random.pick(flags), payload })];
+  if (kind < 20) return [protocols.udp, udpDatagram({ ...ends, payload })];
   if (kind < 23) return [icmpOf(ends, random), icmp(random, ends, payload)];
   return [random.below(256), payload];
 }
@@ -172,13 +172,13 @@ function oddities(random: Random): Partial<IpFields> {
   if (random.oneIn(15)) fields.ttl = random.below(4);
   else if (random.oneIn(3)) fields.ttl = random.below(256);
   if (random.oneIn(12)) fields.options = options(random);
-  if (random.oneIn(12)) fields.moreFragments = true;
-  if (random.oneIn(12)) fields.fragmentOffset = random.pick([1, 2, 100, 0x1fff]);
+  if (random.oneIn(20)) fields.moreFragments = true;
+  if (random.oneIn(20)) fields.fragmentOffset = random.pick([1, 2, 100, 0x1fff]);
   if (random.oneIn(20)) fields.checksum = random.below(65536);
   if (random.oneIn(30)) fields.ihl = random.below(16);
   if (random.oneIn(30)) fields.totalLength = random.below(100);
   if (random.oneIn(30)) fields.payloadLength = random.below(100);
-  if (random.oneIn(3)) fields.chain = chain(random);
+  if (random.oneIn(6)) fields.chain = chain(random);
   return fields;
 }
 
