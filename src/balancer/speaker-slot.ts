@@ -38,9 +38,10 @@ export class SpeakerSlot {
     return this.#speaker?.peers() ?? [];
   }
 
-  /** Why no router hears of any route; null while one does. */
-  unheard(): string | null {
-    return unheardReason(this.#config, this.peers());
+  /** By family: why no router hears of its routes; null while one does. */
+  unheard(): { readonly 4: string | null; readonly 6: string | null } {
+    const peers = this.peers();
+    return { 4: unheardReason(this.#config, peers, 4), 6: unheardReason(this.#config, peers, 6) };
   }
 
   troubles(): readonly string[] {

@@ -3,7 +3,7 @@
 // The schema already checks the values, so an entry goes away in the commit that makes its feature work. `*` in a
 // path stands for every item of a list or every name of a mapping. Pure.
 
-import { familyOf, isHostPrefix, parsePrefix } from '../model/address.ts';
+import { familyOf } from '../model/address.ts';
 import type { Path } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document } from './schema.ts';
@@ -22,17 +22,11 @@ const oneOf =
   (value: unknown): boolean =>
     words.includes(value as string);
 const isIpv6 = (value: unknown): boolean => typeof value === 'string' && familyOf(value) === 6;
-const isSubnet = (value: unknown): boolean => {
-  const prefix = typeof value === 'string' ? parsePrefix(value) : undefined;
-  return prefix !== undefined && !isHostPrefix(prefix);
-};
-
 const peers: Path = ['node', 'bgp', 'peers', '*'];
 const vips: Path = ['tenants', '*', 'vips', '*'];
 const pools: Path = ['pools', '*'];
 
 export const unsupported: readonly Unsupported[] = [
-  { path: ['node', 'entropy'], asks: present, expected: 'no entropy prefixes' },
   { path: ['node', 'flows', 'records'], asks: isTrue, expected: 'false' },
   { path: ['node', 'devices', '*', 'engine'], asks: oneOf('xdp', 'af_xdp'), expected: 'auto or af_packet' },
   { path: ['node', 'bgp', 'speaker'], asks: oneOf('exabgp'), expected: 'built-in' },
@@ -46,13 +40,8 @@ export const unsupported: readonly Unsupported[] = [
   { path: [...peers, 'role'], asks: present, expected: 'no role' },
   { path: [...peers, 'accept'], asks: present, expected: 'no accept' },
   { path: ['tenants', '*', 'announce'], asks: present, expected: 'no aggregates' },
-  { path: [...vips, 'address'], asks: isIpv6, expected: 'an IPv4 address' },
-  { path: [...vips, 'address'], asks: isSubnet, expected: 'a single address' },
-  { path: [...vips, 'encap'], asks: oneOf('l2'), expected: 'ipip' },
-  { path: [...vips, 'entropy'], asks: isTrue, expected: 'false' },
   { path: [...vips, 'mode'], asks: oneOf('local'), expected: 'forward' },
   { path: [...vips, 'blackhole'], asks: isTrue, expected: 'false' },
-  { path: [...pools, 'backends', '*', 'address'], asks: isIpv6, expected: 'an IPv4 address' },
   { path: [...pools, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'via'], asks: oneOf('tunnel'), expected: 'direct' },
 ];

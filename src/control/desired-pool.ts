@@ -2,6 +2,7 @@
 // and "keeps flows", each with the reason in words. Pure.
 
 import type { PoolConfig } from '../config/config.ts';
+import { familyOf } from '../model/address.ts';
 import { type Backend, backendKey, type Health, type NextHop, type OperatorState } from '../model/backend.ts';
 import type { DesiredBackend, DesiredPool } from '../model/desired.ts';
 import { healthKey } from '../model/health-check.ts';
@@ -32,8 +33,25 @@ const notYetResolved: NextHop = { kind: 'unresolved', reason: 'next hop not look
 const unchecked: ObservedHealth = { health: 'up', reason: null };
 const notYetChecked: ObservedHealth = { health: 'unknown', reason: 'waiting for its first checks' };
 
-export function resolvePool(pool: PoolConfig, overrides: Overrides, observed: Observed): DesiredPool {
-  const backends = pool.backends.map((backend) => resolveBackend(pool, backend, overrides, observed));
+/** What the VIPs that a pool serves ask of the way to its backends. */
+export interface PoolDemands {
+  readonly servesIpv6: boolean;
+  /** Some VIP is `encap: l2`: the backend must be on the node's own segment. */
+  readonly isDirect: boolean;
+}
+
+const noDemands: PoolDemands = { servesIpv6: false, isDirect: false };
+/** RFC 8200 section 5: what every IPv6 path must carry. */
+const ipv6MtuBytes = 1280;
+const outerBytes = { 4: 20, 6: 40 } as const;
+
+export function resolvePool(
+  pool: PoolConfig,
+  overrides: Overrides,
+  observed: Observed,
+  demands: PoolDemands = noDemands,
+): DesiredPool {
+  const backends = pool.backends.map((backend) => withDemands(resolveBackend(pool, backend, overrides, observed), demands));
   const fallback = typeof pool.onAllDown === 'object' ? pool.onAllDown.pool : null;
   const { name, tableSize } = pool;
   const usable = countUsable(backends) >= Math.max(1, pool.minHealthy);
@@ -73,6 +91,20 @@ function resolveBackend(pool: PoolConfig, backend: Backend, overrides: Overrides
     (nextHop.kind === 'resolved' ? null : `next hop unresolved (${nextHop.reason})`);
   const keepsFlows = state !== 'disabled' && health !== 'down' && nextHop.kind === 'resolved';
   return { pool: pool.name, address, weight, state, health, nextHop, takesNewFlows: reason === null, keepsFlows, reason };
+}
+
+/** A way that cannot carry what the pool's VIPs need makes the backend unusable, with that reason. */
+function withDemands(backend: DesiredBackend, { servesIpv6, isDirect }: PoolDemands): DesiredBackend {
+  const { nextHop, address } = backend;
+  if (nextHop.kind === 'unresolved') return backend;
+  const room = nextHop.mtuBytes - outerBytes[familyOf(address)];
+  const trouble =
+    isDirect && nextHop.isGateway === true
+      ? 'behind a gateway, which encap l2 cannot cross'
+      : servesIpv6 && room < ipv6MtuBytes
+        ? `MTU ${nextHop.mtuBytes} leaves IPv6 ${room} bytes, less than ${ipv6MtuBytes}`
+        : null;
+  return trouble === null ? backend : { ...backend, takesNewFlows: false, keepsFlows: false, reason: backend.reason ?? trouble };
 }
 
 function healthOf(pool: PoolConfig, address: string, observed: Observed): ObservedHealth {

@@ -6,8 +6,9 @@
 // is one route, so a hold on one of its VIPs holds them all. Whether every worker has adopted the tables is the reconciler's to know.
 
 import type { Config, PoolConfig, VipConfig } from '../config/config.ts';
+import { familyOf } from '../model/address.ts';
 import type { AnnounceState, Desired, DesiredDevice, DesiredPool, DesiredVip, WithheldBy } from '../model/desired.ts';
-import { type Observed, resolvePool } from './desired-pool.ts';
+import { type Observed, type PoolDemands, resolvePool } from './desired-pool.ts';
 import { nodeTarget, type Overrides, overrideKey, wordsOf } from './overrides.ts';
 
 export interface ResolveInput {
@@ -25,7 +26,7 @@ export interface ResolveInput {
 
 export function resolve(input: ResolveInput): Desired {
   const { config } = input;
-  const pools = config.pools.map((pool) => resolvePool(pool, input.overrides, input.observed));
+  const pools = config.pools.map((pool) => resolvePool(pool, input.overrides, input.observed, demandsOn(pool.name, config)));
   const byName = new Map(pools.map((pool) => [pool.name, pool]));
   const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
   const held = heldAddresses(config, input.overrides);
@@ -37,6 +38,19 @@ export function resolve(input: ResolveInput): Desired {
     tenants: config.tenants,
     vips: config.vips.map((vip) => resolveVip(vip, { input, held, pools: byName, configs })),
     pools,
+  };
+}
+
+/** By the VIPs of the pool, and of those pools that fall back to it. */
+function demandsOn(name: string, { vips, pools }: Config): PoolDemands {
+  const feeders = new Set([
+    name,
+    ...pools.filter(({ onAllDown }) => typeof onAllDown === 'object' && onAllDown.pool === name).map((pool) => pool.name),
+  ]);
+  const served = vips.filter(({ pool }) => feeders.has(pool));
+  return {
+    servesIpv6: served.some(({ prefix, encap }) => familyOf(prefix.address) === 6 && encap === 'ipip'),
+    isDirect: served.some(({ encap }) => encap === 'l2'),
   };
 }
 

@@ -19,8 +19,8 @@ export interface NodeFacts {
   readonly ready: boolean;
   /** Why no route at all is announced; null when routes are. */
   readonly blocked: string | null;
-  /** Why no router hears of any route; null while one does. */
-  readonly unheard: string | null;
+  /** By family: why no router hears of its routes; null while one does. */
+  readonly unheard: { readonly 4: string | null; readonly 6: string | null };
   /** Routes that wait out their hold-down, with the reason in words. */
   readonly heldDown: readonly (readonly [prefix: string, reason: string])[];
   readonly peers: { readonly total: number; readonly established: number };

@@ -1,6 +1,7 @@
 // The JSON of GET /v1/*: the newest state, what is in force of it, and live counters. Pure apart from reading counters
 // in place; runs in the config worker, so that main never renders a large list.
 
+import { familyOf } from '../model/address.ts';
 import { backendKey } from '../model/backend.ts';
 import type { Desired, DesiredBackend, DesiredVip } from '../model/desired.ts';
 import type { BackendView, PoolView, ReadView, StatusView, TenantView, TrafficView, VipView } from '../model/views.ts';
@@ -56,7 +57,7 @@ function reasonFinder({ facts, newest, applied }: ViewSource): (vip: DesiredVip)
     if (facts.blocked !== null) return facts.blocked;
     const route = routeOf(vip);
     if (!isSettled && !(known.has(vip.name) && inForce.has(route))) return 'not yet adopted by every worker';
-    return heldDown.get(route) ?? facts.unheard;
+    return heldDown.get(route) ?? facts.unheard[familyOf(vip.prefix.address)];
   };
 }
 

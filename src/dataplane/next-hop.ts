@@ -72,6 +72,7 @@ export function decideNextHop(
     device: link.name,
     mac: target.mac,
     mtuBytes: Math.min(link.mtuBytes, route.mtuBytes ?? link.mtuBytes),
+    ...(target.address === address ? {} : { isGateway: true }),
   };
 }
 

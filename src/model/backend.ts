@@ -24,6 +24,13 @@ export function backendKey(pool: string, address: string): string {
 
 /** Where packets for a backend go at layer 2, as the kernel's routes and neighbours say. */
 export type NextHop =
-  | { readonly kind: 'resolved'; readonly device: string; readonly mac: string; readonly mtuBytes: number }
+  | {
+      readonly kind: 'resolved';
+      readonly device: string;
+      readonly mac: string;
+      readonly mtuBytes: number;
+      /** The MAC is a gateway's, not the backend's own. */
+      readonly isGateway?: boolean;
+    }
   /** No MTU is known, unless the document gives one. */
   | { readonly kind: 'unresolved'; readonly reason: string; readonly mtuBytes?: number };

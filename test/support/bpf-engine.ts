@@ -5,7 +5,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { type Capacity, type CounterShape, type DataplaneAddon, loadDataplaneAddon, type RunOutput } from '../../src/dataplane/addon.ts';
+import {
+  type Capacity,
+  type CounterShape,
+  type DataplaneAddon,
+  loadDataplaneAddon,
+  type RunOutput,
+} from '../../src/dataplane/addon.ts';
 import { buildNative, native } from './native-build.ts';
 
 export const clangs = [14, 19] as const;

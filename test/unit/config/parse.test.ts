@@ -332,7 +332,6 @@ describe("the design's example document", () => {
       'node.bgp.peers[1].address',
       'node.bgp.peers[0].password',
       'node.bgp.peers[0].bfd',
-      'tenants[0].vips[1].address',
       'pools.acme-web.healthCheck.via',
     ]);
   });

@@ -13,7 +13,7 @@ import { configOf, documentOf, observedOf, webVip } from './world.ts';
 const facts: NodeFacts = {
   ready: true,
   blocked: null,
-  unheard: null,
+  unheard: { 4: null, 6: null },
   heldDown: [],
   peers: { total: 0, established: 0 },
   engine: 'memory',
@@ -510,8 +510,12 @@ describe('a view', () => {
     const bed = new Bed();
     await bed.start(text);
     const unheard = 'no BGP session: peer 10.0.1.1 idle';
-    expect(await bed.view<VipView[]>('vips', { unheard })).toMatchObject([{ state: 'withheld', reason: unheard }]);
-    expect(await bed.view<StatusView>('status', { unheard })).toMatchObject({ vips: { total: 1, announced: 0 } });
+    expect(await bed.view<VipView[]>('vips', { unheard: { 4: unheard, 6: unheard } })).toMatchObject([
+      { state: 'withheld', reason: unheard },
+    ]);
+    expect(await bed.view<StatusView>('status', { unheard: { 4: unheard, 6: unheard } })).toMatchObject({
+      vips: { total: 1, announced: 0 },
+    });
   });
 
   it('says that a VIP waits for the workers, then that it is announced', async () => {
