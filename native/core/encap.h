@@ -98,19 +98,18 @@ static always_inline void write_ethernet(u8 *data, const struct backend *b, u32 
 static always_inline bool encapsulate(const struct core *core, struct packet *p, const struct backend *b, u8 encap)
 {
     u32 l2 = p->l3, overhead = encap_overhead(b, encap);
-    u8 *ip = p->data + l2;
-    if (ip + IPV4_BYTES > p->end || (!p->is_v4 && ip + IPV6_BYTES > p->end))
+    u8 *ip = l3_of(p);
+    if (p->data + ETH_BYTES + VLAN_BYTES > p->end || ip + IPV4_BYTES > p->end || (!p->is_v4 && ip + IPV6_BYTES > p->end))
         return false;
     decrement_ttl(ip, p->is_v4);
     u32 tag = load32(p->data + ETH_TYPE);
-    u16 inner_type = load16(ip - 2);
-    bool is_v4_outer = b->family == 4;
+    bool is_v4_outer = b->family == 4, is_v4_type = overhead ? is_v4_outer : p->is_v4;
     if (overhead && !grow_head(p, is_v4_outer ? OUTER_IPV4_BYTES : OUTER_IPV6_BYTES))
         return false;
     u8 *data = p->data;
     if (data + ETH_BYTES + VLAN_BYTES > p->end)
         return false;
-    write_ethernet(data, b, l2, tag, !overhead ? inner_type : is_v4_outer ? be16(ETHERTYPE_IPV4) : be16(ETHERTYPE_IPV6));
+    write_ethernet(data, b, l2, tag, is_v4_type ? be16(ETHERTYPE_IPV4) : be16(ETHERTYPE_IPV6));
     u8 *outer = l2 == ETH_BYTES ? data + ETH_BYTES : data + ETH_BYTES + VLAN_BYTES;
     if (overhead && is_v4_outer && outer + OUTER_IPV4_BYTES <= p->end)
         write_outer_ipv4(outer, b, p, outer_source4(core, b, p), p->l3_len);
