@@ -5,7 +5,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { type Capacity, type CounterShape, type DataplaneAddon, loadDataplaneAddon } from '../../src/dataplane/addon.ts';
+import {
+  type Capacity,
+  type CounterShape,
+  type DataplaneAddon,
+  loadDataplaneAddon,
+  type RunOutput,
+} from '../../src/dataplane/addon.ts';
 import { buildNative, native } from './native-build.ts';
 
 export const clangs = [14, 19] as const;
@@ -13,6 +19,9 @@ export type Clang = (typeof clangs)[number];
 
 /** The kernel runs XDP programs on whole Ethernet headers only. */
 export const minFrameBytes = 14;
+
+/** On frames of one page with room for an outer header, too. */
+export const maxFrameBytes = 4096 - 64;
 
 /** What the maps have room for; kernel memory, taken at once. */
 export const bpfLimits = { vips: 1024, backends: 1024, tenants: 256, snapshotLines: 16_384, slotLines: 65_536 } as const;
@@ -37,8 +46,7 @@ interface BpfRun {
     lengths: Uint32Array,
     timesNs: BigUint64Array,
     outcomes: Uint32Array,
-    output: Uint8Array,
-  ): number;
+  ): RunOutput;
 }
 
 const capEffective = /^CapEff:\s*([0-9a-f]+)$/m;
