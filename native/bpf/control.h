@@ -10,7 +10,8 @@ struct control_in {
     u32 flow_first, flow_mask;
     u32 counter_first, vip_counters, backend_counters, tenant_counters;
     u32 has_clock;      /* 0: the kernel's monotonic clock */
-    u32 spare[5];
+    u32 workers;        /* whose flow tables FLOWS holds */
+    u32 spare[4];
 };
 
 /* Line 1, written by the program; the fields of `struct outcome` in memory.h but the offset. */

@@ -8,6 +8,14 @@
 #define CORE_HANDS_OVER 1 /* errors to senders and inner fragmentation are the daemon's */
 #define FRAME_BYTES_MAX 4096 /* XDP without fragments: less than a page */
 
+/* What the verifier takes apart from its callers, in functions of their own (apart.h). */
+#define APART(function) function##_apart
+static struct chain walk_chain_apart(const struct packet *p, const u8 *ip, u32 total);
+static struct destination destination_in_apart(const struct core *core, const struct tuple *t, u32 length, bool has_port);
+static u32 flow_in_buckets_apart(const struct core *core, const struct vip *vip, const struct packet *p);
+static void tell_backends_apart(const struct core *core, u32 index, u32 mtu);
+static u32 flow_find_room_apart(const struct core *core, const struct packet *p);
+
 /* The loader sets max_entries to the capacity. */
 #define LINES_MAP(map_name) \
     struct { \
@@ -27,13 +35,6 @@ LINES_MAP(fragments);
 LINES_MAP(paths);
 LINES_MAP(control);
 
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, u32);
-    __type(value, u64);
-} scratch SEC(".maps");
-
 /* `table` is a constant at every call, so one of the seven remains. */
 static always_inline line *at(const struct core *core, u32 table, u32 index)
 {
@@ -49,20 +50,25 @@ static always_inline line *at(const struct core *core, u32 table, u32 index)
     }
 }
 
-/* The same number, but the verifier forgets which, since it does not follow what a map holds. What comes after is then
- * verified once and not once for every value. */
+/* The same number, but the verifier forgets which, since it does not know what a map holds. What comes after is then verified
+ * once and not once for every value. */
 static always_inline u64 opaque(const struct core *core, u64 v)
 {
-    *core->scratch = v;
-    return *core->scratch;
+    return v + *core->zero;
 }
 
 /* The same place in the packet, computed here and nowhere else: a compiler that computes it once for the test of its bounds and
  * once for the access makes two pointers of it, of which the verifier knows the bounds of one. */
-static always_inline u8 *pinned(u8 *place)
+static always_inline u8 *pinned(const u8 *place)
 {
     asm volatile("" : "+r"(place));
-    return place;
+    return (u8 *)(long)place;
+}
+
+/* The same offset, so that the verifier sees it is within a page: a pointer plus a number without a bound has no bounds either. */
+static always_inline u32 in_frame(u32 offset)
+{
+    return offset & (FRAME_BYTES_MAX - 1);
 }
 
 static always_inline struct xdp_md *xdp_of(struct packet *p)

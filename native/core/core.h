@@ -3,15 +3,15 @@
  * In a process a table is a base pointer, and a validated snapshot holds no index out of range; what slots and flows hold
  * outlives snapshots and is compared with the one in force before it is used. In BPF each table is an array map and a lookup
  * can fail as far as the verifier knows, so callers test for NULL; a process's compiler drops the test, since its `at` never
- * yields one. The build's platform.h supplies `at`, `opaque`, `grow_head`, `cut_tail`, FRAME_BYTES_MAX
- * and CORE_HANDS_OVER. */
+ * yields one. The build's platform.h supplies `at`, `opaque`, `pinned`, `in_frame`, `grow_head`, `cut_tail`, APART,
+ * FRAME_BYTES_MAX and CORE_HANDS_OVER. */
 #pragma once
 #include "hash.h"
 
 struct core {
 #ifdef TORII_BPF
     u32 snapshot_first;    /* first line of the side in force */
-    volatile u64 *scratch; /* a word of this worker's own */
+    const volatile u64 *zero; /* opaque()'s */
 #else
     line *table[TABLE_COUNT];
 #endif
@@ -71,6 +71,16 @@ struct packet {
 #define FLOW_SEEN_MASK 0x3fffffffu
 
 #include "platform.h"
+
+static always_inline u8 *l3_of(const struct packet *p)
+{
+    return pinned(p->data + in_frame(p->l3));
+}
+
+static always_inline u8 *l4_of(const struct packet *p)
+{
+    return pinned(p->data + in_frame(p->l4));
+}
 
 /* A word of a counter structure; NULL only in BPF. */
 static always_inline u64 *counter(const struct core *core, u32 first_line, u32 word)

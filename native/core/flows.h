@@ -101,8 +101,8 @@ static always_inline u32 bucket_match(const struct flow_bucket *b, u64 fp)
  * the second be asked again; within a bucket the live one comes first, since free places are taken from the front. */
 static always_inline struct flow_place flow_find(const struct core *core, const struct packet *p)
 {
-    u32 in_first = bucket_match(flow_bucket(core, p, 0), p->hash.fp);
-    u32 in_second = bucket_match(flow_bucket(core, p, 1), p->hash.fp);
+    u32 in_first = (u32)opaque(core, bucket_match(flow_bucket(core, p, 0), p->hash.fp));
+    u32 in_second = (u32)opaque(core, bucket_match(flow_bucket(core, p, 1), p->hash.fp));
     struct flow_place place = flow_place(core, p, in_first < 4 ? in_first : in_second + 4);
     if (place.meta && likely(!flow_is_free(core, *place.meta)))
         return place;
@@ -162,10 +162,12 @@ static always_inline u32 flow_find_dispensable(const struct core *core, const st
     return FLOW_PLACES;
 }
 
+#define ROOM_EVICTS 16 /* beside the number: a live entry goes */
+
 /* Room for a new flow: a free place in the emptier bucket, else the oldest probation entry, else a dispensable
- * established one. `*evicted` says whether a live entry goes. One comparison of numbers a place, since BPF's verifier
- * would follow every combination of pointers. */
-static always_inline struct flow_place flow_make_room(const struct core *core, const struct packet *p, bool *evicted)
+ * established one. One comparison of numbers a place, since BPF's verifier would follow every combination of pointers. Returns
+ * the place's number, FLOW_PLACES for none. */
+static always_inline u32 flow_find_room(const struct core *core, const struct packet *p)
 {
     u64 best = 0;
     for (u32 choice = 0; choice < 2; choice++) {
@@ -180,12 +182,18 @@ static always_inline struct flow_place flow_make_room(const struct core *core, c
         bucket_best += free * FLOW_PLACES;
         best = bucket_best > best ? bucket_best : best;
     }
-    *evicted = best < ROOM_FREE * FLOW_PLACES;
     if (best >= ROOM_PROBATION * FLOW_PLACES)
-        return flow_place(core, p, FLOW_PLACES - 1 - (u32)(best % FLOW_PLACES));
-    struct flow_place place = flow_place(core, p, flow_find_dispensable(core, p));
-    *evicted = place.meta != NULL_PTR;
-    return place;
+        return (FLOW_PLACES - 1 - (u32)(best % FLOW_PLACES)) | (best < ROOM_FREE * FLOW_PLACES ? ROOM_EVICTS : 0);
+    u32 dispensable = flow_find_dispensable(core, p);
+    return dispensable < FLOW_PLACES ? dispensable | ROOM_EVICTS : FLOW_PLACES;
+}
+
+/* The place of it; `*evicted` says whether a live entry goes. */
+static always_inline struct flow_place flow_make_room(const struct core *core, const struct packet *p, bool *evicted)
+{
+    u32 room = APART(flow_find_room)(core, p);
+    *evicted = room & ROOM_EVICTS;
+    return flow_place(core, p, room & (ROOM_EVICTS - 1));
 }
 
 /* Empties expired entries of `lines` buckets from `first` on and lowers the gauge; the engine spreads calls over time. */

@@ -39,23 +39,6 @@ static always_inline void belong(struct packet *p, const struct vip *vip)
     p->entropy = vip->flags & VIP_ENTROPY;
 }
 
-static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
-{
-    u8 *ip = p->data + p->l3;
-    u8 *icmp = p->data + p->l4;
-    if (ip + IPV4_BYTES > p->end || (!p->is_v4 && ip + IPV6_BYTES > p->end) || icmp + ICMP_BYTES > p->end)
-        return VERDICT_MALFORMED;
-    if (!p->is_v4 && is_link_message(icmp[0]))
-        return VERDICT_PASS;
-    if (is_own_source(core, p))
-        return VERDICT_LOOP;
-    if (is_icmp_error(p, icmp[0]))
-        return steer_icmp_error(core, p, icmp);
-    if (icmp[0] == (p->is_v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST) && icmp[1] == 0)
-        return answer_echo(core, p, ip, icmp);
-    return VERDICT_ICMP_OTHER;
-}
-
 static always_inline u8 steer_vip(const struct core *core, const struct vip *vip, struct packet *p)
 {
     belong(p, vip);
@@ -71,7 +54,7 @@ static always_inline u8 steer_vip(const struct core *core, const struct vip *vip
 }
 
 /* A later fragment follows the first; without a record only the source address can tell where that went. */
-static always_inline u8 steer_later_fragment(const struct core *core, const struct address *a, struct packet *p)
+static always_inline u8 steer_later_fragment(const struct core *core, u32 speaker, struct packet *p)
 {
     p->hash = fragment_hash(core, p); /* without ports, it is what spreads the outer source */
     u64 record = fragment_find(core, &p->hash);
@@ -88,8 +71,7 @@ static always_inline u8 steer_later_fragment(const struct core *core, const stru
     }
     if (p->ttl <= 1)
         return VERDICT_TTL_EXPIRED;
-    u32 speaker = p->tuple.protocol == PROTOCOL_TCP ? a->source_tcp : p->tuple.protocol == PROTOCOL_UDP ? a->source_udp : 0;
-    const struct vip *vip = speaker ? vip_at(core, speaker) : NULL_PTR;
+    const struct vip *vip = vip_or_none(core, speaker);
     if (!vip)
         return VERDICT_FRAGMENT_UNMATCHED;
     belong(p, vip);
@@ -97,46 +79,65 @@ static always_inline u8 steer_later_fragment(const struct core *core, const stru
     return p->backend ? VERDICT_FORWARD : VERDICT_NO_BACKEND;
 }
 
+/* A whole ICMP message: to a VIP, or perhaps about one of our outer packets. */
+static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
+{
+    if (!destination_of(core, &p->tuple, false).is_ours) {
+        learn_path(core, p);
+        return VERDICT_PASS;
+    }
+    u8 *icmp = l4_of(p);
+    if (icmp + ICMP_BYTES > p->end)
+        return VERDICT_MALFORMED;
+    if (!p->is_v4 && is_link_message(icmp[0]))
+        return VERDICT_PASS;
+    if (is_own_source(core, p))
+        return VERDICT_LOOP;
+    if (is_icmp_error(p, icmp[0]))
+        return steer_icmp_error(core, p, icmp);
+    if (icmp[0] == (p->is_v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST) && icmp[1] == 0)
+        return answer_echo(core, p, icmp);
+    return VERDICT_ICMP_OTHER;
+}
+
 /* What the exact index does not know: other ports, other protocols, faults, and all that is not ours. */
 static always_inline u8 steer_other(const struct core *core, struct packet *p)
 {
     struct destination d = destination_of(core, &p->tuple, p->kind == KIND_FLOW && !p->fault);
-    if (!d.address) {
-        learn_path(core, p);
+    if (!d.is_ours)
         return VERDICT_PASS;
-    }
     bool is_later = p->fault == VERDICT_FRAGMENT_UNMATCHED;
     if (p->fault && !is_later && p->fault != VERDICT_ICMP_OTHER)
         return p->fault;
-    if (p->kind == KIND_ICMP && !p->fault)
-        return steer_icmp(core, p);
     if (p->fault && is_own_source(core, p))
         return VERDICT_LOOP;
     if (p->fault)
-        return is_later ? steer_later_fragment(core, d.address, p) : p->fault;
-    return d.vip ? steer_vip(core, d.vip, p) : VERDICT_NO_VIP_PORT;
+        return is_later ? steer_later_fragment(core, d.speaker, p) : p->fault;
+    const struct vip *vip = vip_or_none(core, d.vip);
+    return vip ? steer_vip(core, vip, p) : VERDICT_NO_VIP_PORT;
 }
 
-/* Step two: whose it is, where it goes. In two halves, since BPF has a program for each; true: the first sufficed. */
-static always_inline bool core_steer_exact(const struct core *core, struct packet *p)
+enum steer { STEER_DONE, STEER_ICMP, STEER_OTHER };
+
+/* Step two: whose it is, where it goes. The common case first; in BPF the others have programs of their own. */
+static always_inline enum steer core_steer_exact(const struct core *core, struct packet *p)
 {
     if (p->kind == KIND_FOREIGN)
-        return true;
-    const struct vip *vip = p->kind == KIND_FLOW && !p->fault ? vip_exact(core, p) : NULL_PTR;
-    if (vip)
-        p->verdict = steer_vip(core, vip, p);
-    return vip != NULL_PTR;
-}
-
-static always_inline void core_steer_other(const struct core *core, struct packet *p)
-{
-    p->verdict = steer_other(core, p);
+        return STEER_DONE;
+    if (unlikely(p->kind != KIND_FLOW || p->fault))
+        return p->kind == KIND_ICMP && !p->fault ? STEER_ICMP : STEER_OTHER;
+    const struct vip *vip = vip_exact(core, p);
+    if (!vip)
+        return STEER_OTHER;
+    p->verdict = steer_vip(core, vip, p);
+    return STEER_DONE;
 }
 
 static always_inline void core_steer(const struct core *core, struct packet *p)
 {
-    if (!core_steer_exact(core, p))
-        core_steer_other(core, p);
+    enum steer rest = core_steer_exact(core, p);
+    if (rest != STEER_DONE)
+        p->verdict = rest == STEER_ICMP ? steer_icmp(core, p) : steer_other(core, p);
 }
 
 /* A burst's share of the worker's counters, kept in registers until its end. */
@@ -161,7 +162,7 @@ static always_inline void count_vip(const struct core *core, const struct packet
 
 static always_inline bool may_fragment(const struct packet *p)
 {
-    const u8 *ip = p->data + p->l3;
+    const u8 *ip = l3_of(p);
     return p->is_v4 && ip + IPV4_BYTES <= p->end && !(be16(load16(ip + IPV4_FRAGMENT)) & IPV4_DF);
 }
 

@@ -44,27 +44,31 @@ static always_inline bool is_zero_message(const struct packet *p, const u8 *icmp
     return true;
 }
 
-/* Turns the request in place into its reply. Swapping the addresses changes no sum, the pseudo-header's included. */
-static always_inline void echo_reply(const struct packet *p, u8 *ip, u8 *icmp)
+static always_inline void swap_bytes(u8 *a, u8 *b, u32 bytes)
 {
-    u8 *data = p->data;
-    u8 mac[6], address[16];
-    __builtin_memcpy(mac, data, 6);
-    __builtin_memcpy(data, data + 6, 6);
-    __builtin_memcpy(data + 6, mac, 6);
-    if (p->is_v4) {
-        __builtin_memcpy(address, ip + IPV4_SRC, 4);
-        __builtin_memcpy(ip + IPV4_SRC, ip + IPV4_DST, 4);
-        __builtin_memcpy(ip + IPV4_DST, address, 4);
-        u16 old_ttl = load16(ip + IPV4_TTL);
-        ip[IPV4_TTL] = ANSWER_TTL;
-        store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_ttl, load16(ip + IPV4_TTL)));
-    } else {
-        __builtin_memcpy(address, ip + IPV6_SRC, 16);
-        __builtin_memcpy(ip + IPV6_SRC, ip + IPV6_DST, 16);
-        __builtin_memcpy(ip + IPV6_DST, address, 16);
+    u8 kept[16];
+    __builtin_memcpy(kept, a, bytes);
+    __builtin_memcpy(a, b, bytes);
+    __builtin_memcpy(b, kept, bytes);
+}
+
+/* Swapping the addresses changes no sum, the pseudo-header's included. */
+static always_inline void turn_round(u8 *ip, bool is_v4)
+{
+    if (!is_v4) {
+        swap_bytes(ip + IPV6_SRC, ip + IPV6_DST, 16);
         ip[IPV6_HOP_LIMIT] = ANSWER_TTL;
+        return;
     }
+    swap_bytes(ip + IPV4_SRC, ip + IPV4_DST, 4);
+    u16 old_ttl = load16(ip + IPV4_TTL);
+    ip[IPV4_TTL] = ANSWER_TTL;
+    store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_ttl, load16(ip + IPV4_TTL)));
+}
+
+/* Makes the request's message its reply's. */
+static always_inline void write_echo_reply(const struct packet *p, u8 *icmp)
+{
     u16 old_type = load16(icmp);
     icmp[0] = p->is_v4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
     u16 csum = csum_replace16(load16(icmp + ICMP_CHECKSUM), old_type, load16(icmp));
@@ -74,12 +78,19 @@ static always_inline void echo_reply(const struct packet *p, u8 *ip, u8 *icmp)
     store16(icmp + ICMP_CHECKSUM, csum);
 }
 
-static always_inline u8 answer_echo(const struct core *core, struct packet *p, u8 *ip, u8 *icmp)
+/* Turns the request in place into its reply. */
+static always_inline u8 answer_echo(const struct core *core, struct packet *p, u8 *icmp)
 {
+    u8 *ip = l3_of(p);
+    bool is_v4 = p->is_v4;
+    if (p->data + ETH_BYTES > p->end || ip + IPV4_BYTES > p->end || (!is_v4 && ip + IPV6_BYTES > p->end))
+        return VERDICT_MALFORMED;
     u64 *tat = counter(core, core->counter_first, WORD_OF(worker_counters, echo_tat));
     if (!answer_allowed(core, tat, core->node->echo_interval, core->node->echo_burst))
         return VERDICT_RATE_LIMITED;
-    echo_reply(p, ip, icmp);
+    swap_bytes(p->data, p->data + 6, 6);
+    turn_round(ip, is_v4);
+    write_echo_reply(p, icmp);
     p->out_len = (u32)p->l3 + p->l3_len;
     return cut_tail(p, p->out_len) ? VERDICT_ECHO : VERDICT_TX_FULL;
 }

@@ -155,9 +155,10 @@ static always_inline u8 broken_chain(const struct chain *c)
     return c->fragment == FRAGMENT_FIRST ? VERDICT_FRAGMENT_TINY : VERDICT_MALFORMED;
 }
 
-/* At most six extension headers of the `total` bytes at `ip`. */
-static always_inline struct chain walk_chain(const u8 *ip, const u8 *end, u32 total)
+/* At most six extension headers of the `total` bytes at `ip`, whose fixed header is there. */
+static always_inline struct chain walk_chain(const struct packet *p, const u8 *ip, u32 total)
 {
+    const u8 *end = p->end;
     struct chain c = {.protocol = ip[IPV6_NEXT_HEADER], .at = IPV6_BYTES};
     for (u32 headers = 0; headers <= IPV6_HEADERS_MAX && is_extension(c.protocol); headers++) {
         const u8 *h = ip + c.at;
@@ -215,7 +216,7 @@ static always_inline void parse_ipv6(struct packet *p, u8 *ip)
         return;
     }
     p->l3_len = (u16)total;
-    struct chain c = walk_chain(ip, p->end, total);
+    struct chain c = APART(walk_chain)(p, ip, total);
     p->fault = c.fault;
     p->fragment = c.fragment;
     p->fragment_id = c.fragment_id;

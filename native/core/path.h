@@ -86,24 +86,30 @@ static always_inline void learn_mtu(const struct core *core, u32 index, const st
         store_shared(&w->path[index % 8], (u64)mtu << 32 | core->now_sec);
 }
 
-/* Reads an ICMP error for one of our outer packets, on its way to the kernel. */
-static always_inline void learn_path(const struct core *core, const struct packet *p)
+/* Tells a backend and all others of its address of an error: of the MTU in it, or (0) that there is no way. */
+static always_inline void tell_backends(const struct core *core, u32 index, u32 mtu)
 {
-    const u8 *icmp = p->data + p->l4;
-    if (p->kind != KIND_ICMP || p->fault || icmp + ICMP_BYTES > p->end || !is_icmp_error(p, icmp[0]) ||
-        !is_outer_source(core, p->tuple.dst, p->is_v4))
-        return;
-    u32 index = quoted_backend(core, p, icmp + ICMP_BYTES);
-    bool is_mtu = p->is_v4 ? icmp[0] == ICMP_UNREACHABLE && icmp[1] == ICMP_FRAGMENTATION_NEEDED : icmp[0] == ICMPV6_TOO_BIG;
-    u32 mtu = p->is_v4 ? be16(load16(icmp + ICMP_NEXT_HOP_MTU)) : be32(load32(icmp + ICMPV6_MTU));
     for (u32 i = 0; index && i < SAME_ADDRESS_MAX; i++) {
         const struct backend *b = backend_at(core, index);
         if (!b)
             return;
-        if (!is_mtu)
-            count(core, core->backend_counters + index, WORD_OF(backend_counters, unreachable), 1);
-        else if (mtu)
+        if (mtu)
             learn_mtu(core, index, b, mtu);
+        else
+            count(core, core->backend_counters + index, WORD_OF(backend_counters, unreachable), 1);
         index = b->next_same;
     }
+}
+
+/* Reads a whole ICMP message on its way to the kernel: it may be an error for one of our outer packets. */
+static always_inline void learn_path(const struct core *core, const struct packet *p)
+{
+    const u8 *icmp = l4_of(p);
+    if (icmp + ICMP_BYTES > p->end || !is_icmp_error(p, icmp[0]) || !is_outer_source(core, p->tuple.dst, p->is_v4))
+        return;
+    bool is_mtu = p->is_v4 ? icmp[0] == ICMP_UNREACHABLE && icmp[1] == ICMP_FRAGMENTATION_NEEDED : icmp[0] == ICMPV6_TOO_BIG;
+    u32 mtu = p->is_v4 ? be16(load16(icmp + ICMP_NEXT_HOP_MTU)) : be32(load32(icmp + ICMPV6_MTU));
+    u32 index = quoted_backend(core, p, icmp + ICMP_BYTES);
+    if (index && (mtu || !is_mtu))
+        APART(tell_backends)(core, index, is_mtu ? mtu : 0);
 }

@@ -24,6 +24,12 @@ static always_inline const struct vip *vip_at(const struct core *core, u32 index
     return (const void *)at(core, TABLE_SNAPSHOT, core->sections->vip + index);
 }
 
+/* The VIP of this index; NULL for none. */
+static always_inline const struct vip *vip_or_none(const struct core *core, u32 index)
+{
+    return index ? vip_at(core, index) : NULL_PTR;
+}
+
 /* The VIP of exactly this port, or NULL. */
 static always_inline const struct vip *vip_exact(const struct core *core, const struct packet *p)
 {
@@ -76,8 +82,8 @@ static always_inline const struct address *prefix_find(const struct core *core, 
     return address_find(core, masked, length);
 }
 
-/* The VIP of a range or of any port at `a`, or NULL. */
-static always_inline const struct vip *vip_by_range(const struct core *core, const struct address *a, const struct tuple *t)
+/* The VIP of a range or of any port at `a`, or 0. */
+static always_inline u32 vip_by_range(const struct core *core, const struct address *a, const struct tuple *t)
 {
     u32 port = be16((u16)(t->ports >> 16));
     u32 count = a->ranges;
@@ -90,36 +96,49 @@ static always_inline const struct vip *vip_by_range(const struct core *core, con
             break;
         const struct range *r = (const struct range *)(const void *)l + n % 4;
         if (r->protocol == t->protocol && r->first <= port && port <= r->last)
-            return vip_at(core, r->vip);
+            return r->vip;
     }
-    u32 any = t->protocol == PROTOCOL_TCP ? a->any_tcp : a->any_udp;
-    return any ? vip_at(core, any) : NULL_PTR;
+    return t->protocol == PROTOCOL_TCP ? a->any_tcp : a->any_udp;
 }
 
-/* What a destination is to this node. */
+/* What a destination is to this node. Numbers and not pointers, so that in BPF it can come from a function of its own. */
 struct destination {
-    const struct address *address; /* a VIP address, or the longest VIP prefix that holds it; NULL: not ours */
-    const struct vip *vip;         /* of this protocol and port; NULL: none */
+    u32 is_ours; /* a VIP address, or in a VIP prefix */
+    u32 vip;     /* of this protocol and port; 0: none */
+    u32 speaker; /* the VIP that speaks for all of its protocol there; 0: none */
 };
+
+static always_inline u32 speaker_of(const struct address *a, u32 protocol)
+{
+    return protocol == PROTOCOL_TCP ? a->source_tcp : protocol == PROTOCOL_UDP ? a->source_udp : 0;
+}
+
+/* What the VIP address or VIP prefix of `length` bits that holds the destination makes it, if there is one. */
+static always_inline struct destination destination_in(const struct core *core, const struct tuple *t, u32 length, bool has_port)
+{
+    const struct address *a = prefix_find(core, t->dst, length);
+    if (!a)
+        return (struct destination){0, 0, 0};
+    return (struct destination){1, has_port ? vip_by_range(core, a, t) : 0, speaker_of(a, t->protocol)};
+}
 
 /* By ranges and any port of the address itself; an address that has no VIP of its own, by prefixes, longest first. With
  * `has_port` false (a packet without a port to read) only the address is told. */
 static always_inline struct destination destination_of(const struct core *core, const struct tuple *t, bool has_port)
 {
-    const struct address *a = address_find(core, t->dst, 128);
-    struct destination d = {a, a && has_port ? vip_by_range(core, a, t) : NULL_PTR};
-    if (a)
+    struct destination d = APART(destination_in)(core, t, 128, has_port);
+    if (d.is_ours)
         return d;
     const struct snapshot_prefixes *prefixes = (const void *)at(core, TABLE_SNAPSHOT, 5);
     for (u32 i = 0; prefixes && i < PREFIX_LENGTHS_MAX && i < core->header->prefix_lengths; i++) {
         if (prefixes->length[i] < 96 && is_mapped(t->dst)) /* an IPv6 prefix as short as ::/0 holds no IPv4 address */
             break;
-        a = prefix_find(core, t->dst, prefixes->length[i]);
-        if (!a)
+        struct destination wider = APART(destination_in)(core, t, prefixes->length[i], has_port);
+        if (!wider.is_ours)
             continue;
-        if (!d.address)
-            d.address = a;
-        d.vip = has_port ? vip_by_range(core, a, t) : NULL_PTR;
+        if (!d.is_ours)
+            d = wider;
+        d.vip = wider.vip;
         if (d.vip || !has_port)
             break;
     }

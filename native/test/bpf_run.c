@@ -146,6 +146,7 @@ static void aim(struct bpf_engine *b, u32 worker, u64 now_ns)
         .flow_first = core->flow_first,
         .flow_mask = core->flow_mask,
         .counter_first = core->counter_first,
+        .workers = core->workers,
         .vip_counters = core->vip_counters,
         .backend_counters = core->backend_counters,
         .tenant_counters = core->tenant_counters,
@@ -176,6 +177,8 @@ static const char *run_frame(struct bpf_engine *b, const u8 *frame, u32 length, 
     *outcome = (struct outcome){verdict, out->flow, out->vip, out->tenant, out->backend, out->device, (u32)output->count, 0};
     if (run.retval != action_of(out->verdict))
         return "the program's action is not its verdict's";
+    if (run.retval == action_of(VERDICT_PASS) && (run.data_size_out != length || memcmp(data, frame, length) != 0))
+        return "the program changed a frame that it passed";
     if (run.retval != action_of(VERDICT_FORWARD))
         return NULL;
     if (run.data_size_out != out->out_len)

@@ -20,6 +20,9 @@ export type Clang = (typeof clangs)[number];
 /** The kernel runs XDP programs on whole Ethernet headers only. */
 export const minFrameBytes = 14;
 
+/** On frames of one page with room for an outer header, too. */
+export const maxFrameBytes = 4096 - 64;
+
 /** What the maps have room for; kernel memory, taken at once. */
 export const bpfLimits = { vips: 1024, backends: 1024, tenants: 256, snapshotLines: 16_384, slotLines: 65_536 } as const;
 const flowLines = 65_536;
