@@ -111,7 +111,7 @@ static always_inline u8 answer(const struct core *core, struct packet *p, u64 *t
 }
 
 /* The packet does not fit the way to its backend: `mtu` is what the sender may send. From the VIP's address. */
-static always_inline u8 answer_too_big(const struct core *core, struct packet *p, u32 mtu)
+static slow_path u8 answer_too_big(const struct core *core, struct packet *p, u32 mtu)
 {
     if (!may_answer(p))
         return VERDICT_OVERSIZE;
@@ -124,7 +124,7 @@ static always_inline u8 answer_too_big(const struct core *core, struct packet *p
 }
 
 /* The packet's last hop was this one. From the node's own address; without one of that family there is no answer. */
-static always_inline u8 answer_time_exceeded(const struct core *core, struct packet *p)
+static slow_path u8 answer_time_exceeded(const struct core *core, struct packet *p)
 {
     u32 mapped[4] = {0, 0, V4_MAPPED_WORD, core->node->address4};
     const u8 *own6 = core->node->address6;

@@ -19,3 +19,10 @@ static always_inline u16 csum_replace16(u16 csum, u16 old_word, u16 new_word)
 {
     return csum_fold((u32)(u16)~csum + (u16)~old_word + new_word);
 }
+
+/* The same after a covered word went down by one: RFC 1624 equation 3 with m' = m - 1, which is an addition of one, or of two
+ * where the carry comes around. */
+static always_inline u16 csum_after_decrement(u16 csum)
+{
+    return (u16)(csum + 1 + (csum >= 0xfffe));
+}

@@ -15,9 +15,9 @@ static always_inline void decrement_ttl(u8 *ip, bool is_v4)
         ip[IPV6_HOP_LIMIT]--;
         return;
     }
-    u16 old_word = load16(ip + IPV4_TTL), new_word = old_word - 1; /* the TTL is its low byte, and above 1 */
-    store16(ip + IPV4_TTL, new_word);
-    store16(ip + IPV4_CHECKSUM, csum_replace16(load16(ip + IPV4_CHECKSUM), old_word, new_word));
+    /* The TTL is the low byte of its word, and above 1; a byte stored and read back as half of a word would stall. */
+    store16(ip + IPV4_TTL, load16(ip + IPV4_TTL) - 1);
+    store16(ip + IPV4_CHECKSUM, csum_after_decrement(load16(ip + IPV4_CHECKSUM)));
 }
 
 /* The outer source: the node's address, or one of the entropy prefix by the flow's hash. */
@@ -121,10 +121,9 @@ static always_inline bool wrap(const struct core *core, struct packet *p, const 
     return cut_tail(p, p->out_len);
 }
 
-/* Wraps the packet for `b`. A constant in each call lets the compiler write out each case by itself: 3 ns for the common one. */
-static always_inline bool encapsulate(const struct core *core, struct packet *p, const struct backend *b, u8 encap)
+/* Wraps the packet for `b`; `overhead` is encap_overhead()'s. A constant in each call lets the compiler write out each case by itself: 3 ns for the common one. */
+static always_inline bool encapsulate(const struct core *core, struct packet *p, const struct backend *b, u32 overhead)
 {
-    u32 overhead = encap_overhead(b, encap);
     if (likely(overhead == OUTER_IPV4_BYTES))
         return wrap(core, p, b, OUTER_IPV4_BYTES);
     return overhead ? wrap(core, p, b, OUTER_IPV6_BYTES) : wrap(core, p, b, 0);

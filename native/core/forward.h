@@ -54,7 +54,7 @@ static always_inline u8 steer_vip(const struct core *core, const struct vip *vip
 }
 
 /* A later fragment follows the first; without a record only the source address can tell where that went. */
-static always_inline u8 steer_later_fragment(const struct core *core, u32 speaker, struct packet *p)
+static slow_path u8 steer_later_fragment(const struct core *core, u32 speaker, struct packet *p)
 {
     p->hash = fragment_hash(core, p); /* without ports, it is what spreads the outer source */
     u64 record = fragment_find(core, &p->hash);
@@ -80,7 +80,7 @@ static always_inline u8 steer_later_fragment(const struct core *core, u32 speake
 }
 
 /* A whole ICMP message: to a VIP, or perhaps about one of our outer packets. */
-static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
+static slow_path u8 steer_icmp(const struct core *core, struct packet *p)
 {
     if (!destination_of(core, &p->tuple, false).is_ours) {
         learn_path(core, p);
@@ -101,7 +101,7 @@ static always_inline u8 steer_icmp(const struct core *core, struct packet *p)
 }
 
 /* What the exact index does not know: other ports, other protocols, faults, and all that is not ours. */
-static always_inline u8 steer_other(const struct core *core, struct packet *p)
+static slow_path u8 steer_other(const struct core *core, struct packet *p)
 {
     struct destination d = destination_of(core, &p->tuple, p->kind == KIND_FLOW && !p->fault);
     if (!d.is_ours)
@@ -167,7 +167,7 @@ static always_inline bool may_fragment(const struct packet *p)
 }
 
 /* The packet is larger than `mtu` leaves beside the outer header: it leaves in pieces, or its sender is told. */
-static always_inline u8 forward_oversize(const struct core *core, struct packet *p, u32 mtu, u32 overhead)
+static slow_path u8 forward_oversize(const struct core *core, struct packet *p, u32 mtu, u32 overhead)
 {
     u32 inner_mtu = mtu > overhead ? mtu - overhead : 0;
     if (!may_fragment(p))
@@ -201,7 +201,7 @@ static always_inline u8 forward_to(const struct core *core, struct packet *p, co
     }
     if (!(b->flags & BACKEND_RESOLVED))
         return VERDICT_NO_NEXT_HOP;
-    return encapsulate(core, p, b, p->encap) ? VERDICT_FORWARD : VERDICT_TX_FULL;
+    return encapsulate(core, p, b, overhead) ? VERDICT_FORWARD : VERDICT_TX_FULL;
 }
 
 /* Step three: wrap what is forwarded, answer what is due an answer, count everything. */

@@ -36,7 +36,7 @@ static always_inline u32 fragment_age(const struct core *core, u64 meta)
 }
 
 /* Remembers where a first fragment went; the oldest record of its two buckets makes room. */
-static always_inline void fragment_record(const struct core *core, const struct packet *p, const struct backend *b)
+static slow_path void fragment_record(const struct core *core, const struct packet *p, const struct backend *b)
 {
     struct flow_hash h = fragment_hash(core, p);
     struct fragment_bucket *place = NULL_PTR;

@@ -72,7 +72,7 @@ static always_inline u32 flow_of_any_worker(const struct core *core, const struc
 }
 
 /* `p` keeps its own addresses on the wire; its tuple becomes the quoted flow's. */
-static always_inline u8 steer_icmp_error(const struct core *core, struct packet *p, const u8 *icmp)
+static slow_path u8 steer_icmp_error(const struct core *core, struct packet *p, const u8 *icmp)
 {
     u32 room = (u32)p->l3 + p->l3_len - p->l4 - ICMP_BYTES;
     const u8 *quote = icmp + ICMP_BYTES;

@@ -102,7 +102,7 @@ static always_inline void tell_backends(const struct core *core, u32 index, u32 
 }
 
 /* Reads a whole ICMP message on its way to the kernel: it may be an error for one of our outer packets. */
-static always_inline void learn_path(const struct core *core, const struct packet *p)
+static slow_path void learn_path(const struct core *core, const struct packet *p)
 {
     const u8 *icmp = l4_of(p);
     if (icmp + ICMP_BYTES > p->end || !is_icmp_error(p, icmp[0]) || !is_outer_source(core, p->tuple.dst, p->is_v4))

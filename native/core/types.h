@@ -15,6 +15,13 @@ typedef _Bool bool;
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define always_inline inline __attribute__((always_inline))
 
+/* What few packets need stands apart in a process, so that the common way keeps its registers; BPF's programs are small enough. */
+#ifdef TORII_BPF
+#define slow_path always_inline
+#else
+#define slow_path __attribute__((noinline, cold))
+#endif
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "torii's tables and its flow hash are specified for little-endian machines"
 #endif
