@@ -78,7 +78,8 @@ export function decideNextHop(
 
 export function sameNextHop(a: NextHop, b: NextHop): boolean {
   if (a.kind === 'unresolved') return b.kind === 'unresolved' && a.reason === b.reason;
-  return b.kind === 'resolved' && a.device === b.device && a.mac === b.mac && a.mtuBytes === b.mtuBytes;
+  if (b.kind === 'unresolved' || a.isGateway !== b.isGateway) return false;
+  return a.device === b.device && a.mac === b.mac && a.mtuBytes === b.mtuBytes;
 }
 
 function unresolved(reason: string): NextHop {

@@ -54,7 +54,7 @@ describe('next hops from the kernel', () => {
   it('resolves a backend on the segment, and one behind a gateway with the MTU of its route', async () => {
     const follower = new Follower([bed.backend, '10.94.0.9']);
     expect(await follower.until(bed.backend, isResolved)).toEqual(resolved);
-    expect(await follower.until('10.94.0.9', isResolved)).toEqual({ ...resolved, mtuBytes: 1400 });
+    expect(await follower.until('10.94.0.9', isResolved)).toEqual({ ...resolved, mtuBytes: 1400, isGateway: true });
   });
 
   it('resolves without CAP_NET_ADMIN as well', async () => {
