@@ -80,7 +80,7 @@ static always_inline void write_outer_ipv6(u8 *ip, const struct core *core, cons
 /* Bytes that the way to `b` adds to the packet. */
 static always_inline u32 encap_overhead(const struct backend *b, u8 encap)
 {
-    return encap == ENCAP_L2 ? 0 : b->family == 4 ? OUTER_IPV4_BYTES : OUTER_IPV6_BYTES;
+    return encap == ENCAP_L2 ? 0 : b->outer_bytes;
 }
 
 /* New Ethernet header at the start of the frame; a VLAN tag stays. `l2` is its length, `type` in network order. */

@@ -112,7 +112,7 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
 #define BACKEND(F, A) \
     A(u8, address, 16) A(u8, dst_mac, 6) A(u8, src_mac, 6) \
     F(u32, outer_src4) F(u32, outer_sum) /* partial checksum of the constant fields of the outer IPv4 header */ \
-    F(u32, pool) F(u16, device) F(u16, mtu) F(u8, generation) F(u8, flags) F(u8, family) F(u8, spare0) \
+    F(u32, pool) F(u16, device) F(u16, mtu) F(u8, generation) F(u8, flags) F(u8, outer_bytes) /* 20 or 40, by its family */ F(u8, spare0) \
     F(u32, next_same) /* another backend of the same address, or 0 */ A(u32, spare, 3)
 
 #define POOL(F, A) \

@@ -254,11 +254,16 @@ static bool vips_are_sound(const line *base, const struct snapshot_header *h, co
     return true;
 }
 
+static bool is_outer_bytes(u8 bytes)
+{
+    return bytes == OUTER_IPV4_BYTES || bytes == OUTER_IPV6_BYTES;
+}
+
 static bool targets_are_sound(const struct engine *e, const line *base, const struct snapshot_header *h, const struct snapshot_sections *s)
 {
     const struct backend *backend = (const void *)(base + s->backend);
     for (u32 i = 0; i < h->backends; i++)
-        if (backend[i].pool >= h->pools || backend[i].next_same >= h->backends || (backend[i].flags & BACKEND_RESOLVED && backend[i].device >= h->devices))
+        if (backend[i].pool >= h->pools || backend[i].next_same >= h->backends || (backend[i].flags & BACKEND_RESOLVED && (backend[i].device >= h->devices || !is_outer_bytes(backend[i].outer_bytes))))
             return false;
     const struct vip_bucket *bucket = (const void *)(base + s->backend_index);
     for (u32 i = 0; i <= s->backend_index_mask; i++)

@@ -140,19 +140,22 @@ static void write_flow(u8 *data, u32 flow)
 
 double memory_bench(struct engine *e, u32 number, const struct bench_frames *frames, u32 flows, u64 packets, enum bench_load load)
 {
-    static _Thread_local u8 buffers[BENCH_BUFFERS][BENCH_BUFFER_BYTES] __attribute__((aligned(64)));
+    static _Thread_local u8 buffers[BENCH_BUFFERS * BENCH_BUFFER_BYTES] __attribute__((aligned(64)));
     struct worker *w = &e->worker[number];
     struct packet burst[BURST_MAX];
     const u8 *starts[BENCH_FRAMES_MAX];
     u64 spent = 0, now = 1000000000;
-    starts[0] = frames->bytes;
-    for (u32 i = 1; i < frames->count; i++)
-        starts[i] = starts[i - 1] + frames->lengths[i - 1];
+    u32 room = 0; /* buffers lie as close as the longest frame allows, as in a ring made for such frames */
+    for (u32 i = 0; i < frames->count; i++) {
+        starts[i] = i ? starts[i - 1] + frames->lengths[i - 1] : frames->bytes;
+        u32 needed = (ENCAP_ROOM + frames->lengths[i] + 63) & ~63u;
+        room = needed > room ? needed : room;
+    }
     for (u64 i = 0; i < packets; i += BURST_MAX) {
         for (u32 j = 0; j < BURST_MAX; j++) {
             u32 flow = load == BENCH_NEW_FLOWS ? (u32)(i + j) : scatter(i + j, flows), which = flow % frames->count;
             u32 length = frames->lengths[which];
-            u8 *data = buffers[(i + j) % BENCH_BUFFERS] + ENCAP_ROOM;
+            u8 *data = buffers + (i + j) % BENCH_BUFFERS * room + ENCAP_ROOM;
             memcpy(data, starts[which], length < BENCH_COPIED_BYTES ? length : BENCH_COPIED_BYTES);
             write_flow(data, flow);
             burst[j] = (struct packet){.data = data, .end = data + length};

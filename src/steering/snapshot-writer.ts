@@ -70,6 +70,9 @@ export function ipv4Word(address: string): number {
   return new DataView(addressBytes(address).buffer).getUint32(12, true);
 }
 
+/** Of an outer header, by the backend's family. */
+export const outerBytes = { 4: 20, 6: 40 } as const;
+
 const outerTtl = 64;
 const ipipProtocol = 4;
 
@@ -168,7 +171,7 @@ export function snapshotOffsets(layout: Layout) {
       'mtu',
       'generation',
       'flags',
-      'family',
+      'outer_bytes',
       'next_same',
     ]),
     pool: offsetsOf(layout, 'pool', ['slots', 'size']),

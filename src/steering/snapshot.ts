@@ -15,6 +15,7 @@ import {
   hostMask,
   ipv4Word,
   macBytes,
+  outerBytes,
   outerSum,
   planSections,
   type SectionPlan,
@@ -363,7 +364,7 @@ class Emitter {
     writer.u32(base + at.pool, this.#indices.pool(backend.pool).index);
     writer.u8(base + at.generation, generation);
     writer.u8(base + at.flags, flags);
-    writer.u8(base + at.family, familyOf(backend.address));
+    writer.u8(base + at.outer_bytes, outerBytes[familyOf(backend.address)]);
     if (node.address !== null && familyOf(backend.address) === 4) {
       writer.u32(base + at.outer_src4, ipv4Word(node.address));
       writer.u32(base + at.outer_sum, outerSum(node.address, backend.address));
