@@ -3,7 +3,7 @@
 // Follows the order of native/core/steer.h for a packet of the middle of the flow (no SYN), so that admission is named but not
 // judged. What is live (the flow's entry, the slots) comes in as functions.
 
-import { addressBytes } from '../model/address.ts';
+import { addressBytes, familyOf, isHostPrefix, maskAddress } from '../model/address.ts';
 import type { Desired, DesiredBackend, DesiredPool, DesiredVip } from '../model/desired.ts';
 import { type Flow, flowText } from '../model/flow.ts';
 import type { ExplainStep, ExplainView } from '../model/views.ts';
@@ -47,7 +47,7 @@ export function explain(flow: Flow, sources: ExplainSources): ExplainView {
     steps,
   });
   const { desired } = sources;
-  const here = desired.vips.filter(({ prefix }) => prefix.address === flow.destination.address);
+  const here = vipsHolding(desired.vips, flow.destination.address);
   if (here.length === 0) {
     say('destination', `${flow.destination.address} is no VIP address: the kernel's`);
     return end({ verdict: 'pass' });
@@ -107,12 +107,23 @@ function tupleOf({ protocol, source, destination }: Flow): Tuple {
   };
 }
 
-/** The narrowest match: the port itself, then a range that has it, then any port. */
+/** The VIPs of the address itself; an address that has none, those of the prefixes that hold it, the longest first. */
+function vipsHolding(vips: readonly DesiredVip[], address: string): readonly DesiredVip[] {
+  const own = vips.filter(({ prefix }) => isHostPrefix(prefix) && prefix.address === address);
+  if (own.length > 0) return own;
+  return vips
+    .filter(
+      ({ prefix }) => familyOf(prefix.address) === familyOf(address) && maskAddress(address, prefix.length) === prefix.address,
+    )
+    .sort((a, b) => b.prefix.length - a.prefix.length);
+}
+
+/** The longest prefix that has the port; within it the port itself, then a range that has it, then any port. */
 function findVip(vips: readonly DesiredVip[], { protocol, destination }: Flow): DesiredVip | undefined {
   const width = ({ ports }: DesiredVip): number => ports.last - ports.first;
   return vips
     .filter((vip) => vip.protocol === protocol && vip.ports.first <= destination.port && destination.port <= vip.ports.last)
-    .sort((a, b) => width(a) - width(b))[0];
+    .sort((a, b) => b.prefix.length - a.prefix.length || width(a) - width(b))[0];
 }
 
 function keptBackend(params: {
