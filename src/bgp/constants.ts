@@ -112,5 +112,7 @@ export const maxSegmentAses = 255;
 
 /** RFC 8326: "prefer another path, this one is about to go". */
 export const gracefulShutdownCommunity = '65535:0';
+/** RFC 7999: "discard what is for this prefix". */
+export const blackholeCommunity = '65535:666';
 export const defaultLocalPref = 100;
 export const highestMed = 0xffff_ffff;

@@ -3,10 +3,9 @@
 //
 // rib-out.ts knows what differs, update.ts how to pack it; here is when. After the first full set: End-of-RIB (RFC 4724 2).
 
-import type { Policy } from '../model/peer.ts';
 import { type FamilyName, families } from './families.ts';
 import type { BgpLink } from './link.ts';
-import { type RouteSetting, routeAttributes } from './policy.ts';
+import { type RoutePolicy, type RouteSetting, routeAttributes } from './policy.ts';
 import { type Batch, RibOut, type Routes } from './rib-out.ts';
 import { endOfRib, type Packed, packAnnouncements, packWithdrawals } from './update.ts';
 
@@ -87,7 +86,7 @@ export class Outbound {
     return true;
   }
 
-  #pack(name: FamilyName, policy: Policy | undefined, nlri: readonly Uint8Array[]): Packed[] {
+  #pack(name: FamilyName, policy: RoutePolicy | undefined, nlri: readonly Uint8Array[]): Packed[] {
     const family = families[name];
     const nextHop = this.#setting.nextHops[name];
     if (policy === undefined || nextHop === undefined) return packWithdrawals(family, nlri);

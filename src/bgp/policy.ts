@@ -1,10 +1,11 @@
-// From a route's policy to the path attributes that one peer is sent (RFC 4271 5, RFC 8326).
+// From a route's policy to the path attributes that one peer is sent (RFC 4271 5, RFC 7999, RFC 8326).
 //
-// The narrower policy wins key by key: a VIP's over its tenant's (already merged by the caller) over the peer's. Pure.
+// The narrower policy wins key by key: a VIP's over its tenant's (already merged by the caller) over the peer's. What torii
+// itself marks a route with comes on top and is never replaced. Pure.
 
-import type { Policy } from '../model/peer.ts';
+import type { Advertisement, Policy } from '../model/peer.ts';
 import { encodeAttributes } from './attribute-encoder.ts';
-import { defaultLocalPref, gracefulShutdownCommunity, highestMed } from './constants.ts';
+import { blackholeCommunity, defaultLocalPref, gracefulShutdownCommunity, highestMed } from './constants.ts';
 import type { Family } from './families.ts';
 import type { PathAttributes } from './path-attributes.ts';
 import type { RouteAttributes } from './update.ts';
@@ -15,14 +16,21 @@ export interface RouteSetting {
   readonly internal: boolean;
   readonly fourOctetAs: boolean;
   readonly peerPolicy: Policy;
-  /** Leaving on purpose: tell the peer to prefer any other path. */
+  /** The node leaves on purpose: tell the peer to prefer any other path, for every route. */
   readonly draining: boolean;
 }
 
+/** A route's own policy and its marks. */
+export type RoutePolicy = Policy & Pick<Advertisement, 'draining' | 'blackhole'>;
+
+export function routePolicyOf({ policy, draining = false, blackhole = false }: Advertisement): RoutePolicy {
+  return draining || blackhole ? { ...policy, draining, blackhole } : policy;
+}
+
 /** Equal for policies that give equal attributes, so that their routes share messages. */
-export function policyKey(policy: Policy): string {
-  const { communities, largeCommunities, med, localPref, prepend } = policy;
-  return JSON.stringify([communities, largeCommunities, med, localPref, prepend]);
+export function policyKey(policy: RoutePolicy): string {
+  const { communities, largeCommunities, med, localPref, prepend, draining = false, blackhole = false } = policy;
+  return JSON.stringify([communities, largeCommunities, med, localPref, prepend, draining, blackhole]);
 }
 
 // Sorted as numbers, each once: RFC 1997 speaks of a set, and equal sets should give equal bytes.
@@ -38,10 +46,12 @@ function communitySet(texts: readonly string[]): readonly string[] | undefined {
 }
 
 /** The path attributes of a route, without next hop. */
-export function pathAttributes(policy: Policy, setting: RouteSetting): PathAttributes {
-  const merged = { ...setting.peerPolicy, ...policy };
-  const { localAs, internal, draining } = setting;
-  const communities = communitySet([...(merged.communities ?? []), ...(draining ? [gracefulShutdownCommunity] : [])]);
+export function pathAttributes(policy: RoutePolicy, setting: RouteSetting): PathAttributes {
+  const merged: RoutePolicy = { ...setting.peerPolicy, ...policy };
+  const { localAs, internal } = setting;
+  const draining = setting.draining || merged.draining === true;
+  const marks = [...(draining ? [gracefulShutdownCommunity] : []), ...(merged.blackhole ? [blackholeCommunity] : [])];
+  const communities = communitySet([...(merged.communities ?? []), ...marks]);
   const largeCommunities = communitySet(merged.largeCommunities ?? []);
   const med = draining && !internal ? highestMed : merged.med;
   // The own AS in a path would make every iBGP neighbour drop the route as a loop, so prepending is for eBGP.
@@ -57,7 +67,7 @@ export function pathAttributes(policy: Policy, setting: RouteSetting): PathAttri
 }
 
 /** The same in wire form, for packing. */
-export function routeAttributes(policy: Policy, setting: RouteSetting, family: Family, nextHop: string): RouteAttributes {
+export function routeAttributes(policy: RoutePolicy, setting: RouteSetting, family: Family, nextHop: string): RouteAttributes {
   const attributes = pathAttributes(policy, setting);
   const withNextHop = family.name === 'ipv4' ? { ...attributes, nextHop } : attributes;
   return { bytes: encodeAttributes(withNextHop, setting), nextHop };

@@ -3,13 +3,12 @@
 // Per prefix only the newest state is kept, so a peer that does not read costs memory for its prefixes and no more, and
 // never sees a state that was overtaken. Pure: the session decides when to take the next messages.
 
-import type { Policy } from '../model/peer.ts';
 import { encodePrefix, type FamilyName, type WirePrefix } from './families.ts';
-import { policyKey } from './policy.ts';
+import { policyKey, type RoutePolicy } from './policy.ts';
 
 export interface Route extends WirePrefix {
   readonly prefix: string;
-  readonly policy: Policy;
+  readonly policy: RoutePolicy;
   /** policyKey() of `policy`. */
   readonly key: string;
 }
@@ -18,7 +17,7 @@ export interface Route extends WirePrefix {
 export type Routes = ReadonlyMap<string, Route>;
 
 /** Undefined when `prefix` is none. `known` is the route of the same prefix before, if any: it saves taking it apart again. */
-export function makeRoute(prefix: string, policy: Policy, known?: Route): Route | undefined {
+export function makeRoute(prefix: string, policy: RoutePolicy, known?: Route): Route | undefined {
   const key = policyKey(policy);
   if (known?.key === key) return known;
   const wire = known ?? encodePrefix(prefix);
@@ -28,7 +27,7 @@ export function makeRoute(prefix: string, policy: Policy, known?: Route): Route 
 /** Routes that leave together: one family, one set of attributes (or none: withdrawn). */
 export interface Batch {
   readonly family: FamilyName;
-  readonly policy: Policy | undefined;
+  readonly policy: RoutePolicy | undefined;
   readonly routes: readonly Route[];
 }
 
@@ -77,7 +76,7 @@ export class RibOut {
 
   /** All that differs, as batches, withdrawals first. They count as told once markTold() says so. */
   pending(): Batch[] {
-    const batches = new Map<string, { family: FamilyName; policy: Policy | undefined; routes: Route[] }>();
+    const batches = new Map<string, { family: FamilyName; policy: RoutePolicy | undefined; routes: Route[] }>();
     for (const prefix of this.#dirty) {
       const wanted = this.#wanted.get(prefix);
       const route = wanted ?? this.#told.get(prefix)?.route;

@@ -9,6 +9,7 @@ import { type Clock, systemClock, type Timer } from './clock.ts';
 import { ceaseError } from './constants.ts';
 import type { JournalEntry } from './journal.ts';
 import { ceaseNotification } from './notification.ts';
+import { routePolicyOf } from './policy.ts';
 import { makeRoute, type Route, type Routes } from './rib-out.ts';
 import { type LogLevel, PeerSession } from './session.ts';
 import { type Connection, type Transport, tcpTransport } from './transport.ts';
@@ -97,8 +98,9 @@ export class BgpSpeaker implements Speaker {
 
   #routesOf(advertisements: readonly Advertisement[]): Routes {
     const routes = new Map<string, Route>();
-    for (const { prefix, policy } of advertisements) {
-      const route = makeRoute(prefix, policy, this.#routes.get(prefix));
+    for (const advertisement of advertisements) {
+      const { prefix } = advertisement;
+      const route = makeRoute(prefix, routePolicyOf(advertisement), this.#routes.get(prefix));
       if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
       else routes.set(prefix, route);
     }

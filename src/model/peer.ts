@@ -39,6 +39,10 @@ export interface SpeakerConfig {
 export interface Advertisement {
   readonly prefix: string;
   readonly policy: Policy;
+  /** Still told, but about to go: GRACEFUL_SHUTDOWN and a lower preference (RFC 8326), whatever the policy says. */
+  readonly draining?: boolean;
+  /** Told with BLACKHOLE (RFC 7999) beside the policy's communities: routers discard what is for it. */
+  readonly blackhole?: boolean;
 }
 
 export type SessionState = 'idle' | 'connect' | 'active' | 'openSent' | 'openConfirm' | 'established';

@@ -324,6 +324,49 @@ describe('policies', () => {
   });
 });
 
+describe('a route by itself', () => {
+  const told = (route: Partial<Advertisement>, overrides: Partial<SpeakerConfig> = {}) => {
+    const { network, speaker } = setUp(overrides);
+    speaker.set([{ ...host(1, { communities: ['65000:7'], med: 5, localPref: 300 }), ...route }, host(2)]);
+    return updates(establish(network.answer()));
+  };
+
+  it('that is about to go asks for other paths, and the others do not', () => {
+    const sent = told({ draining: true });
+    const going = sent.find(({ announced: prefixes }) => prefixes.includes('203.0.113.1/32'));
+    expect(going?.announced).toEqual(['203.0.113.1/32']);
+    expect(going?.attributes).toMatchObject({ communities: ['65000:7', '65535:0'], med: 0xffff_ffff });
+    expect(sent.find(({ announced: prefixes }) => prefixes.includes('203.0.113.2/32'))?.attributes).not.toHaveProperty('med');
+  });
+
+  it('that is about to go has the lowest preference on iBGP', () => {
+    const going = told({ draining: true }, { localAs: 65000 }).find(({ announced: [prefix] }) => prefix === '203.0.113.1/32');
+    expect(going?.attributes).toMatchObject({ communities: ['65000:7', '65535:0'], localPref: 0, med: 5 });
+  });
+
+  it('that is a blackhole says so beside its own communities', () => {
+    const hole = told({ blackhole: true }).find(({ announced: [prefix] }) => prefix === '203.0.113.1/32');
+    expect(hole?.attributes).toMatchObject({ communities: ['65000:7', '65535:666'], med: 5 });
+  });
+
+  it('is told again when only such a mark changes, without a withdrawal', () => {
+    const { network, speaker } = setUp();
+    const connection = establish(network.answer());
+    speaker.set([host(1)]);
+    connection.take();
+    for (const [mark, communities] of [
+      [{ draining: true }, ['65535:0']],
+      [{ blackhole: true }, ['65535:666']],
+      [{}, undefined],
+    ] as const) {
+      speaker.set([{ ...host(1), ...mark }]);
+      const [sent] = updates(connection);
+      expect(sent).toMatchObject({ withdrawn: [], announced: ['203.0.113.1/32'] });
+      expect(sent?.attributes.communities).toEqual(communities);
+    }
+  });
+});
+
 describe('leaving on purpose', () => {
   it('asks for other paths, waits, withdraws, and says why', async () => {
     const { network, clock, speaker } = setUp();
