@@ -17,6 +17,27 @@ export function parseAddress(text: string): string | undefined {
   return (ipaddr.parse(text) as ipaddr.IPv6).toRFC5952String();
 }
 
+/**
+ * As parseAddress, and link-local IPv6 with the device it is reached by: "fe80::1%eth0". Such an address means nothing
+ * without one, and others mean nothing with one, so both are undefined.
+ */
+export function parseScopedAddress(text: string): string | undefined {
+  const [plain = '', zone, extra] = text.split('%');
+  const address = parseAddress(plain);
+  if (address === undefined || extra !== undefined) return undefined;
+  if (!isLinkLocal(address)) return zone === undefined ? address : undefined;
+  return zone !== undefined && /^[^\s/:]{1,15}$/.test(zone) ? `${address}%${zone}` : undefined;
+}
+
+/** fe80::/10, with or without its device. */
+export function isLinkLocal(address: string): boolean {
+  return /^fe[89ab][0-9a-f]:/.test(address);
+}
+
+export function withoutZone(address: string): string {
+  return address.split('%', 1)[0] ?? address;
+}
+
 export function familyOf(address: string): Family {
   return address.includes(':') ? 6 : 4;
 }

@@ -4,9 +4,13 @@ import {
   addressBytes,
   addressText,
   compareAddresses,
+  familyOf,
+  isLinkLocal,
   maskAddress,
   parseAddress,
   parsePrefix,
+  parseScopedAddress,
+  withoutZone,
 } from '../../../src/model/address.ts';
 import { parsePorts, parseVipName, vipName } from '../../../src/model/vip.ts';
 
@@ -32,6 +36,26 @@ describe('an address', () => {
   it('is ordered by value, not by text', () => {
     expect(compareAddresses('10.0.0.9', '10.0.0.10')).toBeLessThan(0);
     fc.assert(fc.property(address, address, (a, b) => Math.sign(compareAddresses(a, b)) === -Math.sign(compareAddresses(b, a))));
+  });
+});
+
+describe('an address with its device', () => {
+  it('is a link-local one, and no other', () => {
+    expect(parseScopedAddress('FE80:0::1%eth0.100')).toBe('fe80::1%eth0.100');
+    expect(parseScopedAddress('2001:DB8::1')).toBe('2001:db8::1');
+    expect(parseScopedAddress('10.0.0.1')).toBe('10.0.0.1');
+    for (const text of ['fe80::1', 'fe80::1%', 'fe80::1%a b', 'fe80::1%e0%e1', '2001:db8::1%eth0', '10.0.0.1%eth0', 'febf::1']) {
+      expect(parseScopedAddress(text)).toBeUndefined();
+    }
+  });
+
+  it('is that address wherever only the address counts', () => {
+    expect(withoutZone('fe80::1%eth0')).toBe('fe80::1');
+    expect(withoutZone('10.0.0.1')).toBe('10.0.0.1');
+    expect(familyOf('fe80::1%eth0')).toBe(6);
+    expect(addressBytes('fe80::1%eth0')).toEqual(addressBytes('fe80::1'));
+    expect(isLinkLocal('febf::1%eth0')).toBe(true);
+    expect([isLinkLocal('fec0::1'), isLinkLocal('2001:db8::1'), isLinkLocal('169.254.0.1')]).toEqual([false, false, false]);
   });
 });
 
