@@ -6,6 +6,7 @@ import { loadDataplaneAddon } from '../src/dataplane/addon.ts';
 import { MemoryEngine } from '../src/dataplane/memory-engine.ts';
 import { desiredOf } from './desired.ts';
 import { type Frames, framesOf, ipv4Frame, ipv6Frame, tcpAck, tcpSyn } from './frames.ts';
+import { measureKernel } from './kernel.ts';
 import { benchOptions, best, reporter } from './report.ts';
 
 const established = 0;
@@ -122,3 +123,4 @@ measureEstablished();
 measureFlood();
 await measureWorkers();
 measureTable();
+measureKernel(options, report);

@@ -6,6 +6,8 @@ export interface Measure {
   readonly name: string;
   /** Null: could not be measured here. */
   readonly value: number | null;
+  /** Why not. */
+  readonly skipped?: string;
   readonly unit: string;
   readonly limit?: number;
   /** The limit is a floor: at least so much is wanted. */
@@ -29,10 +31,10 @@ export function benchOptions(argv: readonly string[] = process.argv.slice(2)): B
 
 /** Prints each measure as it comes. */
 export function reporter({ isJson }: BenchOptions): (measure: Measure) => void {
-  return ({ name, value, unit, limit, atLeast }) => {
+  return ({ name, value, unit, limit, atLeast, skipped }) => {
     const rounded = value === null ? null : Math.round(value * 1000) / 1000;
     if (isJson) {
-      const mark = value === null ? { skipped: true } : {};
+      const mark = value === null ? { skipped: true, ...(skipped === undefined ? {} : { reason: skipped }) } : {};
       process.stdout.write(
         `${JSON.stringify({ name, value: rounded, unit, ...(limit === undefined ? {} : { limit }), ...mark })}\n`,
       );
@@ -40,7 +42,8 @@ export function reporter({ isJson }: BenchOptions): (measure: Measure) => void {
     }
     const isMissed = limit !== undefined && value !== null && (atLeast === true ? value < limit : value > limit);
     const bound = limit === undefined ? '' : `${atLeast === true ? '≥' : '≤'} ${limit}${isMissed ? '  missed' : ''}`;
-    process.stdout.write(`${name.padEnd(52)} ${String(rounded ?? 'skipped').padStart(10)} ${unit.padEnd(10)} ${bound}\n`);
+    const why = skipped === undefined ? '' : `  (${skipped})`;
+    process.stdout.write(`${name.padEnd(52)} ${String(rounded ?? 'skipped').padStart(10)} ${unit.padEnd(10)} ${bound}${why}\n`);
   };
 }
 

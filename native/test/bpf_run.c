@@ -7,6 +7,7 @@
 #include "../dataplane/memory.h"
 #include "tables.h"
 #include "../dataplane/output_glue.h"
+#include "bpf_bench.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -349,11 +350,32 @@ static napi_value js_run(napi_env env, napi_callback_info info)
     return out;
 }
 
+/* bench(handle, scatter, frame, flows, packets, hasCore) → ns a packet, by the kernel's own clock. Flows stay between calls. */
+static napi_value js_bench(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    struct bpf_engine *b = begin(env, info, argv, true);
+    if (!b)
+        return NULL;
+    char path[4096];
+    size_t length, frame_bytes;
+    bool has_core = false;
+    napi_get_value_string_utf8(env, argv[1], path, sizeof path, &length);
+    napi_get_value_bool(env, argv[5], &has_core);
+    struct bpf_bench bench = {.scatter = path, .program = has_core ? b->program : -1, .frame = bytes_of(env, argv[2], &frame_bytes),
+                              .flows = as_u32(env, argv[3]), .packets = as_u32(env, argv[4])};
+    bench.frame_bytes = (u32)frame_bytes;
+    aim(b, 0, 0);
+    ((struct control_in *)(void *)b->memory[CONTROL_MAP])->has_clock = 0;
+    double ns = bpf_bench(&bench);
+    return ns < 0 ? throw_error(env, "internal", strerror(errno)) : number(env, ns);
+}
+
 static napi_value init(napi_env env, napi_value exports)
 {
     static const struct glue_function functions[] = {
         {"prepare", js_prepare}, {"open", js_open}, {"close", js_close}, {"load", js_load},
-        {"shape", js_shape},     {"view", js_view}, {"run", js_run},
+        {"shape", js_shape},     {"view", js_view}, {"run", js_run},     {"bench", js_bench},
     };
     return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

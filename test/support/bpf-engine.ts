@@ -47,6 +47,8 @@ interface BpfRun {
     timesNs: BigUint64Array,
     outcomes: Uint32Array,
   ): RunOutput;
+  /** ns a packet of established flows through the balancer, or through nothing in its place; `scatter` is a path. */
+  bench(handle: Handle, scatter: string, frame: Uint8Array, flows: number, packets: number, hasCore: boolean): number;
 }
 
 const capEffective = /^CapEff:\s*([0-9a-f]+)$/m;
@@ -68,9 +70,34 @@ export function bpfAddon(clang: Clang): DataplaneAddon {
   const before = loaded.get(clang);
   if (before) return before;
   buildNative('test-bpf');
-  const bpf = createRequire(import.meta.url)(`${native}/build/test/bpf_run.node`) as BpfRun;
+  const bpf = bpfRun();
   const handle = bpf.prepare(`${native}/build/bpf/balancer.clang${clang}.o`, { ...bpfLimits, flowLines, workers });
-  const addon: DataplaneAddon = {
+  const addon = addonOn(bpf, handle);
+  loaded.set(clang, addon);
+  return addon;
+}
+
+/** The kernel's build that runs, with room for `entries` flows, and how to measure it. Throws where this machine can't. */
+export function bpfBench(entries: number): { readonly addon: DataplaneAddon; readonly nsPerPacket: BpfBench } {
+  buildNative('test-bpf');
+  const bpf = bpfRun();
+  const handle = bpf.prepare(`${native}/build/bpf/balancer.o`, { ...bpfLimits, flowLines: entries / 4, workers: 1 });
+  const scatter = `${native}/build/test/scatter.o`;
+  return {
+    addon: addonOn(bpf, handle),
+    nsPerPacket: (frame, flows, packets, hasCore) => bpf.bench(handle, scatter, frame, flows, packets, hasCore),
+  };
+}
+
+/** Of `packets` packets of established flows through the core, or without it. */
+export type BpfBench = (frame: Uint8Array, flows: number, packets: number, hasCore: boolean) => number;
+
+function bpfRun(): BpfRun {
+  return createRequire(import.meta.url)(`${native}/build/test/bpf_run.node`) as BpfRun;
+}
+
+function addonOn(bpf: BpfRun, handle: Handle): DataplaneAddon {
+  return {
     ...loadDataplaneAddon(),
     open: (capacity) => {
       bpf.open(handle, capacity);
@@ -82,6 +109,4 @@ export function bpfAddon(clang: Clang): DataplaneAddon {
     view: (_, table) => bpf.view(handle, table),
     run: (_, ...rest) => bpf.run(handle, ...rest),
   };
-  loaded.set(clang, addon);
-  return addon;
 }
