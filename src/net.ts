@@ -47,7 +47,38 @@ export interface News {
 
 export type Capability = 'net_admin' | 'net_raw' | 'net_bind_service' | 'bpf' | 'sys_admin' | 'sys_nice' | 'ipc_lock';
 
-export interface NetAddon {
+/** What one peer's TCP connections are held to, whoever called. */
+export interface SocketProtection {
+  /** Its address; a link-local one with its zone. */
+  readonly peer: string;
+  /** Of what is sent. */
+  readonly ttl: number;
+  /** The least that is heard; 0: any. */
+  readonly minTtl: number;
+  /** How long data may stay unacknowledged; 0: as long as the system allows. */
+  readonly userTimeoutMs: number;
+  /** TCP MD5 (RFC 2385), at most 80 bytes; empty: no signature, and none accepted. */
+  readonly key: Uint8Array;
+}
+
+/** TCP sockets by descriptor, for what must be set before connect() or listen(). Whoever gets one must hand it on or close it. */
+export interface SocketAddon {
+  /** Not connected; bound to `local`, with a port that connecting chooses. */
+  diallingSocket(local: string): number;
+  /** Bound, not yet listening; an IPv6 one takes no IPv4. */
+  listeningSocket(local: string, port: number): number;
+  /** Replaces what held before, also on a connection that exists. */
+  protectSocket(descriptor: number, protection: SocketProtection): void;
+  /** On a listening socket: calls from `peer` must be signed with it; empty: must not be signed. */
+  setSocketKey(descriptor: number, peer: string, key: Uint8Array): void;
+  /** With which an accepted connection's SYN arrived; 0 when the kernel did not keep it. Once a connection. */
+  synTtl(descriptor: number): number;
+  /** Sent, or waiting to be, and not acknowledged by the other host. */
+  unacknowledgedBytes(descriptor: number): number;
+  closeSocket(descriptor: number): void;
+}
+
+export interface NetAddon extends SocketAddon {
   links(): readonly Link[];
   neighbours(): readonly Neighbour[];
   /** One answer per address, in order. */

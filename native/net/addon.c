@@ -1,14 +1,12 @@
-/* Node-API glue of the host's side: netlink and service helpers. The only file here that knows JavaScript.
+/* Node-API glue of the host's side: netlink and service helpers. sockets_glue.c has those of TCP.
  *
  * Every JavaScript thread that loads the addon has its own sockets, opened at first use. Addresses are text, MACs are text. */
-#include "../glue.h"
+#include "net_glue.h"
 #include "netlink.h"
 #include "service.h"
+#include "sockets_glue.h"
 #include <arpa/inet.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,20 +18,6 @@ struct instance {
 };
 
 /* ---- Small helpers over napi ---- */
-
-static napi_value throw_errno(napi_env env, const char *what, int error)
-{
-    char text[160];
-    snprintf(text, sizeof text, "%s: %s", what, strerror(-error));
-    napi_throw_error(env, error == -EPERM || error == -EACCES ? "no_privilege" : "internal", text);
-    return NULL;
-}
-
-static napi_value throw_usage(napi_env env, const char *text)
-{
-    napi_throw_type_error(env, "bad_request", text);
-    return NULL;
-}
 
 static napi_value boolean(napi_env env, bool v)
 {
@@ -60,12 +44,6 @@ static napi_value mac_text(napi_env env, const uint8_t *mac)
     char text[18];
     snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
     return string(env, text);
-}
-
-static bool read_text(napi_env env, napi_value v, char *out, size_t size)
-{
-    size_t length;
-    return napi_get_value_string_utf8(env, v, out, size, &length) == napi_ok && length + 1 < size;
 }
 
 static bool read_address(napi_env env, napi_value v, struct ip_address *out)
@@ -348,6 +326,7 @@ static napi_value init(napi_env env, napi_value exports)
         return throw_errno(env, "net addon", -ENOMEM);
     *i = (struct instance){.questions = {.fd = -1}, .news = {.fd = -1}, .probe4 = -1, .probe6 = -1};
     napi_set_instance_data(env, i, close_instance, NULL);
+    export_sockets(env, exports);
     return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }
 

@@ -117,6 +117,9 @@ describe('the native rooms', () => {
       'native/dataplane/addon.c',
       'native/dataplane/output_glue.h',
       'native/net/addon.c',
+      'native/net/net_glue.h',
+      'native/net/sockets_glue.c',
+      'native/net/sockets_glue.h',
       'native/test/bpf_run.c',
     ]);
   });
