@@ -1,27 +1,63 @@
-// A route that health has withdrawn is not announced again before holdDownMs have passed since the withdrawal: it acts
-// on all nodes at once, and routers need not see every flap. Pure: time comes in as a number.
+// A route that health has withdrawn is not announced again at once: it acts on all nodes alike, and routers need not see
+// every flap. Pure: time comes in as a number.
 //
-// Only health is damped: the first announcement and documents are free (BGP.md, settled details). An operator's word withdraws
-// and announces at once, too, but does not end what health holds down: a drain is not about another VIP's flapping backend.
+// The hold counts from the withdrawal: 1 s the first time, which a check's own `rise` mostly takes anyway, doubled with each
+// further withdrawal up to 5 s, and 1 s again after a minute without one. Only health is damped: the first announcement and
+// documents are free (BGP.md, settled details). An operator's word withdraws and announces at once, too, but does not end what
+// health holds down: a drain is not about another VIP's flapping backend.
 
-export const holdDownMs = 3000;
+export const holdDownMs = { first: 1000, limit: 5000 } as const;
+/** Without a withdrawal for so long a route counts as calm again. */
+export const calmMs = 60_000;
 
-/** Route → when it may be announced again. */
-export type HeldDown = ReadonlyMap<string, number>;
+export interface Withdrawals {
+  /** By health, none of them calmMs apart. */
+  readonly count: number;
+  readonly latestMs: number;
+  /** When it may be announced again. */
+  readonly untilMs: number;
+}
+
+/** By route; those that are calm again may be missing. */
+export type HeldDown = ReadonlyMap<string, Withdrawals>;
 
 export const nothingHeld: HeldDown = new Map();
 
+/** Health has withdrawn these. */
 export function holdDown(held: HeldDown, prefixes: readonly string[], nowMs: number): HeldDown {
   if (prefixes.length === 0) return held;
-  return new Map([...held, ...prefixes.map((prefix) => [prefix, nowMs + holdDownMs] as const)]);
+  const next = new Map([...held].filter(([, { latestMs }]) => nowMs - latestMs < calmMs));
+  for (const prefix of prefixes) {
+    const count = (next.get(prefix)?.count ?? 0) + 1;
+    const waitMs = Math.min(holdDownMs.limit, holdDownMs.first * 2 ** (count - 1));
+    next.set(prefix, { count, latestMs: nowMs, untilMs: nowMs + waitMs });
+  }
+  return next;
 }
 
-export function stillHeld(held: HeldDown, nowMs: number): HeldDown {
-  const left = [...held].filter(([, untilMs]) => untilMs > nowMs);
-  return left.length === held.size ? held : new Map(left);
+/** Ends what is held, but for the routes in `except`; how often they flapped stays known. */
+export function released(held: HeldDown, except: ReadonlySet<string>, nowMs: number): HeldDown {
+  return new Map(
+    [...held].map(([prefix, each]) => [prefix, except.has(prefix) ? each : { ...each, untilMs: Math.min(each.untilMs, nowMs) }]),
+  );
 }
 
-/** When the next of them ends; null when none is held. */
-export function nextEndMs(held: HeldDown): number | null {
-  return held.size === 0 ? null : Math.min(...held.values());
+export function isHeld(held: HeldDown, prefix: string, nowMs: number): boolean {
+  return (held.get(prefix)?.untilMs ?? nowMs) > nowMs;
+}
+
+/** When the next hold ends; null when none is on. */
+export function nextEndMs(held: HeldDown, nowMs: number): number | null {
+  let next: number | null = null;
+  for (const { untilMs } of held.values()) if (untilMs > nowMs && (next === null || untilMs < next)) next = untilMs;
+  return next;
+}
+
+/** Those that are held now, each with the reason in words. */
+export function heldReasons(held: HeldDown, nowMs: number): readonly (readonly [prefix: string, reason: string])[] {
+  return [...held].flatMap(([prefix, { count, untilMs }]) => {
+    if (untilMs <= nowMs) return [];
+    const cause = count === 1 ? 'after a withdrawal by health' : `after flapping (${count} withdrawals by health)`;
+    return [[prefix, `held down ${Math.ceil((untilMs - nowMs) / 1000)} s more ${cause}`] as const];
+  });
 }

@@ -17,7 +17,7 @@ export interface ConfigWorkerData {
 /** What main knows and views show. Sent with each request for a view. */
 export interface NodeFacts {
   readonly ready: boolean;
-  /** Why no route at all is announced; null when routes are. */
+  /** Why no route is announced that stands on the packet path; null when they are. */
   readonly blocked: string | null;
   /** By family: why no router hears of its routes; null while one does. */
   readonly unheard: { readonly 4: string | null; readonly 6: string | null };
@@ -85,6 +85,8 @@ export interface Outcome {
   readonly snapshot: Uint8Array<ArrayBuffer> | null;
   /** Routes that are new or changed (route-lines.ts), null for none; those that are gone were told by "withdraw". */
   readonly routes: Uint8Array<ArrayBuffer> | null;
+  /** Routes whose place these take: they go once these are told. */
+  readonly replaced: readonly string[];
   /** A document caused it. */
   readonly endsHoldDowns: boolean;
   /** JSON of HealthTarget[]. Null: as before. */

@@ -220,6 +220,7 @@ export class Planner {
       revision: intent.revision,
       snapshot: draft?.snapshot ?? null,
       routes: this.#told.newRoutes(routes),
+      replaced: [],
       endsHoldDowns: batch.causes.has('document'),
       ...needs,
       changes,

@@ -1,14 +1,15 @@
 // Puts outcomes in force, in the one order that is safe: withdraw what must go, load, wait until every worker has
 // adopted, let everything else follow, announce. Main thread.
 //
-// It never announces what a worker cannot forward: routes are held back until their tables are adopted, all of them go
-// when the packet path stops making progress, and a hold-down follows a withdrawal that health caused.
+// It never announces what a worker cannot forward: routes are held back until their tables are adopted, those that stand on
+// the packet path go when that stops making progress, and a hold-down follows a withdrawal that health caused. Where one
+// route takes another's place the new one is told first, so that no packet finds none.
 
 import { messageOf } from '../errors.ts';
-import { type HeldDown, holdDown, nextEndMs, nothingHeld, stillHeld } from './hold-down.ts';
+import { type HeldDown, heldReasons, holdDown, isHeld, nextEndMs, nothingHeld, released } from './hold-down.ts';
 import type { Outcome } from './messages.ts';
 import type { PacketPath } from './ports.ts';
-import { decodeRoutes } from './route-lines.ts';
+import { decodeRoutes, type RouteLine } from './route-lines.ts';
 
 export interface ReconcilerParams {
   /** Null on a node without a packet path. */
@@ -25,12 +26,12 @@ export interface ReconcilerParams {
 
 export class Reconciler {
   readonly #params: ReconcilerParams;
-  /** Wanted and adopted: route → JSON. Ten thousand of them are joined in a millisecond, but not parsed. */
-  readonly #wanted = new Map<string, string>();
+  /** Wanted and adopted, by prefix. The texts of ten thousand are joined in a millisecond, but not parsed. */
+  readonly #wanted = new Map<string, RouteLine>();
   #announced = '[]';
   #held: HeldDown = nothingHeld;
   #heldTimer: NodeJS.Timeout | undefined;
-  /** Why nothing may be announced. */
+  /** Why nothing that stands on the packet path may be announced. */
   #blocked: string | null;
   #isAdopted = false;
   /** Since the outcome that is being adopted was made. */
@@ -52,11 +53,7 @@ export class Reconciler {
 
   /** Routes that wait, with how long in words. */
   heldDown(): readonly (readonly [prefix: string, reason: string])[] {
-    const now = this.#params.now();
-    return [...stillHeld(this.#held, now)].map(([prefix, untilMs]) => [
-      prefix,
-      `held down for ${Math.ceil((untilMs - now) / 1000)} s after a withdrawal`,
-    ]);
+    return heldReasons(this.#held, this.#params.now());
   }
 
   /** Ahead of the outcome that is being compiled, and of the one that is being adopted. */
@@ -84,9 +81,8 @@ export class Reconciler {
     }
     this.#isAdopted = true;
     inForce(outcome);
-    if (outcome.endsHoldDowns) this.#held = new Map([...this.#held].filter(([prefix]) => this.#gone.has(prefix)));
-    for (const [prefix, text] of decodeRoutes(outcome.routes)) if (!this.#gone.has(prefix)) this.#wanted.set(prefix, text);
-    this.#announceNow();
+    if (outcome.endsHoldDowns) this.#held = released(this.#held, this.#gone, this.#params.now());
+    this.#take(outcome);
     adopted(outcome.compile, generation);
   }
 
@@ -101,10 +97,17 @@ export class Reconciler {
     clearTimeout(this.#heldTimer);
   }
 
+  #take({ routes, replaced }: Outcome): void {
+    for (const route of decodeRoutes(routes)) if (!this.#gone.has(route.prefix)) this.#wanted.set(route.prefix, route);
+    this.#announceNow();
+    if (replaced.length === 0) return;
+    for (const prefix of replaced) this.#wanted.delete(prefix);
+    this.#announceNow();
+  }
+
   #announceNow(): void {
     const now = this.#params.now();
-    this.#held = stillHeld(this.#held, now);
-    const text = `[${this.#announceable().join()}]`;
+    const text = `[${this.#announceable(now).join()}]`;
     if (text !== this.#announced) {
       this.#announced = text;
       this.#params.announce(new TextEncoder().encode(text));
@@ -112,15 +115,18 @@ export class Reconciler {
     this.#armTimer(now);
   }
 
-  #announceable(): readonly string[] {
-    if (this.#blocked !== null) return [];
-    if (this.#held.size === 0) return [...this.#wanted.values()];
-    return [...this.#wanted].flatMap(([prefix, text]) => (this.#held.has(prefix) ? [] : [text]));
+  #announceable(now: number): readonly string[] {
+    const texts: string[] = [];
+    for (const { prefix, usesPath, text } of this.#wanted.values()) {
+      if (this.#blocked !== null && usesPath) continue;
+      if (!isHeld(this.#held, prefix, now)) texts.push(text);
+    }
+    return texts;
   }
 
   #armTimer(now: number): void {
     clearTimeout(this.#heldTimer);
-    const end = nextEndMs(this.#held);
+    const end = nextEndMs(this.#held, now);
     if (end !== null) this.#heldTimer = setTimeout(() => this.#announceNow(), Math.max(1, end - now));
   }
 }

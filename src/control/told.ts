@@ -1,7 +1,7 @@
 // What main was last told, so that equal values do not cross again. Runs in the config worker.
 
 import type { Advertisement } from '../model/peer.ts';
-import { encodeRoutes, type RouteText } from './route-lines.ts';
+import { encodeRoutes } from './route-lines.ts';
 
 export class Told {
   readonly #texts = new Map<string, string>([
@@ -21,9 +21,9 @@ export class Told {
   /** Those that main does not have, or has otherwise. */
   newRoutes(routes: readonly Advertisement[]): Uint8Array<ArrayBuffer> | null {
     const news = routes
-      .map((route): RouteText => [route.prefix, JSON.stringify(route)])
-      .filter(([prefix, text]) => this.#routes.get(prefix) !== text);
-    for (const [prefix, text] of news) this.#routes.set(prefix, text);
+      .map((route) => ({ prefix: route.prefix, usesPath: true, text: JSON.stringify(route) }))
+      .filter(({ prefix, text }) => this.#routes.get(prefix) !== text);
+    for (const { prefix, text } of news) this.#routes.set(prefix, text);
     return encodeRoutes(news);
   }
 

@@ -2,14 +2,21 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { holdDownMs } from '../../../src/control/hold-down.ts';
 import type { Outcome } from '../../../src/control/messages.ts';
 import { Reconciler } from '../../../src/control/reconciler.ts';
-import { encodeRoutes } from '../../../src/control/route-lines.ts';
+import { encodeRoutes, type RouteLine } from '../../../src/control/route-lines.ts';
 import type { Advertisement } from '../../../src/model/peer.ts';
+
+/** A prefix after "-" does not stand on the packet path. */
+const line = (written: string): RouteLine => {
+  const prefix = written.replace('-', '');
+  return { prefix, usesPath: prefix === written, text: JSON.stringify({ prefix, policy: {} }) };
+};
 
 const outcome = (compile: number, prefixes: readonly string[], more: Partial<Outcome> = {}): Outcome => ({
   compile,
   revision: 1,
   snapshot: new Uint8Array(64),
-  routes: encodeRoutes(prefixes.map((prefix) => [prefix, JSON.stringify({ prefix, policy: {} })])),
+  routes: encodeRoutes(prefixes.map(line)),
+  replaced: [],
   endsHoldDowns: false,
   targets: null,
   addresses: null,
@@ -118,6 +125,23 @@ describe('the reconciler', () => {
     expect(bed.log).toEqual(['announce ', `announce ${a} ${b}`]);
   });
 
+  it('keeps what does not stand on the packet path while that is stuck', async () => {
+    const bed = new Bed();
+    await bed.apply(outcome(1, [a, `-${b}`]));
+    bed.log.length = 0;
+    bed.reconciler.setBlocked('worker 0 makes no progress');
+    bed.reconciler.setBlocked(null);
+    expect(bed.log).toEqual([`announce ${b}`, `announce ${a} ${b}`]);
+  });
+
+  it('tells the route that takes the place of others before these go', async () => {
+    const bed = new Bed();
+    await bed.apply(outcome(1, [a, b]));
+    bed.log.length = 0;
+    await bed.apply(outcome(2, ['203.0.113.0/28'], { replaced: [a, b] }));
+    expect(bed.log).toEqual(['load', 'in force 2', `announce 203.0.113.0/28 ${a} ${b}`, 'announce 203.0.113.0/28', 'adopted 2']);
+  });
+
   it('does not announce again too soon what health has withdrawn', async () => {
     const bed = new Bed();
     await bed.apply(outcome(1, [a, b]));
@@ -126,10 +150,26 @@ describe('the reconciler', () => {
     bed.log.length = 0;
     await bed.apply(outcome(3, [a, b]));
     expect(bed.log).not.toContain(`announce ${a} ${b}`);
-    expect(bed.reconciler.heldDown()).toEqual([[a, 'held down for 3 s after a withdrawal']]);
-    await vi.advanceTimersByTimeAsync(holdDownMs);
+    expect(bed.reconciler.heldDown()).toEqual([[a, 'held down 1 s more after a withdrawal by health']]);
+    await vi.advanceTimersByTimeAsync(holdDownMs.first);
     expect(bed.log.at(-1)).toBe(`announce ${a} ${b}`);
     expect(bed.reconciler.heldDown()).toEqual([]);
+  });
+
+  it('waits longer each time that a route flaps, and never longer than five seconds', async () => {
+    const bed = new Bed();
+    await bed.apply(outcome(1, [a]));
+    const waits: number[] = [];
+    for (let compile = 2; compile < 12; compile += 2) {
+      bed.reconciler.withdraw([a], [a]);
+      await bed.apply(outcome(compile, []));
+      await bed.apply(outcome(compile + 1, [a]));
+      bed.log.length = 0;
+      const from = Date.now();
+      while (bed.log.length === 0) await vi.advanceTimersToNextTimerAsync();
+      waits.push(Date.now() - from);
+    }
+    expect(waits).toEqual([1000, 2000, 4000, 5000, 5000]);
   });
 
   it('lets reloads end a hold-down, and holds nothing that a document or an operator withdrew', async () => {

@@ -169,7 +169,7 @@ class Bed {
 
 /** Those that an outcome tells anew. */
 const routesIn = ({ routes }: Outcome): readonly string[] =>
-  decodeRoutes(routes).map(([, route]) => (JSON.parse(route) as Advertisement).prefix);
+  decodeRoutes(routes).map(({ text: route }) => (JSON.parse(route) as Advertisement).prefix);
 const text = documentOf();
 const twoVips = documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11' }] });
 const codeOf = (work: Promise<unknown>): Promise<string> =>
@@ -494,7 +494,7 @@ describe('the config worker', () => {
     expect(routesIn(await bed.adopt())).toEqual(['203.0.113.11/32']);
     void bed.reload(documentOf({ vips: [webVip, { ...webVip, address: '203.0.113.11', med: 5 }] }));
     const { routes } = await bed.adopt();
-    expect(decodeRoutes(routes)).toEqual([['203.0.113.11/32', '{"prefix":"203.0.113.11/32","policy":{"med":5}}']]);
+    expect(decodeRoutes(routes).map(({ text: route }) => route)).toEqual(['{"prefix":"203.0.113.11/32","policy":{"med":5}}']);
   });
 
   it('tells main nothing that main already knows', async () => {
