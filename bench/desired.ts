@@ -26,6 +26,7 @@ export function desiredOf({ vips, pools, backendsPerPool, tableSize }: Size): De
     clusterSecret: '5a'.repeat(32),
     tenants: [{ name: 'acme', plan: null }],
     vips: [...Array.from({ length: vips }, (_, i) => vipOf(i, `pool-${i % pools}`)), ipv6Vip()],
+    localVips: [],
     pools: Array.from({ length: pools }, (_, i) => poolOf(i, backendsPerPool, tableSize)),
   };
 }

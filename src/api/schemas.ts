@@ -16,14 +16,18 @@ const time = z.iso.datetime();
 
 export const operatorState = z.enum(['active', 'draining', 'disabled']);
 
+const health = z.enum(['unknown', 'up', 'down']);
+
 const traffic = z.strictObject({ packets: count, bytesIn: count, bytesOut: count, newFlows: count });
 
 export const vipView: z.ZodType<VipView> = z
   .strictObject({
     vip: text,
     tenant: text,
-    pool: text,
-    activePool: text,
+    mode: z.enum(['forward', 'local']),
+    pool: words,
+    activePool: words,
+    health: health.nullable(),
     state: z.enum(['announced', 'withheld']),
     reason: words,
     usableBackends: count,
@@ -39,7 +43,7 @@ export const backendView: z.ZodType<BackendView> = z
     address: text,
     weight: count,
     state: operatorState,
-    health: z.enum(['unknown', 'up', 'down']),
+    health,
     takesNewFlows: z.boolean(),
     reason: words,
     share: z.number().min(0).max(1),

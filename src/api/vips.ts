@@ -3,19 +3,21 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ToriiError } from '../errors.ts';
-import { parseVipName, vipName } from '../model/vip.ts';
+import { canonicalVipName } from '../model/vip.ts';
 import { applyChange, changeWords, ifMatchHeaders } from './changes.ts';
 import type { ApiContext } from './context.ts';
 import { sendElement, sendResource } from './read.ts';
 import { errorResponses, revisionBody, vipView } from './schemas.ts';
 
-const params = z.strictObject({ name: z.string().max(200).describe('203.0.113.10:80/tcp, percent-encoded') });
+const params = z.strictObject({
+  name: z.string().max(200).describe('203.0.113.10:80/tcp, percent-encoded; the address alone where its mode is local'),
+});
 const body = z.strictObject({ held: z.boolean().describe('true withdraws the VIP on this node until released'), ...changeWords });
 
 function canonicalName(name: string): string {
-  const parts = parseVipName(name);
-  if (parts === undefined) throw new ToriiError('bad_request', `expected a VIP like 203.0.113.10:80/tcp, got ${name}`);
-  return vipName(parts.prefix, parts.ports, parts.protocol);
+  const canonical = canonicalVipName(name);
+  if (canonical === undefined) throw new ToriiError('bad_request', `expected a VIP like 203.0.113.10:80/tcp, got ${name}`);
+  return canonical;
 }
 
 export function vipRoutes(context: ApiContext): FastifyPluginAsyncZod {

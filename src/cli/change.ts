@@ -6,7 +6,7 @@
 import { type Command, Option } from 'commander';
 import { ToriiError } from '../errors.ts';
 import { backendKey, maxWeight, type OperatorState } from '../model/backend.ts';
-import { parseVipName, vipName } from '../model/vip.ts';
+import { canonicalVipName } from '../model/vip.ts';
 import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
 import { CliFailure } from './failure.ts';
@@ -120,9 +120,8 @@ function addHolds(program: Command, io: Io): void {
     );
     withExample(command, [`torii ${verb} 203.0.113.10:80/tcp${held ? ' --why "moving to site B"' : ''}`]);
     command.action(async (text: string) => {
-      const parts = parseVipName(text);
-      if (parts === undefined) throw new ToriiError('usage', `${verb}: expected a VIP like 203.0.113.10:80/tcp, got ${text}`);
-      const name = vipName(parts.prefix, parts.ports, parts.protocol);
+      const name = canonicalVipName(text);
+      if (name === undefined) throw new ToriiError('usage', `${verb}: expected a VIP like 203.0.113.10:80/tcp, got ${text}`);
       await patch(command, io, {
         path: `/v1/vips/${encodeURIComponent(name)}`,
         json: { held },

@@ -31,14 +31,14 @@ export function checkDocument(text: string, fileName: string, env?: NodeJS.Proce
   if (result.kind === 'bad') {
     return { problems: result.problems.map((problem) => formatProblem(problem, fileName)), warnings, summary: null };
   }
-  const { tenants, vips, pools, node, clusterSecret } = result.config;
+  const { tenants, vips, localVips, pools, node, clusterSecret } = result.config;
   const place = `${fileName}:${result.lineOf(['cluster', 'secret'])}`;
   return {
     problems: [],
     warnings: env === undefined ? warnings : [...warnings, ...secretWarnings(clusterSecret, env, place)],
     summary: {
       tenants: tenants.length,
-      vips: vips.length,
+      vips: vips.length + localVips.length,
       pools: pools.length,
       backends: pools.reduce((sum, pool) => sum + pool.backends.length, 0),
       peers: node.speaker?.peers.length ?? 0,

@@ -4,25 +4,36 @@
 import type { Prefix } from '../model/address.ts';
 import type { Backend } from '../model/backend.ts';
 import type { AnswerRate } from '../model/desired.ts';
-import type { HealthCheck } from '../model/health-check.ts';
+import type { HealthCheck, ServiceCheck } from '../model/health-check.ts';
 import type { Policy, SpeakerConfig } from '../model/peer.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Encap, HashMode, PortRange, Protocol, Timeouts } from '../model/vip.ts';
 import type { SecretRef } from './schema.ts';
 
-export interface VipConfig {
+/** What VIPs of both modes have. */
+export interface RoutedVipConfig {
   readonly name: string;
   readonly prefix: Prefix;
+  readonly tenant: string;
+  /** The tenant's, overlaid by the VIP's. */
+  readonly policy: Policy;
+}
+
+/** Of mode local. */
+export interface LocalVipConfig extends RoutedVipConfig {
+  /** Null: announced for as long as the daemon runs. */
+  readonly healthCheck: ServiceCheck | null;
+}
+
+/** Of mode forward. */
+export interface VipConfig extends RoutedVipConfig {
   readonly protocol: Protocol;
   readonly ports: PortRange;
-  readonly tenant: string;
   readonly pool: string;
   readonly hash: HashMode;
   readonly encap: Encap;
   readonly entropy: boolean;
   readonly timeouts: Timeouts;
-  /** The tenant's, overlaid by the VIP's. */
-  readonly policy: Policy;
 }
 
 export interface TenantConfig {
@@ -76,5 +87,6 @@ export interface Config {
   /** Each sorted by name, so that the order of the document means nothing. */
   readonly tenants: readonly TenantConfig[];
   readonly vips: readonly VipConfig[];
+  readonly localVips: readonly LocalVipConfig[];
   readonly pools: readonly PoolConfig[];
 }

@@ -1,32 +1,43 @@
 // Rules of the document's node section: what this machine needs for what the cluster part asks of it. Pure.
 
 import { familyOf, parseAddress } from '../model/address.ts';
-import type { Path } from './problem.ts';
+import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document, DocumentPeer } from './schema.ts';
 
 /** `isVip` tells whether an address belongs to a VIP of the document. */
 export function checkNode(document: Document, isVip: (address: string) => boolean, report: Report): void {
   const { node } = document;
-  checkForwarding(document, report);
+  checkBalancer(document, report);
   for (const key of ['address', 'address6'] as const) {
     const address = parseAddress(node[key] ?? '');
     if (address !== undefined && isVip(address)) report.problem(['node', key], 'an address that is no VIP');
   }
-  checkUnique(node.devices, 'name', ['node', 'devices'], report);
+  checkUnique(node.devices, { key: 'name', path: ['node', 'devices'], expected: 'a device that' }, report);
   checkApi(node.api.listen, report);
   if (node.bgp === undefined) return;
   if (node.bgp.routerId === undefined && node.address === undefined) {
     report.problem(['node', 'bgp', 'routerId'], 'a router id, here or as node.address');
   }
-  checkUnique(node.bgp.peers, 'address', ['node', 'bgp', 'peers'], report);
+  const expected = 'an address, by which a peer is known, that';
+  checkUnique(node.bgp.peers, { key: 'address', path: ['node', 'bgp', 'peers'], expected }, report);
   for (const [i, peer] of node.bgp.peers.entries())
     checkPeer(peer, ['node', 'bgp', 'peers', i], node.bgp.listen !== undefined, report);
 }
 
-function checkForwarding(document: Document, report: Report): void {
-  const hasForwarding = document.tenants.some(({ vips }) => vips.some(({ mode }) => mode === 'forward'));
-  if (!hasForwarding) return;
+function checkBalancer(document: Document, report: Report): void {
+  const modes = new Set(document.tenants.flatMap(({ vips }) => vips.map(({ mode }) => mode)));
+  if (modes.has('forward')) checkOuterSources(document, report);
+  // On a backend host the same document feeds `torii host`, which neither forwards nor announces.
+  if (modes.size === 0 || isBackend(document)) return;
+  if (modes.has('forward') && document.node.devices.length === 0) {
+    const announced = modes.has('local') ? 'only mode: local VIPs are announced' : 'no VIP announced';
+    report.warn(['node', 'devices'], `absent, so nothing is forwarded and ${announced}`);
+  }
+  if (document.node.bgp === undefined) report.warn(['node', 'bgp'], 'absent, so no router learns of the VIPs');
+}
+
+function checkOuterSources(document: Document, report: Report): void {
   const families = new Set(
     Object.values(document.pools).flatMap(({ backends }) => backends.map(({ address }) => familyOf(address))),
   );
@@ -36,11 +47,6 @@ function checkForwarding(document: Document, report: Report): void {
   if (families.has(6) && document.node.address6 === undefined) {
     report.problem(['node', 'address6'], 'an IPv6 address: the outer source of packets to IPv6 backends');
   }
-  // On a backend host the same document feeds `torii host`, which neither forwards nor announces.
-  if (isBackend(document)) return;
-  if (document.node.devices.length === 0)
-    report.warn(['node', 'devices'], 'absent, so nothing is forwarded and no VIP announced');
-  if (document.node.bgp === undefined) report.warn(['node', 'bgp'], 'absent, so no router learns of the VIPs');
 }
 
 /** Whether this machine is a backend of the document. */
@@ -73,17 +79,24 @@ export function splitListen(listen: string): { readonly address: string; readonl
   return { address: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(listen.slice(colon + 1)) };
 }
 
+interface UniqueKey<Key extends string> {
+  readonly key: Key;
+  /** Of the list. */
+  readonly path: Path;
+  /** Followed by the place that has the same. */
+  readonly expected: string;
+}
+
 function checkUnique<Key extends string>(
   items: readonly { readonly [K in Key]: string }[],
-  key: Key,
-  path: Path,
+  { key, path, expected }: UniqueKey<Key>,
   report: Report,
 ): void {
   const seen = new Map<string, number>();
   for (const [i, item] of items.entries()) {
     const value = parseAddress(item[key]) ?? item[key];
     const first = seen.get(value);
-    if (first !== undefined) report.problem([...path, i, key], `a value that item ${first} of the list does not have`);
+    if (first !== undefined) report.problem([...path, i, key], `${expected} ${pathText([...path, first])} does not have`);
     else seen.set(value, i);
   }
 }

@@ -6,8 +6,8 @@ import type { Backend } from '../model/backend.ts';
 import type { HealthCheck } from '../model/health-check.ts';
 import type { PeerConfig, Policy, SpeakerConfig } from '../model/peer.ts';
 import type { Plan } from '../model/plan.ts';
-import { anyPort, type PortRange, parsePorts, vipName } from '../model/vip.ts';
-import type { Config, NodeConfig, PoolConfig, TenantConfig, VipConfig } from './config.ts';
+import { anyPort, localVipName, type PortRange, parsePorts, vipName } from '../model/vip.ts';
+import type { Config, LocalVipConfig, NodeConfig, PoolConfig, TenantConfig, VipConfig } from './config.ts';
 import { splitListen } from './node-rules.ts';
 import type { Document, DocumentCheck, DocumentPeer, DocumentPool, DocumentTenant, DocumentVip } from './schema.ts';
 
@@ -23,6 +23,7 @@ export function normalise(document: Document): Config {
     clusterSecret: document.cluster.secret ?? null,
     tenants: tenants.sort(byName),
     vips: document.tenants.flatMap((tenant) => tenant.vips.flatMap((vip) => vipsOf(tenant, vip))).sort(byName),
+    localVips: document.tenants.flatMap((tenant) => tenant.vips.flatMap((vip) => localVipOf(tenant, vip))).sort(byName),
     pools: Object.entries(document.pools).map(poolOf).sort(byName),
   };
 }
@@ -43,10 +44,10 @@ export function portsOf(vip: DocumentVip): readonly PortRange[] {
 
 function vipsOf(tenant: DocumentTenant, vip: DocumentVip): readonly VipConfig[] {
   const prefix = parsePrefix(vip.address);
-  const { protocol, pool } = vip;
-  if (prefix === undefined || protocol === undefined || pool === undefined) return [];
+  const { mode, protocol, pool } = vip;
+  if (mode !== 'forward' || prefix === undefined || protocol === undefined || pool === undefined) return [];
   const { hash, encap, entropy, timeouts } = vip;
-  const policy = { ...policyOf(tenant), ...policyOf(vip) };
+  const policy = vipPolicyOf(tenant, vip);
   return portsOf(vip).map((ports) => ({
     name: vipName(prefix, ports, protocol),
     prefix,
@@ -60,6 +61,26 @@ function vipsOf(tenant: DocumentTenant, vip: DocumentVip): readonly VipConfig[] 
     timeouts,
     policy,
   }));
+}
+
+function localVipOf(tenant: DocumentTenant, vip: DocumentVip): readonly LocalVipConfig[] {
+  const prefix = parsePrefix(vip.address);
+  if (vip.mode !== 'local' || prefix === undefined) return [];
+  const check = vip.healthCheck === undefined ? null : checkOf(vip.healthCheck);
+  const address = parseAddress(vip.healthCheck?.address ?? '') ?? prefix.address;
+  return [
+    {
+      name: localVipName(prefix, vip.protocol ?? null),
+      prefix,
+      tenant: tenant.name,
+      healthCheck: check === null ? null : { address, check },
+      policy: vipPolicyOf(tenant, vip),
+    },
+  ];
+}
+
+function vipPolicyOf(tenant: DocumentTenant, vip: DocumentVip): Policy {
+  return { ...policyOf(tenant), ...policyOf(vip) };
 }
 
 function policyOf({

@@ -43,6 +43,11 @@ export class Report {
     this.#problems.push({ path: pathText(path), expected, got: shown, ...this.#tree.locate(path, part) });
   }
 
+  /** Whether the document itself says something there: defaults are no longer told apart in what the schema made of it. */
+  isWritten(path: Path): boolean {
+    return valueAt(this.#tree.value, path) !== undefined;
+  }
+
   warn(path: Path, text: string): void {
     if (this.#warnings.length >= maxProblems) return;
     this.#warnings.push({ path: pathText(path), line: this.#tree.locate(path, 'value').line, text });

@@ -6,6 +6,7 @@
 import { familyOf, isHostPrefix, maskAddress, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
 import type { PortRange } from '../model/vip.ts';
 import { isAnyPort } from '../model/vip.ts';
+import { checkLocalVip, LocalVipSet } from './local-vip-rules.ts';
 import { checkNode } from './node-rules.ts';
 import { portsOf } from './normalise.ts';
 import { isPrime, nearestPrimes } from './primes.ts';
@@ -17,10 +18,11 @@ import { checkSizes } from './size-rules.ts';
 export function checkRules(document: Document, report: Report): void {
   const vips = new VipSet();
   checkTenants(document, vips, report);
+  const localVips = checkLocalVips(document, vips, report);
   for (const [name, pool] of Object.entries(document.pools)) checkPool({ document, name, pool, vips }, report);
   checkSizes(document, report);
-  checkNode(document, (address) => vips.holds(address), report);
-  if (document.cluster.secret === undefined) {
+  checkNode(document, (address) => vips.holds(address) || localVips.has(address), report);
+  if (document.cluster.secret === undefined && vips.size > 0) {
     report.warn(
       ['cluster', 'secret'],
       'absent, so a fixed key is used; several balancers, or a hostile network, need one of their own',
@@ -33,6 +35,10 @@ class VipSet {
   readonly #ranges = new Map<string, { readonly ports: PortRange; readonly path: Path }[]>();
   readonly #prefixes = new Set<string>();
   readonly #lengths = new Set<number>();
+
+  get size(): number {
+    return this.#prefixes.size;
+  }
 
   /** The place that already has one of these ports, if any. A VIP of any port gives way to narrower ones. */
   add(prefix: Prefix, protocol: string, ports: PortRange, path: Path): Path | undefined {
@@ -51,10 +57,14 @@ class VipSet {
   }
 
   holds(address: string): boolean {
-    const width = familyOf(address) === 4 ? 32 : 128;
-    if (this.#prefixes.has(`${address}/${width}`)) return true;
+    return this.covers({ address, length: familyOf(address) === 4 ? 32 : 128 });
+  }
+
+  /** Whether all of these addresses are VIPs. */
+  covers({ address, length: own }: Prefix): boolean {
+    if (this.#prefixes.has(`${address}/${own}`)) return true;
     for (const length of this.#lengths) {
-      if (length <= width && this.#prefixes.has(`${maskAddress(address, length)}/${length}`)) return true;
+      if (length <= own && this.#prefixes.has(`${maskAddress(address, length)}/${length}`)) return true;
     }
     return false;
   }
@@ -92,7 +102,8 @@ function checkVip({ document, vip, path, vips }: VipPlace, report: Report): void
   if (!isUnicast(prefix.address)) report.problem([...path, 'address'], 'a unicast address');
   if (vip.mode === 'local') return;
   if (vip.protocol === undefined) report.problem([...path, 'protocol'], 'tcp or udp');
-  if (vip.pool === undefined) report.problem([...path, 'pool'], 'the name of a pool');
+  if (vip.pool === undefined)
+    report.problem([...path, 'pool'], 'the name of a pool (only mode: local VIPs, services of this host, have none)');
   else if (!Object.hasOwn(document.pools, vip.pool)) {
     report.problem([...path, 'pool'], `a pool of "pools" (${listed(Object.keys(document.pools))})`);
   }
@@ -103,6 +114,20 @@ function checkVip({ document, vip, path, vips }: VipPlace, report: Report): void
     const clash = vips.add(prefix, vip.protocol ?? '', ports, place);
     if (clash !== undefined) report.problem(place, `ports that no other VIP of ${vip.address} has (${pathText(clash)} has them)`);
   }
+}
+
+/** After the forwarding ones, since what those cover never reaches a service of this host. */
+function checkLocalVips(document: Document, forwarding: VipSet, report: Report): LocalVipSet {
+  const known = new LocalVipSet();
+  for (const [i, { vips }] of document.tenants.entries()) {
+    for (const [j, vip] of vips.entries()) {
+      if (vip.mode !== 'local') continue;
+      const path: Path = ['tenants', i, 'vips', j];
+      checkLocalVip({ vip, path, known, isForwarded: (prefix) => forwarding.covers(prefix) }, report);
+      if (vip.healthCheck !== undefined) checkTimeout(vip.healthCheck, [...path, 'healthCheck'], report);
+    }
+  }
+  return known;
 }
 
 interface PolicyPlace {
@@ -179,6 +204,10 @@ function checkBackends(pool: DocumentPool, path: Path, vips: VipSet, report: Rep
 
 function checkCheck(check: DocumentCheck, path: Path, report: Report): void {
   if (check.address !== undefined) report.problem([...path, 'address'], "none, since a pool's check probes each backend");
+  checkTimeout(check, path, report);
+}
+
+function checkTimeout(check: DocumentCheck, path: Path, report: Report): void {
   if (check.timeoutMs !== undefined && check.timeoutMs > check.intervalMs) {
     report.warn(
       [...path, 'timeoutMs'],

@@ -53,6 +53,7 @@ function checkVips(document: Document, report: Report): void {
   for (const [i, tenant] of document.tenants.entries()) {
     tenants.add(['tenants', i]);
     for (const [j, vip] of tenant.vips.entries()) {
+      if (vip.mode === 'local') continue;
       const path: Path = ['tenants', i, 'vips', j];
       const ports = portsOf(vip);
       vips.add(path, ports.length);

@@ -40,8 +40,8 @@ export const unsupported: readonly Unsupported[] = [
   { path: [...peers, 'role'], asks: present, expected: 'no role' },
   { path: [...peers, 'accept'], asks: present, expected: 'no accept' },
   { path: ['tenants', '*', 'announce'], asks: present, expected: 'no aggregates' },
-  { path: [...vips, 'mode'], asks: oneOf('local'), expected: 'forward' },
   { path: [...vips, 'blackhole'], asks: isTrue, expected: 'false' },
+  { path: [...vips, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'via'], asks: oneOf('tunnel'), expected: 'direct' },
 ];

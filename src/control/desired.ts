@@ -5,9 +5,18 @@
 // holds: leaving the document, maintenance, hold, no device, no usable backend, a pool that is not known yet. One address
 // is one route, so a hold on one of its VIPs holds them all. Whether every worker has adopted the tables is the reconciler's to know.
 
-import type { Config, PoolConfig, VipConfig } from '../config/config.ts';
+import type { Config, LocalVipConfig, PoolConfig, RoutedVipConfig, VipConfig } from '../config/config.ts';
 import { familyOf } from '../model/address.ts';
-import type { AnnounceState, Desired, DesiredDevice, DesiredPool, DesiredVip, WithheldBy } from '../model/desired.ts';
+import type {
+  AnnounceState,
+  Desired,
+  DesiredDevice,
+  DesiredLocalVip,
+  DesiredPool,
+  DesiredVip,
+  WithheldBy,
+} from '../model/desired.ts';
+import { serviceState } from './desired-local-vip.ts';
 import { type Observed, type PoolDemands, resolvePool } from './desired-pool.ts';
 import { nodeTarget, type Overrides, overrideKey, wordsOf } from './overrides.ts';
 
@@ -31,12 +40,14 @@ export function resolve(input: ResolveInput): Desired {
   const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
   const held = heldAddresses(config, input.overrides);
   const { address, address6, devices, answers, entropy } = config.node;
+  const scope: Scope = { input, held, pools: byName, configs };
   return {
     revision: input.revision,
     node: { address, address6, devices: devices.map(({ name }) => deviceOf(name, input.observed)), answers, entropy },
     clusterSecret: input.clusterSecret,
     tenants: config.tenants,
-    vips: config.vips.map((vip) => resolveVip(vip, { input, held, pools: byName, configs })),
+    vips: config.vips.map((vip) => resolveVip(vip, scope)),
+    localVips: config.localVips.map((vip) => resolveLocalVip(vip, scope)),
     pools,
   };
 }
@@ -88,16 +99,29 @@ function resolveVip(vip: VipConfig, scope: Scope): DesiredVip {
   };
 }
 
+function resolveLocalVip(vip: LocalVipConfig, scope: Scope): DesiredLocalVip {
+  const { name, prefix, tenant, policy } = vip;
+  const { health, announce } = serviceState(vip, scope.input.observed);
+  return { name, prefix, tenant, policy, health, announce: wordAgainst(vip, scope) ?? announce };
+}
+
 function withheld(by: WithheldBy, reason: string): AnnounceState {
   return { kind: 'withheld', by, reason };
 }
 
-function announceOf(vip: VipConfig, { input, held, pools, configs }: Scope): AnnounceState {
+/** What people said against its route, whatever is observed. */
+function wordAgainst(vip: RoutedVipConfig, { input, held }: Scope): AnnounceState | null {
   if (input.leaving.has(vip.name)) return withheld('document', 'removed from the document');
   const maintenance = input.overrides.get(overrideKey('maintenance', nodeTarget));
   if (maintenance !== undefined) return withheld('operator', `maintenance by ${wordsOf(maintenance)}`);
   const holder = held.get(vip.prefix.address);
-  if (holder !== undefined) return withheld('operator', holder);
+  return holder === undefined ? null : withheld('operator', holder);
+}
+
+function announceOf(vip: VipConfig, scope: Scope): AnnounceState {
+  const against = wordAgainst(vip, scope);
+  if (against !== null) return against;
+  const { input, pools, configs } = scope;
   if (input.config.node.devices.length === 0) return withheld('document', 'node.devices is empty: nothing forwards packets here');
   const pool = pools.get(vip.pool);
   const config = configs.get(vip.pool);
@@ -145,7 +169,7 @@ function heldAddresses(config: Config, overrides: Overrides): ReadonlyMap<string
   const holds = new Map([...overrides.values()].filter(({ kind }) => kind === 'hold').map((each) => [each.target, each]));
   const held = new Map<string, string>();
   if (holds.size === 0) return held;
-  for (const vip of config.vips) {
+  for (const vip of [...config.vips, ...config.localVips]) {
     const hold = holds.get(vip.name);
     if (hold !== undefined && !held.has(vip.prefix.address))
       held.set(vip.prefix.address, `held by ${wordsOf(hold)} (${vip.name})`);

@@ -3,7 +3,16 @@
 // Bounded: at most maxLines sentences and the number of the others, since a first document may have ten thousand VIPs.
 
 import { backendKey } from '../model/backend.ts';
-import type { AnnounceState, Desired, DesiredBackend, DesiredPool, DesiredTenant, DesiredVip } from '../model/desired.ts';
+import type {
+  AnnounceState,
+  Desired,
+  DesiredBackend,
+  DesiredLocalVip,
+  DesiredPool,
+  DesiredTenant,
+  DesiredVip,
+  RoutedVip,
+} from '../model/desired.ts';
 import type { Plan } from '../model/plan.ts';
 
 export const maxLines = 100;
@@ -15,7 +24,9 @@ export function diff(old: Desired | null, next: Desired): readonly string[] {
   compare(old?.tenants ?? [], next.tenants, { nameOf: ({ name }) => `tenant ${name}`, fieldsOf: tenantFields, lines });
   compare(old?.pools ?? [], next.pools, { nameOf: ({ name }) => `pool ${name}`, fieldsOf: poolFields, lines });
   compare(backendsOf(old), backendsOf(next), { nameOf: backendName, fieldsOf: backendFields, lines });
-  compare(old?.vips ?? [], next.vips, { nameOf: ({ name }) => `VIP ${name}`, fieldsOf: vipFields, lines });
+  const nameOf = ({ name }: RoutedVip): string => `VIP ${name}`;
+  compare(old?.vips ?? [], next.vips, { nameOf, fieldsOf: vipFields, lines });
+  compare(old?.localVips ?? [], next.localVips, { nameOf, fieldsOf: localVipFields, lines });
   return lines.all;
 }
 
@@ -123,6 +134,15 @@ function backendFields({ weight, state, health, reason, nextHop }: DesiredBacken
 
 function announceText(announce: AnnounceState): string {
   return announce.kind === 'announce' ? 'announced' : `withheld (${announce.reason})`;
+}
+
+function localVipFields({ tenant, policy, health, announce }: DesiredLocalVip): Fields {
+  return [
+    ['tenant', tenant],
+    ['policy', JSON.stringify(policy)],
+    ['health', health],
+    ['', announceText(announce)],
+  ];
 }
 
 function vipFields(vip: DesiredVip): Fields {

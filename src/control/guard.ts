@@ -7,14 +7,9 @@ import type { Config } from '../config/config.ts';
 
 /** Null when the new document may be applied, else why not and what to do. */
 export function guard(old: Config, next: Config): string | null {
-  const losses = [
-    lossOf(
-      old.vips.map(({ name }) => name),
-      next.vips.map(({ name }) => name),
-      'VIPs',
-    ),
-    lossOf(backendsOf(old), backendsOf(next), 'backends'),
-  ].filter((loss) => loss !== null);
+  const losses = [lossOf(vipNames(old), vipNames(next), 'VIPs'), lossOf(backendsOf(old), backendsOf(next), 'backends')].filter(
+    (loss) => loss !== null,
+  );
   if (losses.length === 0) return null;
   return `expected a document that keeps at least half of the VIPs and backends, got one without ${losses.join(' and ')}; run: torii reload --force`;
 }
@@ -24,6 +19,10 @@ function lossOf(old: readonly string[], next: readonly string[], noun: string): 
   const before = new Set(old);
   const lost = [...before].filter((name) => !kept.has(name)).length;
   return lost * 2 > before.size ? `${lost} of ${before.size} ${noun}` : null;
+}
+
+function vipNames({ vips, localVips }: Config): readonly string[] {
+  return [...vips, ...localVips].map(({ name }) => name);
 }
 
 function backendsOf({ pools }: Config): readonly string[] {

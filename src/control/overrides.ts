@@ -6,7 +6,7 @@
 import { ToriiError } from '../errors.ts';
 import { backendKey, type OperatorState } from '../model/backend.ts';
 import type { Change, ChangeContext, OverrideView } from '../model/views.ts';
-import { parseVipName, vipName } from '../model/vip.ts';
+import { canonicalVipName } from '../model/vip.ts';
 
 export type OverrideKind = Change['kind'];
 
@@ -64,11 +64,10 @@ function targetOf(change: Change, overrides: Overrides, targets: Targets): strin
   // What was said can be taken back, even if the document no longer knows the target.
   if (overrides.has(overrideKey(change.kind, change.target))) return change.target;
   if (change.kind === 'hold') {
-    const parts = parseVipName(change.target);
-    if (parts === undefined) {
+    const name = canonicalVipName(change.target);
+    if (name === undefined) {
       throw new ToriiError('bad_request', `expected a VIP like 203.0.113.10:80/tcp, got ${change.target}`);
     }
-    const name = vipName(parts.prefix, parts.ports, parts.protocol);
     if (!targets.hasVip(name)) throw new ToriiError('not_found', `no VIP ${name}; torii vips lists all`);
     return name;
   }

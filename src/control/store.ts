@@ -7,7 +7,7 @@
 import type { Config } from '../config/config.ts';
 import { ToriiError } from '../errors.ts';
 import { backendKey, type NextHop } from '../model/backend.ts';
-import { type HealthReport, type HealthTarget, healthKey } from '../model/health-check.ts';
+import { type HealthReport, type HealthTarget, healthKey, vipHealthKey } from '../model/health-check.ts';
 import type { ObservedDevice, ObservedHealth } from './desired-pool.ts';
 import { type Edit, noOverrides, type Overrides, type Targets, withChange, withoutExpired } from './overrides.ts';
 
@@ -120,8 +120,8 @@ export class Store {
   }
 }
 
-function targetsOf({ vips, pools }: Config): Targets {
-  const names = new Set(vips.map(({ name }) => name));
+function targetsOf({ vips, localVips, pools }: Config): Targets {
+  const names = new Set([...vips, ...localVips].map(({ name }) => name));
   const poolsOf = new Map<string, string[]>();
   const backends = new Set<string>();
   for (const { name, backends: members } of pools) {
@@ -140,10 +140,14 @@ function targetsOf({ vips, pools }: Config): Targets {
 }
 
 /** What the health monitor has to probe. */
-export function healthTargetsOf({ pools }: Config): readonly HealthTarget[] {
-  return pools.flatMap(({ name, healthCheck: check, backends }) =>
-    check === null ? [] : backends.map(({ address }) => ({ key: healthKey(name, address, check), pool: name, address, check })),
+export function healthTargetsOf({ pools, localVips }: Config): readonly HealthTarget[] {
+  const backends = pools.flatMap(({ name, healthCheck: check, backends: members }) =>
+    check === null ? [] : members.map(({ address }) => ({ key: healthKey(name, address, check), address, check })),
   );
+  const services = localVips.flatMap(({ name, healthCheck }) =>
+    healthCheck === null ? [] : [{ key: vipHealthKey(name, healthCheck), ...healthCheck }],
+  );
+  return [...backends, ...services];
 }
 
 /** Addresses whose next hops are needed, each once. */

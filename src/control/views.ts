@@ -3,7 +3,7 @@
 
 import { familyOf } from '../model/address.ts';
 import { backendKey } from '../model/backend.ts';
-import type { Desired, DesiredBackend, DesiredVip } from '../model/desired.ts';
+import type { Desired, DesiredBackend, DesiredLocalVip, DesiredVip, RoutedVip } from '../model/desired.ts';
 import type { BackendView, PoolView, ReadView, StatusView, TenantView, TrafficView, VipView } from '../model/views.ts';
 import type { NodeFacts } from './messages.ts';
 import { overrideViews } from './overrides.ts';
@@ -40,16 +40,21 @@ export const views: Renderers = {
 
 const noTraffic: TrafficView = { packets: 0, bytesIn: 0, bytesOut: 0, newFlows: 0 };
 
-/** VIPs of the document; those on their way out are not shown. */
+/** Forwarding VIPs of the document; those on their way out are not shown. */
 function shownVips({ newest }: ViewSource): readonly DesiredVip[] {
   const { desired, leaving } = newest;
   return leaving.size === 0 ? desired.vips : desired.vips.filter(({ name }) => !leaving.has(name));
 }
 
+/** Those of both modes. */
+function allShownVips(source: ViewSource): readonly RoutedVip[] {
+  return [...shownVips(source), ...source.newest.desired.localVips];
+}
+
 /** Why each withheld VIP is; null when it is announced. */
-function reasonFinder({ facts, newest, applied }: ViewSource): (vip: DesiredVip) => string | null {
+function reasonFinder({ facts, newest, applied }: ViewSource): (vip: RoutedVip) => string | null {
   const inForce = new Set(applied === null ? [] : routesOf(applied.desired).map(({ prefix }) => prefix));
-  const known = new Set(applied?.desired.vips.map(({ name }) => name));
+  const known = new Set(applied === null ? [] : [...applied.desired.vips, ...applied.desired.localVips].map(({ name }) => name));
   const heldDown = new Map(facts.heldDown);
   const isSettled = newest === applied;
   return (vip) => {
@@ -62,6 +67,28 @@ function reasonFinder({ facts, newest, applied }: ViewSource): (vip: DesiredVip)
 }
 
 function vipViews(source: ViewSource): readonly VipView[] {
+  const reasonOf = reasonFinder(source);
+  return [...forwardViews(source, reasonOf), ...source.newest.desired.localVips.map((vip) => localView(vip, reasonOf(vip)))];
+}
+
+function localView({ name, tenant, health }: DesiredLocalVip, reason: string | null): VipView {
+  return {
+    vip: name,
+    tenant,
+    mode: 'local',
+    pool: null,
+    activePool: null,
+    health,
+    state: reason === null ? 'announced' : 'withheld',
+    reason,
+    usableBackends: 0,
+    backends: 0,
+    traffic: noTraffic,
+    drops: {},
+  };
+}
+
+function forwardViews(source: ViewSource, reasonOf: (vip: RoutedVip) => string | null): readonly VipView[] {
   const { counters } = source;
   const { desired } = source.newest;
   const indices = source.applied?.draft?.indices.vips;
@@ -69,7 +96,6 @@ function vipViews(source: ViewSource): readonly VipView[] {
     desired.pools.map((pool) => [pool.name, pool.backends.filter(({ takesNewFlows }) => takesNewFlows).length]),
   );
   const sizes = new Map(desired.pools.map((pool) => [pool.name, pool.backends.length]));
-  const reasonOf = reasonFinder(source);
   return shownVips(source).map((vip) => {
     const index = indices?.get(vip.name);
     const totals = index === undefined ? undefined : counters?.vip(index);
@@ -77,8 +103,10 @@ function vipViews(source: ViewSource): readonly VipView[] {
     return {
       vip: vip.name,
       tenant: vip.tenant,
+      mode: 'forward',
       pool: vip.pool,
       activePool: vip.activePool,
+      health: null,
       state: reason === null ? 'announced' : 'withheld',
       reason,
       usableBackends: usable.get(vip.activePool) ?? 0,
@@ -142,7 +170,7 @@ function tenantViews(source: ViewSource): readonly TenantView[] {
   const { desired } = source.newest;
   const indices = source.applied?.draft?.indices.tenants;
   const vips = new Map<string, number>();
-  for (const { tenant } of shownVips(source)) vips.set(tenant, (vips.get(tenant) ?? 0) + 1);
+  for (const { tenant } of allShownVips(source)) vips.set(tenant, (vips.get(tenant) ?? 0) + 1);
   return desired.tenants.map(({ name, plan }) => {
     const index = indices?.get(name);
     const { admitted, limited } = (index === undefined ? undefined : counters?.tenant(index)) ?? { admitted: 0, limited: 0 };
@@ -162,7 +190,7 @@ function statusView(source: ViewSource): StatusView {
   const { facts, newest, counters, lastError, applyMs } = source;
   const { intent, desired } = newest;
   const reasonOf = reasonFinder(source);
-  const vips = shownVips(source);
+  const vips = allShownVips(source);
   const workers = counters?.workers() ?? [];
   const sum = (of: (worker: WorkerTotals) => number): number => workers.reduce((total, worker) => total + of(worker), 0);
   return {

@@ -23,7 +23,7 @@ export function makeDirectory({ desired, generation, indices, tables }: Director
   return {
     revision: desired.revision,
     generation,
-    vips: desired.vips.map(({ name, tenant, announce }) => ({
+    vips: [...desired.vips, ...desired.localVips].map(({ name, tenant, announce }) => ({
       index: indices?.vips.get(name) ?? 0,
       vip: name,
       tenant,

@@ -43,13 +43,26 @@ export type AnnounceState =
   | { readonly kind: 'announce' }
   | { readonly kind: 'withheld'; readonly by: WithheldBy; readonly reason: string };
 
-export interface DesiredVip {
-  /** vipName(): identity. */
+/** What VIPs of both modes have: all that BGP needs. */
+export interface RoutedVip {
+  /** vipName() or localVipName(): identity. */
   readonly name: string;
   readonly prefix: Prefix;
+  readonly tenant: string;
+  readonly announce: AnnounceState;
+  readonly policy: Policy;
+}
+
+/** Of mode local: a service of this host itself. Its packets are the kernel's, so the packet path never hears of it. */
+export interface DesiredLocalVip extends RoutedVip {
+  /** Of the service; `up` where the document has no check for it. */
+  readonly health: Health;
+}
+
+/** Of mode forward. */
+export interface DesiredVip extends RoutedVip {
   readonly protocol: Protocol;
   readonly ports: PortRange;
-  readonly tenant: string;
   /** Pool of the document. */
   readonly pool: string;
   /** Pool that gets new flows now: `pool`, or its fallback. */
@@ -58,8 +71,6 @@ export interface DesiredVip {
   readonly encap: Encap;
   readonly entropy: boolean;
   readonly timeouts: Timeouts;
-  readonly announce: AnnounceState;
-  readonly policy: Policy;
 }
 
 export interface DesiredTenant {
@@ -99,5 +110,6 @@ export interface Desired {
   /** Each sorted by identity. */
   readonly tenants: readonly DesiredTenant[];
   readonly vips: readonly DesiredVip[];
+  readonly localVips: readonly DesiredLocalVip[];
   readonly pools: readonly DesiredPool[];
 }

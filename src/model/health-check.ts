@@ -1,7 +1,7 @@
-// A pool's health check, what the monitor is told to probe, and what it reports back. Pure.
+// The health check of a pool or of a VIP of mode local, what the monitor is told to probe, and what it reports back. Pure.
 //
-// Identity of an observation is (pool, address, what is probed): a changed weight, state, interval or threshold never
-// resets it; another kind, port or path does. The monitor compares the timing itself.
+// Identity of an observation is (pool, address, what is probed) or (VIP, what is probed): a changed weight, state, interval or
+// threshold never resets it; another kind, port or path does. The monitor compares the timing itself.
 
 import type { Health } from './backend.ts';
 
@@ -17,12 +17,15 @@ export interface CheckTiming {
 export type HealthCheck = CheckTiming &
   ({ readonly kind: 'tcp'; readonly port: number } | { readonly kind: 'http'; readonly port: number; readonly path: string });
 
-/** One backend to probe. The monitor is always given the whole list; `key` tells an unchanged target from a new one. */
-export interface HealthTarget {
-  readonly key: string;
-  readonly pool: string;
+/** What a VIP of mode local depends on: a check, and the one address that it probes. */
+export interface ServiceCheck {
   readonly address: string;
   readonly check: HealthCheck;
+}
+
+/** One address to probe. The monitor is always given the whole list; `key` tells an unchanged target from a new one. */
+export interface HealthTarget extends ServiceCheck {
+  readonly key: string;
 }
 
 /** What the monitor says when a target's health changes. */
@@ -34,6 +37,16 @@ export interface HealthReport {
 }
 
 export function healthKey(pool: string, address: string, check: HealthCheck): string {
-  const path = check.kind === 'http' ? check.path : '';
-  return `${pool}/${address}|${check.kind}:${check.port}${path}`;
+  return `${pool}/${address}|${probeText(check)}`;
+}
+
+/** What the key of a VIP's check starts with: no pool's name has a space. */
+export const vipKeyPrefix = 'vip ';
+
+export function vipHealthKey(vip: string, { address, check }: ServiceCheck): string {
+  return `${vipKeyPrefix}${vip}|${address} ${probeText(check)}`;
+}
+
+function probeText(check: HealthCheck): string {
+  return `${check.kind}:${check.port}${check.kind === 'http' ? check.path : ''}`;
 }

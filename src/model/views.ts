@@ -15,9 +15,14 @@ export interface TrafficView {
 export interface VipView {
   readonly vip: string;
   readonly tenant: string;
-  readonly pool: string;
+  /** local: a service of this host itself, announced only; it has no pool, no backends and no traffic that torii sees. */
+  readonly mode: 'forward' | 'local';
+  /** Null where the mode is local. */
+  readonly pool: string | null;
   /** Differs from `pool` while its fallback serves. */
-  readonly activePool: string;
+  readonly activePool: string | null;
+  /** Of a local VIP's service; null where the mode is forward. */
+  readonly health: Health | null;
   readonly state: 'announced' | 'withheld';
   /** Why it is withheld, in words; null when announced. */
   readonly reason: string | null;

@@ -1,7 +1,8 @@
 // A VIP: an address (or prefix), a protocol and a port (or range, or any), steered to one pool. Pure.
 //
-// From a list of ports each port is a VIP of its own, so that each has its own name, index and counters. The written
-// form is the identity everywhere: output, API, metrics, arguments.
+// From a list of ports each port is a VIP of its own, so that each has its own name, index and counters. A VIP of mode local
+// is an address alone, since nobody looks at its packets. The written form is the identity everywhere: output, API, metrics,
+// arguments.
 
 import { familyOf, isHostPrefix, type Prefix, parsePrefix } from './address.ts';
 
@@ -32,10 +33,27 @@ export function isAnyPort(ports: PortRange): boolean {
 
 // Forms: 203.0.113.10:80/tcp  [2001:db8::10]:443/tcp  203.0.113.10:*/udp  203.0.113.10:8000-8100/tcp  203.0.113.0/24:80/tcp
 export function vipName(prefix: Prefix, ports: PortRange, protocol: Protocol): string {
-  const address = isHostPrefix(prefix) ? prefix.address : `${prefix.address}/${prefix.length}`;
+  const address = shortText(prefix);
   const host = familyOf(prefix.address) === 6 ? `[${address}]` : address;
   const port = isAnyPort(ports) ? '*' : ports.first === ports.last ? `${ports.first}` : `${ports.first}-${ports.last}`;
   return `${host}:${port}/${protocol}`;
+}
+
+// Forms of mode local: 203.0.113.53  2001:db8::53  203.0.113.0/24; with a protocol as any other: 203.0.113.53:*/tcp
+export function localVipName(prefix: Prefix, protocol: Protocol | null): string {
+  return protocol === null ? shortText(prefix) : vipName(prefix, anyPort, protocol);
+}
+
+function shortText(prefix: Prefix): string {
+  return isHostPrefix(prefix) ? prefix.address : `${prefix.address}/${prefix.length}`;
+}
+
+/** The name of a VIP of either mode, however it was written; undefined when it is none. */
+export function canonicalVipName(text: string): string | undefined {
+  const parts = parseVipName(text);
+  if (parts !== undefined) return vipName(parts.prefix, parts.ports, parts.protocol);
+  const prefix = parsePrefix(text.replace(/^\[(.*)\]$/, '$1'));
+  return prefix === undefined ? undefined : localVipName(prefix, null);
 }
 
 export interface VipParts {

@@ -78,6 +78,7 @@ export function desiredOf(words: DesiredWords): Desired {
     clusterSecret: words.clusterSecret ?? '5e'.repeat(32),
     tenants,
     vips,
+    localVips: [],
     pools: pools.sort(byName),
   };
 }

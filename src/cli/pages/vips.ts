@@ -3,7 +3,7 @@
 import type { ToriiError } from '../../errors.ts';
 import { parseAddress } from '../../model/address.ts';
 import type { VipView } from '../../model/views.ts';
-import { parseVipName, vipName } from '../../model/vip.ts';
+import { canonicalVipName, parseVipName } from '../../model/vip.ts';
 import { CliFailure } from '../failure.ts';
 import { nearText } from '../near.ts';
 import { bytes, type Column, number, table } from '../table.ts';
@@ -12,15 +12,21 @@ import type { LoadPage } from './page.ts';
 const columns: readonly Column<VipView>[] = [
   { title: 'VIP', cell: ({ vip }) => vip },
   { title: 'TENANT', cell: ({ tenant }) => tenant },
-  { title: 'POOL', cell: ({ pool, activePool }) => (pool === activePool ? pool : `${pool} -> ${activePool}`) },
+  {
+    title: 'POOL',
+    cell: ({ pool, activePool }) => (pool === null ? '(local)' : pool === activePool ? pool : `${pool} -> ${activePool}`),
+  },
   { title: 'STATE', cell: ({ state }) => ({ text: state, tone: state === 'announced' ? 'good' : 'bad' }) },
   {
     title: 'USABLE',
     align: 'right',
-    cell: ({ usableBackends, backends }) => ({
-      text: `${usableBackends}/${backends}`,
-      tone: usableBackends === 0 ? 'bad' : usableBackends < backends ? 'warn' : 'plain',
-    }),
+    cell: ({ health, usableBackends, backends }) =>
+      health === null
+        ? {
+            text: `${usableBackends}/${backends}`,
+            tone: usableBackends === 0 ? 'bad' : usableBackends < backends ? 'warn' : 'plain',
+          }
+        : { text: health, tone: health === 'up' ? 'plain' : 'bad' },
   },
   { title: 'PACKETS', align: 'right', cell: ({ traffic }) => number(traffic.packets) },
   { title: 'IN', align: 'right', cell: ({ traffic }) => bytes(traffic.bytesIn) },
@@ -36,8 +42,7 @@ function reasonOf({ reason, drops }: VipView): string {
 
 /** By its name, by its address (all ports of it), or by its tenant. */
 function chosenBy(name: string): (view: VipView) => boolean {
-  const parts = parseVipName(name);
-  const canonical = parts === undefined ? name : vipName(parts.prefix, parts.ports, parts.protocol);
+  const canonical = canonicalVipName(name) ?? name;
   const address = parseAddress(name);
   return ({ vip, tenant }) =>
     vip === canonical || tenant === name || (address !== undefined && parseVipName(vip)?.prefix.address === address);
@@ -59,7 +64,7 @@ export const vipsPage: LoadPage = async (client, name) => {
     comparable: new Map(
       shown.map(({ vip, tenant, activePool, state, reason }) => [
         vip,
-        [tenant, activePool, state, reason ?? ''].join(' ').trim(),
+        [tenant, activePool ?? '', state, reason ?? ''].join(' ').trim(),
       ]),
     ),
   };

@@ -67,8 +67,10 @@ export const views: ReadView = {
   vips: ['203.0.113.10:80/tcp', '[2001:db8::10]:443/tcp'].map((vip, i) => ({
     vip,
     tenant: 'acme',
+    mode: 'forward' as const,
     pool: 'acme-web',
     activePool: 'acme-web',
+    health: null,
     state: i === 0 ? ('announced' as const) : ('withheld' as const),
     reason: i === 0 ? null : 'no backend of pool acme-web is up',
     usableBackends: i === 0 ? 1 : 0,

@@ -61,7 +61,7 @@ describe('a verb that changes', () => {
     [['drain']],
     [['drain', backend, '--for', 'ever']],
     [['drain', backend, '--if-revision', 'latest']],
-    [['hold', '203.0.113.10']],
+    [['hold', '203.0.113.10:80']],
     [['maintenance', 'maybe']],
     [['drain', 'web-1']],
   ])('%j ends with 64 and changes nothing', async (args) => {

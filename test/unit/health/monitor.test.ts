@@ -6,7 +6,6 @@ import { type HealthCheck, type HealthTarget, healthKey } from '../../../src/mod
 const tcp: HealthCheck = { kind: 'tcp', port: 80, intervalMs: 300, timeoutMs: 300, rise: 2, fall: 3 };
 const target = (pool: string, address: string, check: HealthCheck = tcp): HealthTarget => ({
   key: healthKey(pool, address, check),
-  pool,
   address,
   check,
 });

@@ -23,7 +23,7 @@ async function backend(): Promise<{ readonly target: HealthTarget; readonly answ
   cleanUps.push(() => server.close());
   const { port } = server.address() as AddressInfo;
   const check: HealthCheck = { kind: 'http', port, path: '/', intervalMs: 20, timeoutMs: 1000, rise: 2, fall: 2 };
-  const target = { key: healthKey('web', '127.0.0.1', check), pool: 'web', address: '127.0.0.1', check };
+  const target = { key: healthKey('web', '127.0.0.1', check), address: '127.0.0.1', check };
   return { target, answer: (next) => void (status = next) };
 }
 

@@ -37,6 +37,7 @@ const desired: Desired = {
     announce: { kind: 'announce' },
     policy: {},
   })),
+  localVips: [],
   pools: [
     {
       name: 'acme-web',
