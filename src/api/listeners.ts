@@ -29,8 +29,11 @@ export async function listenTcp(server: Server, { address, port }: Endpoint): Pr
   return endpointText({ address, port: (server.address() as AddressInfo).port });
 }
 
+/** Throws address_in_use where the path is another's, no_privilege or config_invalid where no socket can be made. */
 export async function listenUnix(server: Server, path: string): Promise<string> {
-  await claimSocket(path);
+  await claimSocket(path).catch((error: unknown) => {
+    throw error instanceof ToriiError ? error : listenFailure(error as NodeJS.ErrnoException, path);
+  });
   await listening(server, () => withUmask(0o117, () => server.listen({ path })), path);
   await chmod(path, 0o660);
   const group = await groupId('torii');
@@ -45,20 +48,26 @@ async function claimSocket(path: string): Promise<void> {
   if (found === undefined) return;
   if (!found.isSocket())
     throw new ToriiError('address_in_use', `node.api.socket: expected a socket or nothing at ${path}, found a file`);
-  if (await answers(path)) {
+  const answer = await ask(path);
+  if (answer === 'refused') throw new ToriiError('no_privilege', `node.api: no permission to ask who listens on ${path}`);
+  if (answer === 'yes') {
     throw new ToriiError('address_in_use', `another torii answers at ${path}; stop it, or give this one its own node.api.socket`);
   }
   await unlink(path);
 }
 
-function answers(path: string): Promise<boolean> {
+/** Whether a daemon answers there. "refused": the socket's mode is for others. */
+function ask(path: string): Promise<'yes' | 'no' | 'refused'> {
   return new Promise((resolve) => {
     const probe = connect({ path });
     probe.once('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve('yes');
     });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'));
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'EACCES' || code === 'EPERM') resolve('refused');
+      else resolve(code === 'ECONNREFUSED' || code === 'ENOENT' ? 'no' : 'yes');
+    });
   });
 }
 
@@ -76,8 +85,8 @@ function listenFailure(error: NodeJS.ErrnoException, where: string): ToriiError 
       cause: error,
     });
   }
-  if (error.code === 'EACCES' || error.code === 'EPERM') {
-    return new ToriiError('no_privilege', `node.api: no permission to listen on ${where}`, { cause: error });
+  if (error.code === 'EACCES' || error.code === 'EPERM' || error.code === 'EROFS') {
+    return new ToriiError('no_privilege', `node.api: no permission to listen on ${where}: ${messageOf(error)}`, { cause: error });
   }
   return new ToriiError('config_invalid', `node.api: cannot listen on ${where}: ${messageOf(error)}`, { cause: error });
 }

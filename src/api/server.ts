@@ -15,7 +15,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import { z } from 'zod';
 import { ToriiError } from '../errors.ts';
 import { parseAddress } from '../model/address.ts';
-import type { Endpoint } from '../model/flow.ts';
+import { type Endpoint, endpointText } from '../model/flow.ts';
 import type { NodeControl } from '../model/views.ts';
 import { backendRoutes } from './backends.ts';
 import type { ApiContext, AuditEntry } from './context.ts';
@@ -55,6 +55,8 @@ export interface ApiOptions {
 export interface Api {
   /** Where it listens: the socket's path, then "127.0.0.1:8470". */
   readonly addresses: readonly string[];
+  /** Why there is no Unix socket though there should be, in words; the port answers all the same. */
+  readonly trouble: string | null;
   /** Answers what is under way, then closes every connection and removes the socket. */
   close(): Promise<void>;
 }
@@ -81,13 +83,24 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await app.close();
   };
   try {
-    const addresses: string[] = [];
-    if (options.socket !== null) addresses.push(await listenUnix(addServer(), options.socket));
-    if (options.listen !== null) addresses.push(await listenTcp(addServer(), options.listen));
-    return { addresses, close };
+    const { trouble, ...socket } = await openSocket(addServer(), options);
+    const port = options.listen === null ? [] : [await listenTcp(addServer(), options.listen)];
+    return { addresses: [...socket.addresses, ...port], trouble, close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** A node that can make no socket still does its work; but where another daemon has it, two would do the same. */
+async function openSocket(server: Server, { socket, listen }: ApiOptions): Promise<Pick<Api, 'addresses' | 'trouble'>> {
+  if (socket === null) return { addresses: [], trouble: null };
+  try {
+    return { addresses: [await listenUnix(server, socket)], trouble: null };
+  } catch (error) {
+    if (listen === null || !(error instanceof ToriiError) || error.code === 'address_in_use') throw error;
+    const rest = `the API answers on ${endpointText(listen)} only, which cannot tell who changes what`;
+    return { addresses: [], trouble: `${error.message}; ${rest}` };
   }
 }
 

@@ -177,6 +177,7 @@ export class Balancer {
       version,
     });
     this.#log.info({ addresses: this.#api.addresses }, 'the API answers');
+    if (this.#api.trouble !== null) this.#log.error(this.#api.trouble);
   }
 
   #onConfigEvent(event: Parameters<ConstructorParameters<typeof ConfigThread>[0]['onEvent']>[0]): void {
@@ -252,7 +253,7 @@ export class Balancer {
       workerDevices: Array.from({ length: dataplane?.workers ?? 0 }, () => worker),
       flowCapacity: (dataplane?.flowCapacity ?? 0) * (dataplane?.workers ?? 0),
       warnings: [
-        ...(this.#trouble === null ? [] : [this.#trouble]),
+        ...[this.#trouble, this.#api?.trouble ?? null].filter((each) => each !== null),
         ...this.#speaker.troubles(),
         ...this.#ownAddresses.warnings(),
       ],

@@ -240,8 +240,11 @@ export class ConfigService {
       write();
       this.#diskTrouble = null;
     } catch (error) {
-      this.#diskTrouble = `the state directory cannot be written, so a restart will not remember: ${messageOf(error)}`;
-      this.#params.emit({ kind: 'log', level: 'warn', message: this.#diskTrouble });
+      const before = this.#diskTrouble;
+      const what = 'what operators say and the last good document are forgotten at a restart';
+      const next = 'name a directory that this user may write in STATE_DIRECTORY';
+      this.#diskTrouble = `the state directory cannot be written, so ${what}: ${messageOf(error)}; ${next}`;
+      if (this.#diskTrouble !== before) this.#params.emit({ kind: 'log', level: 'warn', message: this.#diskTrouble });
     }
   }
 
