@@ -1,5 +1,5 @@
-// The place of a path in JSON text, by one walk over its tokens: building a YAML tree of a large document for a line
-// number would cost a second. The text must be JSON that JSON.parse took. Pure.
+// The place of a path in JSON text, by one walk over it: building a YAML tree of a large document for a line number would
+// cost a second. Here, too: how many keys the text has. The text must be JSON that JSON.parse took. Pure.
 
 import type { Path } from './problem.ts';
 
@@ -46,12 +46,43 @@ function skipItems(text: string, token: RegExp, count: number): Found | undefine
   return { keyOffset: token.lastIndex };
 }
 
+/** Moves to just before the comma or bracket behind the value. By hand: all but a few values of a large document are skipped. */
 function skipValue(text: string, token: RegExp): void {
   let depth = 0;
-  do {
-    const [part] = token.exec(text) ?? [];
-    if (part === '{' || part === '[') depth++;
-    else if (part === '}' || part === ']') depth--;
-    else if (part === undefined) return;
-  } while (depth > 0);
+  let at = token.lastIndex;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === quote) at = endOfString(text, at);
+    else if (code === openBracket || code === openBrace) depth++;
+    else if (depth === 0 && (code === comma || code === closeBracket || code === closeBrace)) break;
+    else if (code === closeBracket || code === closeBrace) depth--;
+  }
+  token.lastIndex = at;
 }
+
+/** Offset of the quote that ends the string which begins at `at`. */
+function endOfString(text: string, at: number): number {
+  let end = at + 1;
+  while (end < text.length && text.charCodeAt(end) !== quote) end += text.charCodeAt(end) === backslash ? 2 : 1;
+  return end;
+}
+
+/** How many keys are written in the text: one before each colon that is in no string. */
+export function countWrittenKeys(text: string): number {
+  let keys = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === quote) at = endOfString(text, at);
+    else if (code === colon) keys++;
+  }
+  return keys;
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const colon = 0x3a;
+const backslash = 0x5c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;

@@ -6,7 +6,7 @@
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Document as YamlDocument } from 'yaml';
 import { messageOf } from '../errors.ts';
-import { locateInJson } from './json-locate.ts';
+import { countWrittenKeys, locateInJson } from './json-locate.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import type { Path, Position, Problem } from './problem.ts';
 
@@ -64,7 +64,7 @@ function syntaxProblem(message: string, position: Position): Problem {
 function readJson(text: string): { readonly value: unknown } | undefined {
   if (!/^\s*\{/.test(text)) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
+    const value = JSON.parse(text) as object; // it begins with a brace
     return countKeys(value) === countWrittenKeys(text) ? { value } : undefined;
   } catch {
     // Flow-style YAML may start with a brace as well.
@@ -72,17 +72,12 @@ function readJson(text: string): { readonly value: unknown } | undefined {
   }
 }
 
-/** Strings directly before a colon. Text that JSON.parse took has quotes nowhere else. */
-function countWrittenKeys(text: string): number {
-  let keys = 0;
-  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (match[1] !== undefined) keys++;
-  return keys;
-}
-
-function countKeys(value: unknown): number {
-  if (value === null || typeof value !== 'object') return 0;
+/** A key that is written twice in one place is there once. */
+function countKeys(value: object): number {
   let keys = Array.isArray(value) ? 0 : Object.keys(value).length;
-  for (const inner of Object.values(value)) keys += countKeys(inner);
+  for (const inner of Object.values(value) as unknown[]) {
+    if (typeof inner === 'object' && inner !== null) keys += countKeys(inner);
+  }
   return keys;
 }
 

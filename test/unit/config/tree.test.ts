@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { countWrittenKeys } from '../../../src/config/json-locate.ts';
 import type { Path } from '../../../src/config/problem.ts';
 import { readTree } from '../../../src/config/tree.ts';
 
@@ -40,6 +41,29 @@ describe('a tree read from text', () => {
     const tree = treeOf('base: &base\n  a: 1\nuse: *base\n');
     expect(tree.value).toEqual({ base: { a: 1 }, use: { a: 1 } });
     expect(tree.locate(['use', 'a'], 'value').line).toBe(2);
+  });
+
+  it('counts the keys of any JSON, whatever its strings hold', () => {
+    const texts = fc.oneof(fc.string(), fc.constantFrom('":', '\\', '\\":', '{"a":1}'));
+    const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 3 },
+        texts,
+        fc.array(tie('value')),
+        fc.dictionary(texts, tie('value'), { noNullPrototype: true }),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, fc.nat(2), (document, indent) => {
+        const keys = pathsOf(document).filter((path) => typeof path.at(-1) === 'string').length;
+        expect(countWrittenKeys(JSON.stringify(document, null, indent))).toBe(keys);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('does not take JSON in which a key is written twice', () => {
+    expect(readTree('{"a": {"b": 1, "c": ":", "b": 2}}')).toMatchObject({ problems: [{ line: 1, column: 26 }] });
   });
 
   it('finds every value of any JSON where that value starts', () => {
