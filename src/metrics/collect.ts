@@ -1,6 +1,7 @@
 // Turns the sources into values of the defined metrics. Pure: what it finds goes to `put`.
 
 import type { VipCounters, WorkerCounters } from '../dataplane/counters.ts';
+import { vipKeyPrefix } from '../model/health-check.ts';
 import type { PeerStatus } from '../model/peer.ts';
 import type { MetricId } from './definitions.ts';
 import type { CheckRow, CounterReader, MetricsDirectory, MetricsState, Sources } from './sources.ts';
@@ -32,7 +33,7 @@ function collectState(state: MetricsState, put: Put): void {
     put('eventLoopLag', maxMs / 1000, thread, '1');
   }
   for (const peer of state.peers) collectPeer(peer, put);
-  for (const [key, row] of checksByBackend(state.checks)) collectChecks(key, row, put);
+  for (const [key, row] of checksByOwner(state.checks)) collectChecks(key, row, put);
 }
 
 const sessionStates = ['idle', 'connect', 'active', 'openSent', 'openConfirm', 'established'] as const;
@@ -51,8 +52,8 @@ function collectPeer(peer: PeerStatus, put: Put): void {
   if (bfd !== null) put('bfdUp', Number(bfd === 'up'), address);
 }
 
-/** A backend that changes its check has two keys for a moment; its counters must not be put twice. */
-function checksByBackend(rows: readonly CheckRow[]): ReadonlyMap<string, CheckRow> {
+/** Whoever changes its check has two keys for a moment; its counters must not be put twice. */
+function checksByOwner(rows: readonly CheckRow[]): ReadonlyMap<string, CheckRow> {
   const sums = new Map<string, CheckRow>();
   for (const row of rows) {
     const key = row.key.slice(0, row.key.indexOf('|'));
@@ -71,13 +72,14 @@ function checksByBackend(rows: readonly CheckRow[]): ReadonlyMap<string, CheckRo
   return sums;
 }
 
-function collectChecks(key: string, { passed, failed, inconclusive, latencyMs }: CheckRow, put: Put): void {
+function collectChecks(key: string, row: CheckRow, put: Put): void {
+  const isVip = key.startsWith(vipKeyPrefix);
   const slash = key.lastIndexOf('/');
-  const labels = [key.slice(0, slash), key.slice(slash + 1)];
-  put('checks', passed, ...labels, 'passed');
-  put('checks', failed, ...labels, 'failed');
-  put('checks', inconclusive, ...labels, 'inconclusive');
-  if (latencyMs !== null) put('checkLatency', latencyMs / 1000, ...labels);
+  const labels = isVip ? [key.slice(vipKeyPrefix.length)] : [key.slice(0, slash), key.slice(slash + 1)];
+  for (const result of ['passed', 'failed', 'inconclusive'] as const) {
+    put(isVip ? 'vipChecks' : 'checks', row[result], ...labels, result);
+  }
+  if (row.latencyMs !== null) put(isVip ? 'vipCheckLatency' : 'checkLatency', row.latencyMs / 1000, ...labels);
 }
 
 /** A route that no router was told of is not announced. */
@@ -89,7 +91,10 @@ function collectDirectory(directory: MetricsDirectory, isAnyHeard: boolean, put:
   const { revision, generation, vips, backends, tenants, pools } = directory;
   put('revision', revision);
   put('generation', generation);
-  for (const { vip, tenant, announced } of vips) put('vipAnnounced', Number(announced && isAnyHeard), vip, tenant);
+  for (const { vip, tenant, announced, health } of vips) {
+    put('vipAnnounced', Number(announced && isAnyHeard), vip, tenant);
+    if (health !== null && health !== 'unknown') put('vipUp', Number(health === 'up'), vip, tenant);
+  }
   for (const { pool, address, weight, health, takesNewFlows } of backends) {
     if (health !== 'unknown') put('backendUp', Number(health === 'up'), pool, address);
     put('backendTakesNewFlows', Number(takesNewFlows), pool, address);

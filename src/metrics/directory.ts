@@ -23,12 +23,15 @@ export function makeDirectory({ desired, generation, indices, tables }: Director
   return {
     revision: desired.revision,
     generation,
-    vips: [...desired.vips, ...desired.localVips].map(({ name, tenant, announce }) => ({
-      index: indices?.vips.get(name) ?? 0,
-      vip: name,
-      tenant,
-      announced: announce.kind === 'announce',
-    })),
+    vips: [...desired.vips.map((vip) => ({ ...vip, health: null })), ...desired.localVips].map(
+      ({ name, tenant, announce, health }) => ({
+        index: indices?.vips.get(name) ?? 0,
+        vip: name,
+        tenant,
+        announced: announce.kind === 'announce',
+        health,
+      }),
+    ),
     backends: desired.pools.flatMap(({ backends }) =>
       backends.map(({ pool, address, weight, health, takesNewFlows }) => {
         const index = indices?.backends.get(backendKey(pool, address)) ?? 0;

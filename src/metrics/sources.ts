@@ -23,6 +23,8 @@ export interface MetricsDirectory {
     readonly vip: string;
     readonly tenant: string;
     readonly announced: boolean;
+    /** Of a local VIP's service; null where the mode is forward. */
+    readonly health: Health | null;
   }[];
   readonly backends: readonly {
     readonly index: number;
@@ -47,9 +49,9 @@ export interface MetricsDirectory {
   }[];
 }
 
-/** Probes of one backend; rows of the same backend are added up. */
+/** Probes of one backend, or of one local VIP's service; rows of the same one are added up. */
 export interface CheckRow {
-  /** healthKey(): pool/address|what is probed. */
+  /** healthKey() or vipHealthKey(): up to the bar it names whose probes these are. */
   readonly key: string;
   readonly passed: number;
   readonly failed: number;

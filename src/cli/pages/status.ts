@@ -72,18 +72,25 @@ function heading(status: StatusView, screen: Screen): readonly string[] {
   ];
 }
 
-function summary({ vips, backends, peers, flowTable, workers }: StatusView, screen: Screen): readonly string[] {
+function summary(status: StatusView, screen: Screen): readonly string[] {
+  const { vips, backends, peers } = status;
   const line = (name: string, good: number, total: number, words: string): string =>
     `${name.padEnd(9)} ${paint({ text: `${number(good)} of ${number(total)}`, tone: good < total ? 'bad' : 'good' }, screen)} ${words}`;
+  return [
+    line('vips', vips.announced, vips.total, 'announced'),
+    line('backends', backends.usable, backends.total, 'usable'),
+    line('peers', peers.established, peers.total, 'established'),
+    ...(status.engine === 'none' ? ['packets   no device: this node forwards nothing'] : pathSummary(status)),
+  ];
+}
+
+function pathSummary({ flowTable, workers }: StatusView): readonly string[] {
   const { entries, capacity, untracked, evicted } = flowTable;
   const drops = new Map<string, number>();
   for (const { verdicts } of workers)
     for (const [verdict, count] of Object.entries(verdicts)) drops.set(verdict, (drops.get(verdict) ?? 0) + count);
   const verdicts = [...drops].filter(([, count]) => count > 0).map(([verdict, count]) => `${verdict} ${number(count)}`);
   return [
-    line('vips', vips.announced, vips.total, 'announced'),
-    line('backends', backends.usable, backends.total, 'usable'),
-    line('peers', peers.established, peers.total, 'established'),
     `flows     ${number(entries)} of ${number(capacity)}, untracked ${number(untracked)}, evicted ${number(evicted)}`,
     `packets   ${verdicts.length === 0 ? 'none yet' : verdicts.join(', ')} (${workers.length} workers)`,
   ];

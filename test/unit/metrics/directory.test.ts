@@ -35,9 +35,20 @@ const desired: Desired = {
     entropy: false,
     timeouts: defaultTimeouts,
     announce: { kind: 'announce' },
+    aggregate: null,
+    isBlackhole: false,
     policy: {},
   })),
-  localVips: [],
+  localVips: [
+    {
+      name: '203.0.113.53',
+      prefix: { address: '203.0.113.53', length: 32 },
+      tenant: 'acme',
+      health: 'down',
+      announce: { kind: 'withheld', by: 'health', reason: 'service at 203.0.113.53 down (tcp 53: connection refused)' },
+      policy: {},
+    },
+  ],
   pools: [
     {
       name: 'acme-web',
@@ -76,6 +87,6 @@ it('has no indices and no checksums on a node without a packet path', () => {
     indices: null,
     tables: new Map(),
   });
-  expect([...vips, ...backends, ...tenants].map(({ index }) => index)).toEqual([0, 0, 0, 0, 0]);
+  expect([...vips, ...backends, ...tenants].map(({ index }) => index)).toEqual(Array(6).fill(0));
   expect(pools).toEqual([{ pool: 'acme-web', tableSize: 65537, usable: true, checksums: null }]);
 });

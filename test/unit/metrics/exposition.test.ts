@@ -59,6 +59,16 @@ describe('the exposition', () => {
     expect(series.get('torii_backend_check_latency_seconds{pool="acme-web",backend="10.0.2.21"}')).toBe(0.0015);
   });
 
+  it('tells the health and the probes of a local VIP, and no packets, which torii does not see', async () => {
+    const series = await rendered(whole());
+    expect(series.get('torii_vip_up{vip="203.0.113.53",tenant="acme"}')).toBe(0);
+    expect(series.get('torii_vip_announced{vip="203.0.113.53",tenant="acme"}')).toBe(0);
+    expect(series.get('torii_vip_checks_total{vip="203.0.113.53",result="failed"}')).toBe(5);
+    expect(series.get('torii_vip_check_latency_seconds{vip="203.0.113.53"}')).toBe(0.002);
+    expect(series.has('torii_vip_received_packets_total{vip="203.0.113.53",tenant="acme"}')).toBe(false);
+    expect(series.has('torii_vip_up{vip="203.0.113.10:80/tcp",tenant="acme"}')).toBe(false);
+  });
+
   it('gives checksums that differ exactly when the first 52 bits do', async () => {
     const series = await rendered(whole());
     expect(series.get('torii_pool_fill_checksum{pool="acme-web"}')).toBe(2 ** 52 - 1);

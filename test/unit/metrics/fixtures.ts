@@ -61,7 +61,10 @@ export class FixedCounters implements CounterReader {
 export const directory: MetricsDirectory = {
   revision: 7,
   generation: 9,
-  vips: [{ index: 1, vip: '203.0.113.10:80/tcp', tenant: 'acme', announced: true }],
+  vips: [
+    { index: 1, vip: '203.0.113.10:80/tcp', tenant: 'acme', announced: true, health: null },
+    { index: 0, vip: '203.0.113.53', tenant: 'acme', announced: false, health: 'down' },
+  ],
   backends: [
     { index: 1, pool: 'acme-web', address: '10.0.2.21', weight: 100, health: 'up', takesNewFlows: true },
     { index: 2, pool: 'acme-web', address: '10.0.2.22', weight: 50, health: 'unknown', takesNewFlows: false },
@@ -92,6 +95,7 @@ export const state: MetricsState = {
   checks: [
     { key: 'acme-web/10.0.2.21|tcp:80', passed: 10, failed: 2, inconclusive: 0, latencyMs: 1.5 },
     { key: 'acme-web/10.0.2.21|http:80/a|b', passed: 1, failed: 0, inconclusive: 1, latencyMs: null },
+    { key: 'vip 203.0.113.53|127.0.0.1 tcp:53', passed: 0, failed: 5, inconclusive: 0, latencyMs: 2 },
   ],
   eventLoops: [{ thread: 'main', p50Ms: 0.1, p99Ms: 2, maxMs: 15 }],
   workers: [{ device: 'eth0', engine: 'af_packet', flowCapacity: 1_048_576 }],
