@@ -2,7 +2,7 @@
 
 import { errorTable, messageOf, ToriiError } from '../../src/errors.ts';
 import { isKept } from './lab.ts';
-import { defaultOptions, type LabOptions, maxNodes } from './topology.ts';
+import { defaultOptions, type LabOptions, maxNodes, type RouterKind, routerKinds } from './topology.ts';
 
 export const labArguments = {
   name: { type: 'string' },
@@ -16,15 +16,21 @@ type LabArguments = { readonly [Key in keyof typeof labArguments]?: string | und
 
 /** Lab options from arguments; what is absent keeps its default, what is wrong throws. */
 export function labOptions(values: LabArguments, defaults: LabOptions = defaultOptions): LabOptions {
-  const router = values.router ?? defaults.router;
-  if (router !== 'bird' && router !== 'frr') throw new ToriiError('usage', `--router: expected bird or frr, got ${router}`);
   return {
+    ...defaults,
     name: values.name ?? defaults.name,
     balancers: nodeCount('balancers', values.balancers, defaults),
     backends: nodeCount('backends', values.backends, defaults),
-    router,
+    router: routerKind(values.router ?? defaults.router),
     engine: values.engine ?? defaults.engine,
   };
+}
+
+/** The router of that name; throws where there is none. */
+export function routerKind(text: string): RouterKind {
+  const kind = routerKinds.find((each) => each === text);
+  if (kind === undefined) throw new ToriiError('usage', `--router: expected ${routerKinds.join(', ')}, got ${text}`);
+  return kind;
 }
 
 function nodeCount(what: 'balancers' | 'backends', text: string | undefined, defaults: LabOptions): number {
@@ -38,7 +44,7 @@ export function labArgumentsText(defaults: LabOptions): string {
   return `  --name NAME       tells labs apart             [${defaults.name}]
   --balancers N     how many                     [${defaults.balancers}]
   --backends N      how many                     [${defaults.backends}]
-  --router KIND     bird or frr                  [${defaults.router}]
+  --router KIND     bird, frr or gobgp           [${defaults.router}]
   --engine ENGINE   the balancers' packet engine [${defaults.engine}]`;
 }
 

@@ -27,7 +27,7 @@ defaults
   timeout http-request 10s
   timeout http-keep-alive 60s
 frontend vips
-${[...ports].map((port) => `  bind :${port}`).join('\n')}
+${[...ports].map((port) => `  bind :${port}\n  bind :::${port} v6only`).join('\n')}
   http-request set-header X-Client-Address %[src]
   http-request set-header X-Vip %[dst]:%[dst_port]
   default_backend origin
@@ -40,11 +40,14 @@ export class LabBackend {
   readonly node: LabNode;
   readonly #topology: Topology;
   readonly #ledger: Ledger;
+  /** Prefixes that the document makes local. */
+  readonly #vips: readonly string[];
 
-  constructor(topology: Topology, ledger: Ledger, node: LabNode) {
+  constructor(topology: Topology, ledger: Ledger, node: LabNode, vips: readonly string[]) {
     this.node = node;
     this.#topology = topology;
     this.#ledger = ledger;
+    this.#vips = vips;
   }
 
   get id(): string {
@@ -79,12 +82,11 @@ export class LabBackend {
       argv: [process.execPath, builtFile('src/main.js'), 'host', '--config', join(this.#topology.directory, `${this.id}.yaml`)],
       env: { STATE_DIRECTORY: this.#path('state') },
     });
-    const vips = Object.values(this.#topology.vips).map((vip) => vip.address);
     await until(
       async () => {
         if (!isAlive(agent)) return 'ended' as const;
-        const local = await run(['ip', '-o', 'addr', 'show'], { namespace: this.node.namespace });
-        return vips.every((vip) => local.includes(` ${vip}/32 `)) && 'ready';
+        const local = await this.#local();
+        return this.#vips.every((vip) => local.includes(` ${vip} `)) && 'ready';
       },
       { what: `the host agent of ${this.id}; its log ends with: ${logTail(this.#ledger, id)}`, timeoutMs: 10_000 },
     ).then((outcome) => {
@@ -114,6 +116,13 @@ export class LabBackend {
       what: `the origin of ${this.id}`,
       timeoutMs: 10_000,
     });
+  }
+
+  /** Addresses and local routes, as text: a prefix VIP is a route. */
+  async #local(): Promise<string> {
+    const words = [['-o', 'addr', 'show'], ...['-4', '-6'].map((family) => [family, 'route', 'show', 'table', 'local'])];
+    const texts = words.map(async (each) => await run(['ip', ...each], { namespace: this.node.namespace }));
+    return (await Promise.all(texts)).join('');
   }
 
   #processes(program: string): readonly ProcessRecord[] {

@@ -39,17 +39,32 @@ export function apiSocket(topology: Topology, node: LabNode): string {
   return join(topology.directory, `${node.id}.sock`);
 }
 
+/** The documents of a lab, and what they make local to its backends, as "203.0.113.10/32". */
+export interface LabDocuments {
+  balancer(topology: Topology, node: LabNode, intent: Intent): object;
+  host(topology: Topology, node: LabNode): object;
+  localVips(topology: Topology): readonly string[];
+}
+
+/** What the demo runs on. */
+export const storyDocuments: LabDocuments = {
+  balancer: balancerDocument,
+  host: hostDocument,
+  localVips: ({ vips }) => Object.values(vips).map(({ address }) => `${address}/32`),
+};
+
 export function balancerDocument(topology: Topology, node: LabNode, intent: Intent = noIntent): object {
   return {
     version: 1,
     node: {
       address: node.address,
+      address6: node.address6,
       devices: [{ name: 'eth0', engine: topology.options.engine }],
       flowTable: { entries: 65_536 },
       bgp: {
         localAs: balancerAs,
         drainSec: 1,
-        peers: [{ address: topology.router.fabricSide, as: routerAs, holdTimeSec: 9, connectRetrySec: 1 }],
+        peers: [{ address: topology.router.fabric.address, as: routerAs, holdTimeSec: 9, connectRetrySec: 1 }],
       },
       api: { socket: apiSocket(topology, node) },
       logs: { level: 'info', format: 'json' },
@@ -63,6 +78,7 @@ export function hostDocument(topology: Topology, node: LabNode): object {
     version: 1,
     node: {
       address: node.address,
+      address6: node.address6,
       devices: [{ name: 'eth0' }],
       api: { socket: apiSocket(topology, node) },
       logs: { level: 'info', format: 'json' },

@@ -2,6 +2,7 @@
 // a killed process closes its TCP sessions, a link that goes down tells its own end only, and silent loss tells nobody.
 // (Killing processes is the nodes' own: LabBalancer.kill, LabBackend.killProxy.)
 
+import { defaultRoutes, ipBatch } from './network.ts';
 import { run, tryRun } from './shell.ts';
 import type { LabNode, Topology } from './topology.ts';
 
@@ -22,10 +23,7 @@ export async function silentLoss(topology: Topology, node: LabNode): Promise<voi
 /** Ends linkDown and silentLoss; harmless when there is no fault. Setting a link up again needs its route again. */
 export async function heal(topology: Topology, node: LabNode): Promise<void> {
   await tryRun(['nft', 'delete', 'table', 'netdev', lossTable(node)], { namespace: topology.namespaces.switch });
-  const isBalancer = topology.balancers.includes(node);
-  await run(['ip', '-n', node.namespace, 'link', 'set', 'eth0', 'up']);
-  const gateway = isBalancer ? topology.router.fabricSide : topology.router.rackSide;
-  await run(['ip', '-n', node.namespace, 'route', 'replace', 'default', 'via', gateway]);
+  await ipBatch(['link set eth0 up', ...defaultRoutes(topology.router[node.segment])], node.namespace);
 }
 
 function lossTable(node: LabNode): string {

@@ -12,15 +12,37 @@ import { stringify } from 'yaml';
 import { ToriiError } from '../../src/errors.ts';
 import { LabBackend } from './backend.ts';
 import { LabBalancer } from './balancer.ts';
-import { birdRouter } from './bird.ts';
-import { balancerDocument, hostDocument, type Intent, noIntent, secretFile } from './documents.ts';
-import { frrRouter } from './frr.ts';
+import { type Intent, type LabDocuments, noIntent, secretFile, storyDocuments } from './documents.ts';
 import { Ledger } from './ledger.ts';
 import { buildNetwork, labNamespaces, type NetworkOptions, removeNamespaces } from './network.ts';
 import { endAll, identify, isAlive } from './processes.ts';
-import { nextHops, type Router, waitForNextHops } from './router.ts';
+import { birdRouter } from './routers/bird.ts';
+import { frrRouter } from './routers/frr.ts';
+import { gobgpRouter } from './routers/gobgp.ts';
+import { nextHops, waitForNextHops } from './routers/kernel-routes.ts';
+import { defaultPlan, type Router, type RouterParams, type RouterPlan } from './routers/router.ts';
 import { tryRun } from './shell.ts';
-import { type LabNode, type LabOptions, type LabVip, labDirectory, planTopology, type Topology } from './topology.ts';
+import {
+  type LabNode,
+  type LabOptions,
+  type LabVip,
+  labDirectory,
+  planTopology,
+  type RouterKind,
+  type Topology,
+} from './topology.ts';
+
+/** What a test may want otherwise than the demo has it. A lab opened by its name has the demo's. */
+export interface LabSetup extends NetworkOptions {
+  readonly plan?: Partial<RouterPlan>;
+  readonly documents?: LabDocuments;
+}
+
+const makeRouter: Readonly<Record<RouterKind, (params: RouterParams) => Router>> = {
+  bird: birdRouter,
+  frr: frrRouter,
+  gobgp: gobgpRouter,
+};
 
 export class Lab {
   readonly topology: Topology;
@@ -29,29 +51,32 @@ export class Lab {
   readonly balancers: readonly LabBalancer[];
   readonly backends: readonly LabBackend[];
 
-  private constructor(topology: Topology) {
+  readonly #documents: LabDocuments;
+
+  private constructor(topology: Topology, { plan, documents = storyDocuments }: LabSetup = {}) {
     this.topology = topology;
     this.ledger = new Ledger(topology.directory);
-    this.router = topology.options.router === 'bird' ? birdRouter(topology, this.ledger) : frrRouter(topology, this.ledger);
+    this.#documents = documents;
+    this.router = makeRouter[topology.options.router]({ topology, ledger: this.ledger, plan: { ...defaultPlan, ...plan } });
     this.balancers = topology.balancers.map((node) => new LabBalancer(topology, this.ledger, node));
-    this.backends = topology.backends.map((node) => new LabBackend(topology, this.ledger, node));
+    this.backends = topology.backends.map((node) => new LabBackend(topology, this.ledger, node, documents.localVips(topology)));
   }
 
   /** Network, router and documents; no balancer or backend runs yet. Clears remains of a crashed run of that name first. */
-  static async build(options: Partial<LabOptions>, network: NetworkOptions = {}): Promise<Lab> {
+  static async build(options: Partial<LabOptions>, setup: LabSetup = {}): Promise<Lab> {
     const topology = planTopology(options);
     await claimLab(topology);
-    const lab = new Lab(topology);
+    const lab = new Lab(topology, setup);
     writeFileSync(secretFile(topology), `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
     lab.writeDocuments();
-    await buildNetwork(topology, network);
+    await buildNetwork(topology, setup);
     await lab.router.start();
     return lab;
   }
 
   /** Builds a lab and starts everything; resolves when every balancer is a next hop of every VIP. */
-  static async up(options: Partial<LabOptions>, network: NetworkOptions = {}): Promise<Lab> {
-    const lab = await Lab.build(options, network);
+  static async up(options: Partial<LabOptions>, setup: LabSetup = {}): Promise<Lab> {
+    const lab = await Lab.build(options, setup);
     await Promise.all([...lab.backends, ...lab.balancers].map((node) => node.start()));
     await lab.waitForBalancers(lab.balancers.length, 15_000);
     return lab;
@@ -75,8 +100,8 @@ export class Lab {
   /** Writes every node's document, each at once and whole, so that a daemon watching the file never reads half of it. */
   writeDocuments(intent: Intent = noIntent): void {
     const { topology } = this;
-    for (const node of topology.balancers) this.#writeDocument(node, balancerDocument(topology, node, intent));
-    for (const node of topology.backends) this.#writeDocument(node, hostDocument(topology, node));
+    for (const node of topology.balancers) this.#writeDocument(node, this.#documents.balancer(topology, node, intent));
+    for (const node of topology.backends) this.#writeDocument(node, this.#documents.host(topology, node));
   }
 
   async nextHops(vip: LabVip): Promise<readonly string[]> {
@@ -87,7 +112,7 @@ export class Lab {
   async waitForBalancers(count: number, timeoutMs: number): Promise<void> {
     const namespace = this.topology.namespaces.router;
     await Promise.all(
-      Object.values(this.topology.vips).map(({ address }) => waitForNextHops({ namespace, address, count, timeoutMs })),
+      Object.values(this.topology.vips).map(({ address }) => waitForNextHops({ namespace, route: address, count, timeoutMs })),
     );
   }
 

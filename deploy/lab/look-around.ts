@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Lab } from './lab.ts';
 import { builtFile } from './programs.ts';
+import { frrSpace } from './routers/frr.ts';
 
 /** Commands to look around with, ready to be pasted. */
 export function lookAround(lab: Lab): string {
@@ -14,10 +15,11 @@ export function lookAround(lab: Lab): string {
   const { acme } = topology.vips;
   const [first] = balancers;
   const name = topology.options.name;
-  const seeRouter =
-    lab.router.kind === 'bird'
-      ? `birdc -s ${join(topology.directory, 'bird.ctl')} show protocols`
-      : `vtysh -N torii-${name} -c 'show bgp summary'`;
+  const seeRouter = {
+    bird: `birdc -s ${join(topology.directory, 'bird.ctl')} show protocols`,
+    frr: `vtysh -N ${frrSpace(topology)} -c 'show bgp summary'`,
+    gobgp: `${inside(router)} gobgp neighbor`,
+  }[lab.router.kind];
   return [
     `Lab ${name} is up. Try:`,
     `  ${inside(client)} curl -s http://${acme.address}/    # a request, with what the backend saw`,

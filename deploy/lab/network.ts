@@ -4,6 +4,7 @@
 // - ECMP hashes the 5-tuple of the packet (policy 3, fields 0x37). Policy 1 would use the sending socket's random
 //   txhash, which crosses a veth, and so move flows for reasons no real router has.
 // - Links between balancers and backends carry 1600 bytes; the client's carry 1500.
+// - IPv6 addresses are usable at once (no duplicate address detection) and outlive their link's going down.
 // - Transmit checksum and segmentation offload are off on the switch port before each balancer: what it receives is
 //   what a NIC would deliver, whole checksums and no super-frames. `offload: true` leaves them on, to test just that.
 // - Balancers do not forward in the kernel: only Torii can carry a packet from client to backend.
@@ -11,7 +12,7 @@
 
 import { readdirSync } from 'node:fs';
 import { run, tryRun } from './shell.ts';
-import { fabricMtuBytes, namespacePrefix, spoofedPrefix, type Topology } from './topology.ts';
+import { type Addresses, fabricMtuBytes, type LabNode, namespacePrefix, spoofedPrefix, type Topology } from './topology.ts';
 
 export interface NetworkOptions {
   readonly offload?: boolean;
@@ -35,8 +36,7 @@ export async function buildNetwork(topology: Topology, options: NetworkOptions =
     configureSwitch(topology),
     configureRouter(topology),
     configureClient(topology),
-    ...balancers.map((node) => configureLeaf(node.namespace, `${node.address}/24`, topology.router.fabricSide)),
-    ...backends.map((node) => configureLeaf(node.namespace, `${node.address}/24`, topology.router.rackSide)),
+    ...nodes.map((node) => configureLeaf(topology, node)),
   ]);
   if (options.offload !== true) {
     await Promise.all(balancers.map((node) => run(['ethtool', '-K', node.port, 'tx', 'off'], { namespace: namespaces.switch })));
@@ -60,38 +60,39 @@ function linkCommands({ namespaces, balancers, backends }: Topology): readonly s
 }
 
 async function configureSwitch({ namespaces, balancers, backends }: Topology): Promise<void> {
-  const bridge = (name: string, ports: readonly string[]) => [
+  const ports = (segment: LabNode['segment']) =>
+    [...balancers, ...backends].filter((node) => node.segment === segment).map(({ port }) => port);
+  const bridge = (name: string, members: readonly string[]) => [
     `link add ${name} mtu ${fabricMtuBytes} type bridge forward_delay 0 mcast_snooping 0`,
-    ...ports.map((port) => `link set ${port} master ${name} up`),
+    ...members.map((port) => `link set ${port} master ${name} up`),
     `link set ${name} up`,
   ];
   await ipBatch(
-    [
-      ...bridge('fabric', ['router-f', ...balancers.map((node) => node.port)]),
-      ...bridge('rack', ['router-r', ...backends.map((node) => node.port)]),
-    ],
+    [...bridge('fabric', ['router-f', ...ports('fabric')]), ...bridge('rack', ['router-r', ...ports('rack')])],
     namespaces.switch,
   );
 }
 
 async function configureRouter({ namespaces, router }: Topology): Promise<void> {
   const namespace = namespaces.router;
+  const devices = ['clients', 'fabric', 'rack'] as const;
   await setSysctls(namespace, [
     'net.ipv4.ip_forward=1',
     'net.ipv4.conf.all.send_redirects=0',
     'net.ipv4.conf.default.send_redirects=0',
     'net.ipv4.conf.all.rp_filter=0',
     'net.ipv4.conf.default.rp_filter=0',
-    'net.ipv4.fib_multipath_hash_policy=3',
-    'net.ipv4.fib_multipath_hash_fields=0x37',
+    ...(['ipv4', 'ipv6'] as const).flatMap((family) => [
+      `net.${family}.fib_multipath_hash_policy=3`,
+      `net.${family}.fib_multipath_hash_fields=0x37`,
+    ]),
+    'net.ipv6.conf.all.forwarding=1',
+    ...devices.flatMap(atOnce),
   ]);
   await ipBatch(
     [
       'link set lo up',
-      ...(['clients', 'fabric', 'rack'] as const).flatMap((device) => {
-        const side = { clients: router.clientSide, fabric: router.fabricSide, rack: router.rackSide }[device];
-        return [`addr add ${side}/24 dev ${device}`, `link set ${device} up`];
-      }),
+      ...devices.flatMap((device) => [...addAddresses(router[device], device), `link set ${device} up`]),
       `route add blackhole ${spoofedPrefix}`,
     ],
     namespace,
@@ -99,12 +100,13 @@ async function configureRouter({ namespaces, router }: Topology): Promise<void> 
 }
 
 async function configureClient({ namespaces, clients, router }: Topology): Promise<void> {
+  await setSysctls(namespaces.client, atOnce('eth0'));
   await ipBatch(
     [
       'link set lo up',
-      ...clients.map((address) => `addr add ${address}/24 dev eth0`),
+      ...clients.flatMap((own) => addAddresses(own, 'eth0')),
       'link set eth0 up',
-      `route add default via ${router.clientSide}`,
+      ...defaultRoutes(router.clients),
     ],
     namespaces.client,
   );
@@ -112,15 +114,30 @@ async function configureClient({ namespaces, clients, router }: Topology): Promi
   await setSysctls(namespaces.client, ['net.ipv4.ip_local_port_range=1024 65535', 'net.ipv4.tcp_tw_reuse=1']);
 }
 
-async function configureLeaf(namespace: string, address: string, gateway: string): Promise<void> {
+async function configureLeaf({ router }: Topology, node: LabNode): Promise<void> {
+  await setSysctls(node.namespace, ['net.ipv4.ip_forward=0', 'net.ipv6.conf.all.forwarding=0', ...atOnce('eth0')]);
   await ipBatch(
-    ['link set lo up', `addr add ${address} dev eth0`, 'link set eth0 up', `route add default via ${gateway}`],
-    namespace,
+    ['link set lo up', ...addAddresses(node, 'eth0'), 'link set eth0 up', ...defaultRoutes(router[node.segment])],
+    node.namespace,
   );
-  await setSysctls(namespace, ['net.ipv4.ip_forward=0']);
 }
 
-async function ipBatch(commands: readonly string[], namespace?: string): Promise<void> {
+function addAddresses({ address, address6 }: Addresses, device: string): readonly string[] {
+  return [`addr add ${address}/24 dev ${device}`, `addr add ${address6}/64 dev ${device} nodad`];
+}
+
+/** Commands that give a namespace its way out, or give it back. */
+export function defaultRoutes({ address, address6 }: Addresses): readonly string[] {
+  return [`route replace default via ${address}`, `route replace default via ${address6}`];
+}
+
+/** What makes a device's IPv6 addresses, its link-local one too, usable at once and keeps them. */
+function atOnce(device: string): readonly string[] {
+  const settings = ['accept_dad=0', 'dad_transmits=0', 'accept_ra=0', 'router_solicitations=0', 'keep_addr_on_down=1'];
+  return settings.map((setting) => `net.ipv6.conf.${device}.${setting}`);
+}
+
+export async function ipBatch(commands: readonly string[], namespace?: string): Promise<void> {
   await run(['ip', ...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-'], { input: `${commands.join('\n')}\n` });
 }
 

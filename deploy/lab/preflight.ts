@@ -27,6 +27,10 @@ const ofRouter: Readonly<Record<RouterKind, readonly Need[]>> = {
     { program: 'vtysh', debianPackage: 'frr' },
     { program: '/usr/lib/frr/bgpd', debianPackage: 'frr' },
   ],
+  gobgp: [
+    { program: 'gobgpd', debianPackage: 'gobgpd' },
+    { program: 'gobgp', debianPackage: 'gobgpd' },
+  ],
 };
 
 function isInstalled(program: string): boolean {

@@ -3,14 +3,16 @@
 //   client ── router ──┬── fabric bridge ── balancer 1..N      (BGP, VIP traffic, IPIP out)
 //                      └── rack bridge   ── backend  1..M      (IPIP in, replies straight to the client)
 //
-// Both bridges live in a switch namespace, so that a node can die without its router port losing carrier. Addresses
-// are the same in every lab: they exist only inside the lab's namespaces, whose names carry the lab's name.
+// Both bridges live in a switch namespace, so that a node can die without its router port losing carrier. Everything has
+// an IPv4 and an IPv6 address. Addresses are the same in every lab: they exist only inside the lab's namespaces, whose
+// names carry the lab's name.
 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ToriiError } from '../../src/errors.ts';
 
-export type RouterKind = 'bird' | 'frr';
+export const routerKinds = ['bird', 'frr', 'gobgp'] as const;
+export type RouterKind = (typeof routerKinds)[number];
 
 export interface LabOptions {
   /** Tells labs on one machine apart: namespaces `NAME_client`, …, directory `torii-lab-NAME`. */
@@ -19,12 +21,22 @@ export interface LabOptions {
   readonly backends: number;
   readonly router: RouterKind;
   readonly engine: string;
+  /** Where the backends are: behind the router, or on the balancers' own segment (what `encap: l2` needs). */
+  readonly backendsOn: Segment;
 }
 
-export interface LabNode {
+export type Segment = 'fabric' | 'rack';
+
+/** An IPv4 and an IPv6 address of the same thing. */
+export interface Addresses {
+  readonly address: string;
+  readonly address6: string;
+}
+
+export interface LabNode extends Addresses {
   readonly id: string;
   readonly namespace: string;
-  readonly address: string;
+  readonly segment: Segment;
   /** The bridge port that leads to it, in the switch namespace. */
   readonly port: string;
 }
@@ -40,21 +52,30 @@ export interface Topology {
   readonly options: LabOptions;
   readonly directory: string;
   readonly namespaces: { readonly client: string; readonly router: string; readonly switch: string };
-  readonly router: { readonly clientSide: string; readonly fabricSide: string; readonly rackSide: string };
+  /** The router's own addresses, by its device. */
+  readonly router: Readonly<Record<Segment | 'clients', Addresses>>;
   /** The client's own addresses; requests rotate over them, so that "the backend saw the client" means something. */
-  readonly clients: readonly string[];
+  readonly clients: readonly Addresses[];
   readonly balancers: readonly LabNode[];
   readonly backends: readonly LabNode[];
   readonly vips: { readonly acme: LabVip; readonly globex: LabVip };
 }
 
-export const defaultOptions: LabOptions = { name: 'torii', balancers: 2, backends: 3, router: 'bird', engine: 'af_packet' };
+export const defaultOptions: LabOptions = {
+  name: 'torii',
+  balancers: 2,
+  backends: 3,
+  router: 'bird',
+  engine: 'af_packet',
+  backendsOn: 'rack',
+};
 
 export const routerAs = 65000;
 export const balancerAs = 65010;
 /** Sources of the flood generator. The router throws answers to them away, as the Internet would lose them. */
 export const spoofedPrefix = '198.18.0.0/15';
 export const vipPrefix = '203.0.113.0/24';
+export const vipPrefix6 = '2001:db8:cafe::/64';
 /** Room for an outer header on top of a client's 1500 bytes (20 for IPv4, 40 for IPv6). */
 export const fabricMtuBytes = 1600;
 
@@ -74,24 +95,35 @@ export function planTopology(partial: Partial<LabOptions> = {}): Topology {
       throw new ToriiError('usage', `--${what}: expected 1..${maxNodes}, got ${options[what]}`);
     }
   }
-  const nodes = (count: number, kind: string, address: (number: number) => string): readonly LabNode[] =>
-    Array.from({ length: count }, (_, i) => {
-      const id = `${kind}${i + 1}`;
-      return { id, namespace: `${name}_${id}`, address: address(i + 1), port: id };
-    });
+  const { backendsOn } = options;
   return {
     options,
     directory: labDirectory(name),
     namespaces: { client: `${name}_client`, router: `${name}_router`, switch: `${name}_switch` },
-    router: { clientSide: '10.67.0.1', fabricSide: '10.66.0.1', rackSide: '10.68.0.1' },
-    clients: Array.from({ length: 8 }, (_, i) => `10.67.0.${i + 2}`),
-    balancers: nodes(options.balancers, 'lb', (n) => `10.66.0.${10 + n}`),
-    backends: nodes(options.backends, 'web', (n) => `10.68.0.${20 + n}`),
+    router: { clients: addressesOn('clients', 1), fabric: addressesOn('fabric', 1), rack: addressesOn('rack', 1) },
+    clients: Array.from({ length: 8 }, (_, i) => addressesOn('clients', i + 2)),
+    balancers: plan(options.balancers, (n) => node(name, `lb${n}`, 'fabric', 10 + n)),
+    backends: plan(options.backends, (n) => node(name, `web${n}`, backendsOn, backendsOn === 'fabric' ? 120 + n : 20 + n)),
     vips: {
       acme: { tenant: 'acme', address: '203.0.113.10', port: 80, pool: 'acme-web' },
       globex: { tenant: 'globex', address: '203.0.113.20', port: 80, pool: 'globex-web' },
     },
   };
+}
+
+function plan(count: number, make: (number: number) => LabNode): readonly LabNode[] {
+  return Array.from({ length: count }, (_, i) => make(i + 1));
+}
+
+function node(lab: string, id: string, segment: Segment, host: number): LabNode {
+  return { id, namespace: `${lab}_${id}`, port: id, segment, ...addressesOn(segment, host) };
+}
+
+const networks: Readonly<Record<Segment | 'clients', number>> = { fabric: 66, clients: 67, rack: 68 };
+
+/** The IPv6 address shows the digits of the IPv4 one: 10.66.0.11 is fd66::11. Both networks are /24 and /64. */
+function addressesOn(network: Segment | 'clients', host: number): Addresses {
+  return { address: `10.${networks[network]}.0.${host}`, address6: `fd${networks[network]}::${host}` };
 }
 
 export function labDirectory(name: string): string {

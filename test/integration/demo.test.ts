@@ -69,7 +69,7 @@ describe.skipIf(!isRoot)('the demo', () => {
   });
 
   it.each([
-    [['--router', 'cisco'], /--router: expected bird or frr, got cisco/],
+    [['--router', 'cisco'], /--router: expected bird, frr, gobgp, got cisco/],
     [['--balancers', 'many'], /--balancers: expected 1\.\.100, got many/],
     [['--backends', '1'], /backends: expected at least 2/],
     [['--balancers', '1'], /balancers: expected at least 2/],

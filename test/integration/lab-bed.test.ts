@@ -6,7 +6,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Lab, remains, tearDown } from '../../deploy/lab/lab.ts';
 import { builtFile } from '../../deploy/lab/programs.ts';
 import { run } from '../../deploy/lab/shell.ts';
-import type { RouterKind } from '../../deploy/lab/topology.ts';
+import { type RouterKind, routerKinds } from '../../deploy/lab/topology.ts';
 
 interface Link {
   readonly ifname: string;
@@ -36,14 +36,17 @@ describe.skipIf(!isRoot)('a lab', () => {
   afterEach(async () => tearDown(name));
   afterAll(() => expect(remains(name)).toEqual([]));
 
-  it.each<[RouterKind]>([['bird'], ['frr']])('with %s leaves nothing behind when its builder was killed', async (router) => {
-    const builderProcess = await buildElsewhere(router);
-    expect(remains(name).filter((what) => what.startsWith('process')).length).toBeGreaterThanOrEqual(7);
-    builderProcess.kill('SIGKILL');
-    await once(builderProcess, 'close');
-    await tearDown(name);
-    expect(remains(name)).toEqual([]);
-  });
+  it.each<[RouterKind]>(routerKinds.map((kind) => [kind]))(
+    'with %s leaves nothing behind when its builder was killed',
+    async (router) => {
+      const builderProcess = await buildElsewhere(router);
+      expect(remains(name).filter((what) => what.startsWith('process')).length).toBeGreaterThanOrEqual(7);
+      builderProcess.kill('SIGKILL');
+      await once(builderProcess, 'close');
+      await tearDown(name);
+      expect(remains(name)).toEqual([]);
+    },
+  );
 
   it('is refused to a second builder while the first one lives, and free once that is dead', async () => {
     const builderProcess = await buildElsewhere('bird');
@@ -66,9 +69,11 @@ describe.skipIf(!isRoot)('a lab', () => {
   it('gives its router ECMP on the packet’s ports and its fabric room for an outer header', async () => {
     const { topology } = await Lab.build({ name });
     const namespace = topology.namespaces.router;
-    const read = async (key: string) => (await run(['sysctl', '-n', key], { namespace })).trim();
-    expect(await read('net.ipv4.fib_multipath_hash_policy')).toBe('3');
-    expect(Number(await read('net.ipv4.fib_multipath_hash_fields'))).toBe(0x37);
+    const read = async (key: string) => Number((await run(['sysctl', '-n', key], { namespace })).trim());
+    for (const family of ['ipv4', 'ipv6']) {
+      expect(await read(`net.${family}.fib_multipath_hash_policy`)).toBe(3);
+      expect(await read(`net.${family}.fib_multipath_hash_fields`)).toBe(0x37);
+    }
     const nodes = [...topology.balancers, ...topology.backends].map((node) => node.namespace);
     for (const place of [topology.namespaces.switch, ...nodes]) {
       const links = JSON.parse(await run(['ip', '-j', 'link', 'show'], { namespace: place })) as readonly Link[];

@@ -11,6 +11,7 @@ import { ToriiError } from '../../../src/errors.ts';
 import type { Lab } from '../lab.ts';
 import { identify } from '../processes.ts';
 import { builtFile } from '../programs.ts';
+import { isIpv6 } from '../routers/router.ts';
 import { environment, inNamespace } from '../shell.ts';
 import type { LabVip } from '../topology.ts';
 import type { RequesterOptions, RequestResult, Watermark } from './messages.ts';
@@ -50,7 +51,7 @@ export class Traffic {
     const { clients, namespaces } = lab.topology;
     const options: RequesterOptions = {
       vip: { address: vip.address, port: vip.port },
-      sources: clients,
+      sources: clients.map(({ address, address6 }) => (isIpv6(vip.address) ? address6 : address)),
       mode,
       timeoutMs,
       durationMs,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseProtocols } from '../../../deploy/lab/bird.ts';
+import { parseBfd, parseProtocols, parseRoutes } from '../../../deploy/lab/routers/bird-text.ts';
 
 // BIRD 2.0.12, `show protocols all`, shortened.
-const output = `BIRD 2.0.12 ready.
+const protocols = `BIRD 2.0.12 ready.
 Name       Proto      Table      State  Since         Info
 device1    Device     ---        up     2026-11-21 22:14:00.123  
 
@@ -19,6 +19,9 @@ lb1        BGP        ---        up     2026-11-21 22:14:01.123  Established
   BGP state:          Established
     Neighbor address: 10.66.0.11
     Neighbor AS:      65010
+  Channel ipv4
+    State:          UP
+    Routes:         2 imported, 0 exported, 2 preferred
 
 lb2        BGP        ---        start  2026-11-21 22:14:01.123  OpenSent      
   BGP state:          OpenSent
@@ -27,13 +30,70 @@ lb2        BGP        ---        start  2026-11-21 22:14:01.123  OpenSent
 
 describe('what BIRD says of its neighbours', () => {
   it('is read without the listener for new ones', () => {
-    expect(parseProtocols(output)).toEqual([
-      { address: '10.66.0.11', state: 'Established', established: true },
-      { address: '10.66.0.12', state: 'OpenSent', established: false },
+    expect(parseProtocols(protocols)).toEqual([
+      { address: '10.66.0.11', state: 'Established', established: true, prefixes: 2 },
+      { address: '10.66.0.12', state: 'OpenSent', established: false, prefixes: 0 },
     ]);
   });
 
   it('is nothing when it does not answer', () => {
     expect(parseProtocols('')).toEqual([]);
+  });
+});
+
+// BIRD 2.0.12, `show route 203.0.113.10/32 all table master4`.
+const routes = `BIRD 2.0.12 ready.
+Table master4:
+203.0.113.10/32      unicast [lb1 2026-11-21 22:14:02.123] * (100) [AS65010i]
+	via 10.66.0.12 on fabric
+	Type: BGP univ
+	BGP.origin: IGP
+	BGP.as_path: 65010 65010
+	BGP.next_hop: 10.66.0.12
+	BGP.med: 7
+	BGP.local_pref: 100
+	BGP.community: (65000,100) (65535,0)
+	BGP.large_community: (65000, 1, 2)
+                     unicast [lb0 2026-11-21 22:14:02.123] (100) [AS65010i]
+	via 10.66.0.11 on fabric
+	Type: BGP univ
+	BGP.origin: IGP
+	BGP.as_path: 65010
+	BGP.next_hop: 10.66.0.11
+	BGP.local_pref: 0
+`;
+
+describe('what BIRD says of a route', () => {
+  it('is one entry for each path, with what came with it', () => {
+    expect(parseRoutes(routes)).toEqual([
+      {
+        nextHop: '10.66.0.12',
+        asPath: [65010, 65010],
+        communities: ['65000:100', '65535:0'],
+        largeCommunities: ['65000:1:2'],
+        med: 7,
+        localPref: 100,
+      },
+      { nextHop: '10.66.0.11', asPath: [65010], communities: [], largeCommunities: [], med: null, localPref: 0 },
+    ]);
+  });
+
+  it('is nothing of a route that it does not have', () => {
+    expect(parseRoutes('BIRD 2.0.12 ready.\nNetwork not found\n')).toEqual([]);
+  });
+});
+
+describe('what BIRD says of BFD', () => {
+  it('is up or not, for each neighbour', () => {
+    const text = `BIRD 2.0.12 ready.
+bfd1:
+IP address                Interface  State      Since         Interval  Timeout
+10.66.0.11                fabric     Up         22:14:02.123    0.100    0.300
+fd66::12                  fabric     Down       22:14:02.123    1.000    0.000
+`;
+    expect(parseBfd(text)).toEqual([
+      { address: '10.66.0.11', isUp: true },
+      { address: 'fd66::12', isUp: false },
+    ]);
   });
 });

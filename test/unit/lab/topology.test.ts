@@ -2,14 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { namespacePrefix, planTopology } from '../../../deploy/lab/topology.ts';
 
+const size = fc.integer({ min: 1, max: 100 });
+
 describe('the plan of a lab', () => {
   it('gives every node a namespace and an address of its own', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 100 }), (balancers, backends) => {
-        const plan = planTopology({ balancers, backends });
+      fc.property(size, size, fc.constantFrom('fabric', 'rack'), (balancers, backends, backendsOn) => {
+        const plan = planTopology({ balancers, backends, backendsOn });
         const nodes = [...plan.balancers, ...plan.backends];
         expect(new Set(nodes.map((node) => node.namespace)).size).toBe(balancers + backends);
         expect(new Set(nodes.map((node) => node.address)).size).toBe(balancers + backends);
+        expect(new Set(nodes.map((node) => node.address6)).size).toBe(balancers + backends);
       }),
     );
   });
