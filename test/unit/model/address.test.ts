@@ -12,7 +12,7 @@ import {
   parseScopedAddress,
   withoutZone,
 } from '../../../src/model/address.ts';
-import { parsePorts, parseVipName, vipName } from '../../../src/model/vip.ts';
+import { canonicalVipName, localVipName, parsePorts, parseVipName, vipName } from '../../../src/model/vip.ts';
 
 const address = fc.oneof(fc.ipV4(), fc.ipV6()).map((text) => parseAddress(text) ?? '::');
 const words = fc.tuple(fc.integer({ min: 1, max: 65535 }), fc.integer({ min: 1, max: 65535 }));
@@ -89,6 +89,34 @@ describe('the name of a VIP', () => {
   ])('%s is read as it is written', (name) => {
     const parts = parseVipName(name);
     expect(parts && vipName(parts.prefix, parts.ports, parts.protocol)).toBe(name);
+  });
+
+  it.each([
+    ['203.0.113.53', '203.0.113.53'],
+    ['203.0.113.53/32', '203.0.113.53'],
+    ['203.0.113.0/24', '203.0.113.0/24'],
+    ['2001:DB8:0::53', '2001:db8::53'],
+    ['[2001:db8::53]', '2001:db8::53'],
+    ['[2001:DB8::53]:*/udp', '[2001:db8::53]:*/udp'],
+    ['203.0.113.10:80/tcp', '203.0.113.10:80/tcp'],
+  ])('written as %s is %s', (text, name) => {
+    expect(canonicalVipName(text)).toBe(name);
+  });
+
+  it('of mode local is its address, or that and its protocol', () => {
+    fc.assert(
+      fc.property(address, fc.constantFrom('tcp' as const, 'udp' as const, null), (text, protocol) => {
+        const prefix = parsePrefix(text);
+        if (prefix === undefined) throw new Error(`expected ${text} to be a host prefix`);
+        const name = localVipName(prefix, protocol);
+        expect(canonicalVipName(name)).toBe(name);
+        expect(name).toContain(text);
+      }),
+    );
+  });
+
+  it.each(['203.0.113.53:53', '203.0.113.53/33', '203.0.113.53/24', 'dns', '', '[]'])('is not %j', (text) => {
+    expect(canonicalVipName(text)).toBeUndefined();
   });
 
   it('says all of the VIP', () => {
