@@ -59,6 +59,15 @@ export function parseOrThrow(text: string, fileName: string): ParsedDocument {
   throw new ToriiError('config_invalid', lines.join('\n'), { detail: { problems: lines } });
 }
 
+/** "torii.yaml:7", of a document that was accepted before: it is read again, once a place is asked for. */
+export function placesIn(text: string, fileName: string): (path: Path) => string {
+  let read: ReturnType<typeof readTree> | undefined;
+  return (path) => {
+    read ??= readTree(text);
+    return 'tree' in read ? `${fileName}:${read.tree.locate(path, 'value').line}` : fileName;
+  };
+}
+
 function reportIssue(issue: z.core.$ZodIssue, above: Path, report: Report): void {
   const path: Path = [...above, ...issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment))];
   if (issue.code === 'unrecognized_keys') {

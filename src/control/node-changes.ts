@@ -32,8 +32,6 @@ const fixed: readonly Key[] = [
   { path: ['node', 'logs', 'format'], of: ({ logs }) => logs.format },
 ];
 
-export const fixedPaths: readonly Path[] = fixed.map(({ path }) => path);
-
 export function nodeChanges(old: NodeConfig, next: NodeConfig): readonly string[] {
   return changed(live, old, next).map(({ path, of }) => `${path.join('.')}: ${shown(of(old))} → ${shown(of(next))}`);
 }

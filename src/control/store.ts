@@ -18,8 +18,6 @@ export interface LoadedDocument {
   /** 64 hex digits. */
   readonly clusterSecret: string;
   readonly warnings: readonly string[];
-  /** Where the keys are that only a restart changes: "node.devices" → "torii.yaml:7". */
-  readonly places: ReadonlyMap<string, string>;
 }
 
 /** Everything that people said. */
