@@ -4,6 +4,7 @@
  * JavaScript thread loads the addon for itself and needs its own view of the same memory. Nothing calls back into JavaScript. */
 #include "maglev.h"
 #include "memory.h"
+#include "rest.h"
 #include "workers.h"
 #include "output_glue.h"
 #include <pthread.h>
@@ -394,6 +395,24 @@ static napi_value js_run(napi_env env, napi_callback_info info)
     return out;
 }
 
+/* rest(engine, worker, nowNs). */
+static napi_value js_rest(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    u32 worker = as_u32(env, argv[1]);
+    u64 now = 0;
+    bool lossless;
+    if (!e)
+        return NULL;
+    napi_get_value_bigint_uint64(env, argv[2], &now, &lossless);
+    if (worker >= e->capacity.workers)
+        return throw_error(env, "bad_request", "rest: no such worker");
+    worker_rest(&e->worker[worker], now);
+    return NULL;
+}
+
 /* bench(engine, worker, frames, lengths, flows, packets, load) → ns a packet. */
 static napi_value js_bench(napi_env env, napi_callback_info info)
 {
@@ -424,7 +443,7 @@ static napi_value init(napi_env env, napi_value exports)
 {
     static const struct glue_function functions[] = {
         {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"load", js_load}, {"adopted", js_adopted},
-        {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"bench", js_bench},
+        {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"rest", js_rest}, {"bench", js_bench},
         {"fillTable", js_fill_table}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
         {"deviceStates", js_device_states}, {"now", js_now},
     };

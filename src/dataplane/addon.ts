@@ -68,6 +68,8 @@ export interface DataplaneAddon {
     timesNs: BigUint64Array,
     outcomes: Uint32Array,
   ): RunOutput;
+  /** Forgets what has expired by then, as an idle worker does: for clocks that jump. */
+  rest(engine: EngineId, worker: number, nowNs: bigint): void;
   /** ns a packet; load 0: established flows, 1: every packet a new flow. */
   bench(
     engine: EngineId,

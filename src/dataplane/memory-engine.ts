@@ -28,6 +28,9 @@ export interface FrameOutcome {
 
 const outcomeWords = 8;
 
+/** A fragment's age is known up to three days. */
+export const restPeriodNs = 86_400n * 1_000_000_000n;
+
 export class MemoryEngine {
   readonly counters: Counters;
   readonly engine: EngineId;
@@ -78,6 +81,14 @@ export class MemoryEngine {
     const times = BigUint64Array.from(frames, ({ timeNs }) => timeNs);
     const output = this.#addon.run(this.engine, worker, input, lengths, times, outcomes);
     return frames.map((_, i) => this.#outcome(outcomes.subarray(i * outcomeWords, (i + 1) * outcomeWords), output));
+  }
+
+  /**
+   * Forgets what has expired by `nowNs`. An entry tells its age by few bits, so over a clock that jumps this is due once in
+   * restPeriodNs; times never go back.
+   */
+  rest(nowNs: bigint, worker = 0): void {
+    this.#addon.rest(this.engine, worker, nowNs);
   }
 
   close(): void {

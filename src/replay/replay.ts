@@ -5,7 +5,7 @@
 // is loaded, so that the results are those of one packet at a time.
 
 import type { Counters } from '../dataplane/counters.ts';
-import type { Frame, FrameOutcome } from '../dataplane/memory-engine.ts';
+import { type Frame, type FrameOutcome, restPeriodNs } from '../dataplane/memory-engine.ts';
 import type { Desired } from '../model/desired.ts';
 import type { CapturedPacket } from './captured-packet.ts';
 import { CaptureClock, type Moment } from './clock.ts';
@@ -27,6 +27,7 @@ export interface ReplayEngine {
   readonly counters: Counters;
   load(desired: Desired, nowNs: bigint): unknown;
   run(frames: readonly Frame[]): readonly FrameOutcome[];
+  rest(nowNs: bigint): void;
 }
 
 export interface ReplayParams {
@@ -47,6 +48,8 @@ export class Replay {
   readonly #later: readonly Loading[];
   #loaded = 0;
   #judged = 0;
+  /** By the engine's time. */
+  #restedNs = 0n;
   #batch: Batch = emptyBatch();
 
   constructor({ engine, later, writer, print }: ReplayParams) {
@@ -60,8 +63,9 @@ export class Replay {
   add(packet: CapturedPacket): boolean {
     const moment = this.#clock.at(packet.timeNs);
     this.#loadUntil(moment.sinceNs);
+    const timeNs = this.#engineTime(moment.sinceNs);
     const { frames, moments } = this.#batch;
-    frames.push({ bytes: packet.bytes, timeNs: this.#clock.engineNs(moment.sinceNs) });
+    frames.push({ bytes: packet.bytes, timeNs });
     moments.push(moment);
     this.#batch.bytes += packet.bytes.length;
     if (frames.length < batchPackets && this.#batch.bytes < batchBytes) return false;
@@ -87,9 +91,19 @@ export class Replay {
   #loadUntil(sinceNs: bigint): void {
     for (let next = this.#later[this.#loaded]; next !== undefined && next.atNs <= sinceNs; next = this.#later[this.#loaded]) {
       this.#judge();
-      this.#engine.load(next.desired, this.#clock.engineNs(next.atNs));
+      this.#engine.load(next.desired, this.#engineTime(next.atNs));
       this.#loaded++;
     }
+  }
+
+  /** The engine's time of a moment, where it has forgotten all that had expired by then. */
+  #engineTime(sinceNs: bigint): bigint {
+    const timeNs = this.#clock.engineNs(sinceNs);
+    if (timeNs - this.#restedNs >= restPeriodNs) this.#judge();
+    for (; timeNs - this.#restedNs >= restPeriodNs; this.#restedNs += restPeriodNs) {
+      this.#engine.rest(this.#restedNs + restPeriodNs);
+    }
+    return timeNs;
   }
 
   #judge(): void {

@@ -153,6 +153,7 @@ describe('a replayed packet', { timeout: 30_000 }, () => {
     const fragmenting = {
       counters: engine.counters,
       load: () => undefined,
+      rest: () => undefined,
       run: (frames: readonly Frame[]) => frames.map((each) => ({ ...forwarded, out: [each.bytes, each.bytes.subarray(0, 40)] })),
     };
     const run = new Replay({ engine: fragmenting, later: [], writer, print: (lines) => void (text += lines) });
