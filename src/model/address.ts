@@ -45,20 +45,24 @@ export function familyOf(address: string): Family {
 /** 16 bytes, network order; IPv4 is mapped. `address` must be valid. */
 export function addressBytes(address: string): Uint8Array {
   if (familyOf(address) === 6) return Uint8Array.from(ipaddr.parse(address).toByteArray());
-  // By hand: a large document's compile calls this tens of thousands of times.
   const bytes = new Uint8Array(16);
   bytes[10] = bytes[11] = 0xff;
-  let at = 12;
-  let value = 0;
+  new DataView(bytes.buffer).setUint32(12, ipv4Number(address), false);
+  return bytes;
+}
+
+/** A dotted quad as a number, its first byte the highest. By hand: a large document's compile asks a hundred thousand times. */
+export function ipv4Number(address: string): number {
+  let number = 0;
+  let byte = 0;
   for (let i = 0; i < address.length; i++) {
     const code = address.charCodeAt(i);
     if (code === 0x2e) {
-      bytes[at++] = value;
-      value = 0;
-    } else value = value * 10 + code - 0x30;
+      number = number * 256 + byte;
+      byte = 0;
+    } else byte = byte * 10 + code - 0x30;
   }
-  bytes[at] = value;
-  return bytes;
+  return number * 256 + byte;
 }
 
 /** Text of 16 network-order bytes; a mapped address comes back as IPv4. */
@@ -69,7 +73,9 @@ export function addressText(bytes: Uint8Array): string {
 
 /** Order of addresses as bytes: IPv4 (mapped) before most IPv6, numeric within. Used wherever a set is sorted by identity. */
 export function compareAddresses(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(addressBytes(a), addressBytes(b));
+  if (a === b) return 0;
+  if (familyOf(a) === 4 && familyOf(b) === 4) return Math.sign(ipv4Number(a) - ipv4Number(b));
+  return Buffer.compare(addressBytes(a), addressBytes(b));
 }
 
 export interface Prefix {
@@ -79,14 +85,19 @@ export interface Prefix {
 
 /** "203.0.113.0/24", or a bare address as a host prefix. Undefined when malformed or when host bits are set. */
 export function parsePrefix(text: string): Prefix | undefined {
+  if (!text.includes('/')) return hostPrefix(text);
   const [addressPart = '', lengthPart, extra] = text.split('/');
   const address = parseAddress(addressPart);
-  if (address === undefined || extra !== undefined) return undefined;
+  if (address === undefined || lengthPart === undefined || extra !== undefined) return undefined;
   const width = familyOf(address) === 4 ? 32 : 128;
-  if (lengthPart === undefined) return { address, length: width };
   if (!/^\d{1,3}$/.test(lengthPart) || Number(lengthPart) > width) return undefined;
   const length = Number(lengthPart);
   return length === width || maskAddress(address, length) === address ? { address, length } : undefined;
+}
+
+function hostPrefix(text: string): Prefix | undefined {
+  const address = parseAddress(text);
+  return address === undefined ? undefined : { address, length: familyOf(address) === 4 ? 32 : 128 };
 }
 
 /** The network address of `address` under a prefix of `length` bits of its own family. */
