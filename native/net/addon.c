@@ -1,6 +1,8 @@
-/* Node-API glue of the host's side: netlink and service helpers. sockets_glue.c has those of TCP.
+/* Node-API glue of the host's side: netlink and service helpers. sockets_glue.c has those of TCP,
+ * bfd_glue.c BFD.
  *
  * Every JavaScript thread that loads the addon has its own sockets, opened at first use. Addresses are text, MACs are text. */
+#include "bfd_glue.h"
 #include "net_glue.h"
 #include "netlink.h"
 #include "service.h"
@@ -327,6 +329,7 @@ static napi_value init(napi_env env, napi_value exports)
     *i = (struct instance){.questions = {.fd = -1}, .news = {.fd = -1}, .probe4 = -1, .probe6 = -1};
     napi_set_instance_data(env, i, close_instance, NULL);
     export_sockets(env, exports);
+    export_bfd(env, exports);
     return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }
 

@@ -117,6 +117,8 @@ describe('the native rooms', () => {
       'native/dataplane/addon.c',
       'native/dataplane/output_glue.h',
       'native/net/addon.c',
+      'native/net/bfd_glue.c',
+      'native/net/bfd_glue.h',
       'native/net/net_glue.h',
       'native/net/sockets_glue.c',
       'native/net/sockets_glue.h',
