@@ -10,7 +10,7 @@ const examples = readdirSync(directory).filter((name) => name.endsWith('.yaml'))
 const text = (name: string) => readFileSync(directory + name, 'utf8');
 
 describe('the example documents', () => {
-  it('are three', () => expect(examples).toHaveLength(3));
+  it('are four', () => expect(examples).toHaveLength(4));
 
   it.each(examples)('%s has no problem', (name) => {
     const { problems, summary } = checkDocument(text(name), name);
@@ -18,8 +18,8 @@ describe('the example documents', () => {
     expect(summary).not.toBeNull();
   });
 
-  it('warn of nothing in the whole cluster', () => {
-    expect(checkDocument(text('cluster.yaml'), 'cluster.yaml').warnings).toEqual([]);
+  it.each(['cluster.yaml', 'local.yaml'])('warn of nothing in %s', (name) => {
+    expect(checkDocument(text(name), name).warnings).toEqual([]);
   });
 
   it('make a backend of the host', () => {
