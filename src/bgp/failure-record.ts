@@ -43,6 +43,12 @@ export class FailureRecord {
     return this.#isNews(`${direction} ${text}`) ? `no session (${direction}): ${text}` : null;
   }
 
+  /** A call that was turned away at the door: the line to log, or null where it has been said. */
+  refused(text: string, at: string): string | null {
+    this.#lastError = { direction: 'local', code: 0, subcode: 0, text, at };
+    return this.#isNews(`refused ${text}`) ? `call refused: ${text}` : null;
+  }
+
   #isNews(failure: string): boolean {
     if (this.#said.has(failure)) return false;
     if (this.#said.size === rememberedFailures) this.#said.clear();

@@ -3,7 +3,7 @@
 // Knows nothing of states: what arrives and what expires becomes an FSM event, and the session tells it what to do.
 // Hold timer: RFC 4271 6.5. Send hold timer: RFC 9687, by what the peer's host has acknowledged.
 
-import { keepaliveDelayMs } from './backoff.ts';
+import { keepaliveDelayMs, sendHoldMs } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { MessageKind } from './constants.ts';
 import type { FsmEvent } from './fsm-types.ts';
@@ -13,9 +13,6 @@ import { decodeMessage, encodeMessage, frameBody, type Message } from './message
 import { NotificationError, type NotificationMessage } from './notification.ts';
 import type { UpdateContext } from './path-attributes.ts';
 import type { Connection } from './transport.ts';
-
-/** RFC 9687 4: twice the hold time; "at least" keeps a short hold time from ending a session over one lost packet. */
-export const minSendHoldSec = 30;
 
 type Unstamped<E> = E extends unknown ? Omit<E, 'atMs'> : never;
 export type LinkEvent = Unstamped<Extract<FsmEvent, { readonly link: number }>>;
@@ -105,7 +102,7 @@ export class BgpLink {
 
   /** Watches that the peer takes what is sent. */
   watchSending(holdTimeSec: number): void {
-    const sendHoldMs = Math.max(minSendHoldSec, 2 * holdTimeSec) * 1000;
+    const patienceMs = sendHoldMs(holdTimeSec);
     const { clock, connection, id, onEvent } = this.#options;
     let acknowledged = -1;
     let progressMs = clock.nowMs();
@@ -114,11 +111,11 @@ export class BgpLink {
       if (!this.#open) return;
       if (waiting === 0 || this.#writtenBytes - waiting > acknowledged) progressMs = clock.nowMs();
       acknowledged = this.#writtenBytes - waiting;
-      if (clock.nowMs() - progressMs >= sendHoldMs) onEvent({ kind: 'sendHoldExpired', link: id });
+      if (clock.nowMs() - progressMs >= patienceMs) onEvent({ kind: 'sendHoldExpired', link: id });
       else again();
     };
     const again = () => {
-      this.#sendCheck = clock.after(sendHoldMs / 10, () => void check());
+      this.#sendCheck = clock.after(patienceMs / 10, () => void check());
     };
     again();
   }

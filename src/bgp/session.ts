@@ -15,6 +15,7 @@ import { BgpLink } from './link.ts';
 import type { Negotiated } from './negotiate.ts';
 import type { NotificationMessage } from './notification.ts';
 import { Outbound, type OutboundSetting } from './outbound.ts';
+import { peerSocket } from './peer-socket.ts';
 import type { Routes } from './rib-out.ts';
 import type { Connection, Transport } from './transport.ts';
 
@@ -109,6 +110,13 @@ export class PeerSession {
     this.#dispatch({ kind: 'called', link: this.#addLink(connection) });
   }
 
+  /** The peer called, and the connection was not as it should be. */
+  refused(text: string): void {
+    const line = this.#failures.refused(text, this.#options.clock.isoTime());
+    if (line !== null) this.#options.onLog('warn', line);
+    this.#options.onChange();
+  }
+
   messages(): JournalEntry[] {
     return this.#journal.entries();
   }
@@ -188,9 +196,10 @@ export class PeerSession {
   }
 
   #dial(): void {
-    const { address, port, localAddress, connectRetrySec } = this.#peer;
+    const { port, localAddress, connectRetrySec } = this.#peer;
+    const socket = peerSocket(this.#peer, this.#speaker.localAs);
     this.#cancelDial = this.#options.transport.dial(
-      { address, port, localAddress, timeoutMs: Math.max(1, connectRetrySec) * 1000 },
+      { ...socket, port, localAddress, timeoutMs: Math.max(1, connectRetrySec) * 1000 },
       {
         onConnected: (connection) => {
           this.#cancelDial = undefined;

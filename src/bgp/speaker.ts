@@ -9,10 +9,12 @@ import { type Clock, systemClock, type Timer } from './clock.ts';
 import { ceaseError } from './constants.ts';
 import type { JournalEntry } from './journal.ts';
 import { ceaseNotification } from './notification.ts';
+import { peerSocket } from './peer-socket.ts';
 import { routePolicyOf } from './policy.ts';
 import { makeRoute, type Route, type Routes } from './rib-out.ts';
 import { type LogLevel, PeerSession } from './session.ts';
-import { type Connection, type Transport, tcpTransport } from './transport.ts';
+import { tcpTransport } from './tcp-transport.ts';
+import type { Connection, Listener, PeerSocket, Transport } from './transport.ts';
 
 export interface SpeakerOptions {
   /** Something that peers() or troubles() shows has changed. */
@@ -40,7 +42,7 @@ export class BgpSpeaker implements Speaker {
   readonly #peers = new Map<string, Peer>();
   #config: SpeakerConfig;
   #routes: Routes = new Map();
-  #stopListening: (() => void) | undefined;
+  #listener: Listener | undefined;
   #listenAttempt = 0;
   #listenRetry: Timer | undefined;
   /** Why nobody can call here. */
@@ -85,9 +87,12 @@ export class BgpSpeaker implements Speaker {
       this.#peers.delete(address);
       void session.stop(ceaseNotification(ceaseError.peerDeconfigured, ''));
     }
+    const isListeningAlike = JSON.stringify(before.listen) === JSON.stringify(config.listen);
+    // A peer that starts again with a new password may call at once.
+    if (isListeningAlike && this.#listener !== undefined) this.#admit(this.#listener);
     const all = before.localAs !== config.localAs || before.routerId !== config.routerId;
     for (const peer of config.peers) this.#reconfigure(peer, all);
-    if (JSON.stringify(before.listen) !== JSON.stringify(config.listen)) this.#listen();
+    if (!isListeningAlike) this.#listen();
     this.#options.onChange();
   }
 
@@ -143,8 +148,8 @@ export class BgpSpeaker implements Speaker {
   }
 
   #listen(): void {
-    this.#stopListening?.();
-    this.#stopListening = undefined;
+    this.#listener?.stop();
+    this.#listener = undefined;
     this.#listenRetry?.cancel();
     this.#listenAttempt += 1;
     this.#listenTrouble = null;
@@ -154,10 +159,16 @@ export class BgpSpeaker implements Speaker {
   // The port may be held for a moment by the process that this one replaces, so failing is said once, shown until mended, and tried again.
   async #tryListen(at: { readonly address: string; readonly port: number }, attempt: number): Promise<void> {
     try {
-      const stop = await this.#transport.listen(at, (connection) => this.#accept(connection));
-      if (attempt !== this.#listenAttempt || this.#closed !== undefined) return stop();
-      this.#stopListening = stop;
-      this.#showListening(null);
+      const listener = await this.#transport.listen(
+        { ...at, callers: this.#callers() },
+        {
+          onCall: (connection) => this.#accept(connection),
+          onRefused: (address, text) => this.#peers.get(address)?.session.refused(text),
+        },
+      );
+      if (attempt !== this.#listenAttempt || this.#closed !== undefined) return listener.stop();
+      this.#listener = listener;
+      this.#admit(listener);
     } catch (error) {
       if (attempt !== this.#listenAttempt || this.#closed !== undefined) return;
       const advice = at.port < 1024 ? '; a port below 1024 needs the capability CAP_NET_BIND_SERVICE' : '';
@@ -165,6 +176,15 @@ export class BgpSpeaker implements Speaker {
       this.#showListening(message);
       this.#listenRetry = this.#clock.after(listenRetryMs, () => void this.#tryListen(at, attempt));
     }
+  }
+
+  #callers(): readonly PeerSocket[] {
+    return this.#config.peers.map((peer) => peerSocket(peer, this.#config.localAs));
+  }
+
+  #admit(listener: Listener): void {
+    const trouble = listener.admit(this.#callers());
+    this.#showListening(trouble === null ? null : `node.bgp.listen: ${trouble}`);
   }
 
   #showListening(trouble: string | null): void {
@@ -175,7 +195,6 @@ export class BgpSpeaker implements Speaker {
     this.#options.onChange();
   }
 
-  // Strangers learn nothing, not even that BGP is spoken here.
   #accept(connection: Connection): void {
     const peer = this.#peers.get(connection.remoteAddress);
     if (peer === undefined || this.#closed !== undefined) connection.reset();
@@ -183,7 +202,7 @@ export class BgpSpeaker implements Speaker {
   }
 
   async #leave(graceful: boolean): Promise<void> {
-    this.#stopListening?.();
+    this.#listener?.stop();
     this.#listenRetry?.cancel();
     const sessions = [...this.#peers.values()].map(({ session }) => session);
     if (graceful && sessions.some(({ announced }) => announced > 0)) {
@@ -210,6 +229,7 @@ export class BgpSpeaker implements Speaker {
 }
 
 /** What cannot change under a running session. */
-function sessionIdentity({ port, as, localAddress, passive, holdTimeSec }: PeerConfig): string {
-  return JSON.stringify([port, as, localAddress, passive, holdTimeSec]);
+function sessionIdentity(peer: PeerConfig): string {
+  const { port, as, localAddress, password, ttlSecurity, multihop, passive, holdTimeSec } = peer;
+  return JSON.stringify([port, as, localAddress, password, ttlSecurity, multihop, passive, holdTimeSec]);
 }

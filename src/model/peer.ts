@@ -17,6 +17,12 @@ export interface PeerConfig {
   readonly port: number;
   readonly as: number;
   readonly localAddress?: string;
+  /** TCP MD5 (RFC 2385): the secret itself, 1 to 80 bytes. Not part of what is logged or shown. */
+  readonly password?: string;
+  /** GTSM (RFC 5082): how many hops away it may be, 1 being the own link. Not together with multihop. */
+  readonly ttlSecurity?: number;
+  /** TTL of what is sent; without it 1 on eBGP. */
+  readonly multihop?: number;
   readonly passive: boolean;
   readonly holdTimeSec: number;
   readonly connectRetrySec: number;

@@ -249,7 +249,7 @@ describe('an address that is taken', () => {
     await new Promise<void>((resolve) => {
       logged = resolve;
     });
-    expect(logs[0]).toContain(`cannot listen on 127.0.0.1 port ${router.port}: listen EADDRINUSE`);
+    expect(logs[0]).toContain(`cannot listen on 127.0.0.1 port ${router.port}: bind: Address already in use`);
   });
 });
 

@@ -10,7 +10,6 @@ import { encodeMessage } from '../../../src/bgp/messages.ts';
 import { makeOpen, negotiate, omissionAfter, omitNothing } from '../../../src/bgp/negotiate.ts';
 import { notification } from '../../../src/bgp/notification.ts';
 import { pathAttributes, policyKey } from '../../../src/bgp/policy.ts';
-import { sendQueueBytes } from '../../../src/bgp/send-queue.ts';
 import { ipv4Prefix, ipv6Prefix } from './support/arbitraries.ts';
 import { routerOpen } from './support/fake-network.ts';
 import { external, hex } from './support/wire.ts';
@@ -139,24 +138,5 @@ describe('the journal of a peer', () => {
     ]);
     expect(journal.counts('sent')).toMatchObject({ keepalive: 1, update: 0 });
     expect(journal.counts('received')).toMatchObject({ open: 0, malformed: 1 });
-  });
-});
-
-describe('the kernel’s queue of a connection', () => {
-  const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
-  const line = (ends: string) =>
-    `   0: ${ends} 01 00001F40:00000002 01:00000014 00000000     0        0 12345 1 0000000000000000 20 4 30 10 -1\n`;
-
-  it('is found by its two ends', () => {
-    const table = header + line('0100007F:00B3 0100007F:C001') + line('0B00420A:C000 0100420A:00B3').replace('1F40', '0007');
-    const local = { address: '10.66.0.11', port: 0xc000 };
-    expect(sendQueueBytes(table, { local, remote: { address: '10.66.0.1', port: 179 } }, 4)).toBe(7);
-    expect(sendQueueBytes(table, { local, remote: { address: '10.66.0.2', port: 179 } }, 4)).toBe(0);
-  });
-
-  it('is found in the table of IPv6 too', () => {
-    const table = header + line('B80D0120000000000000000001000000:00B3 B80D0120000000000000000002000000:C000');
-    const local = { address: '2001:db8::1', port: 179 };
-    expect(sendQueueBytes(table, { local, remote: { address: '2001:db8::2', port: 0xc000 } }, 6)).toBe(8000);
   });
 });

@@ -4,7 +4,17 @@ import type { Clock, Timer } from '../../../../src/bgp/clock.ts';
 import { Framer } from '../../../../src/bgp/header.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../../src/bgp/messages.ts';
 import type { OpenMessage } from '../../../../src/bgp/open.ts';
-import type { Connection, ConnectionHandlers, DialHandlers, DialTarget, Transport } from '../../../../src/bgp/transport.ts';
+import type {
+  Connection,
+  ConnectionHandlers,
+  DialHandlers,
+  DialTarget,
+  Listener,
+  ListenHandlers,
+  ListenTarget,
+  PeerSocket,
+  Transport,
+} from '../../../../src/bgp/transport.ts';
 import { external, internal } from './wire.ts';
 
 export class FakeClock implements Clock {
@@ -132,7 +142,10 @@ export class FakeNetwork implements Transport {
   readonly dials: { readonly target: DialTarget; readonly handlers: DialHandlers; cancelled: boolean }[] = [];
   listening: { readonly address: string; readonly port: number } | undefined;
   listenError: Error | undefined;
-  #onCall: ((connection: Connection) => void) | undefined;
+  callers: readonly PeerSocket[] = [];
+  /** What the next admit() answers. */
+  admitTrouble: string | null = null;
+  #handlers: ListenHandlers | undefined;
 
   dial(target: DialTarget, handlers: DialHandlers): () => void {
     const dial = { target, handlers, cancelled: false };
@@ -142,13 +155,20 @@ export class FakeNetwork implements Transport {
     };
   }
 
-  listen(at: { readonly address: string; readonly port: number }, onCall: (connection: Connection) => void): Promise<() => void> {
+  listen({ address, port, callers }: ListenTarget, handlers: ListenHandlers): Promise<Listener> {
     if (this.listenError !== undefined) return Promise.reject(this.listenError);
-    this.listening = at;
-    this.#onCall = onCall;
-    return Promise.resolve(() => {
-      this.listening = undefined;
-      this.#onCall = undefined;
+    this.listening = { address, port };
+    this.callers = callers;
+    this.#handlers = handlers;
+    return Promise.resolve({
+      admit: (admitted) => {
+        this.callers = admitted;
+        return this.admitTrouble;
+      },
+      stop: () => {
+        this.listening = undefined;
+        this.#handlers = undefined;
+      },
     });
   }
 
@@ -166,8 +186,13 @@ export class FakeNetwork implements Transport {
   /** Somebody calls. */
   call(address = '10.66.0.1'): FakeConnection {
     const connection = new FakeConnection(address);
-    this.#onCall?.(connection);
+    this.#handlers?.onCall(connection);
     return connection;
+  }
+
+  /** A peer's call is turned away before the speaker sees it. */
+  turnAway(address: string, text: string): void {
+    this.#handlers?.onRefused(address, text);
   }
 }
 
