@@ -50,6 +50,7 @@ export const backendView: z.ZodType<BackendView> = z
     nextHop: z.strictObject({ device: text, mac: text, mtuBytes: count }).nullable(),
     traffic,
     resteered: count,
+    unreachable: count,
   })
   .meta({ id: 'Backend' });
 

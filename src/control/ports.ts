@@ -76,6 +76,7 @@ export interface BackendTotals {
   readonly bytesOut: number;
   readonly newFlows: number;
   readonly resteered: number;
+  readonly unreachable: number;
 }
 
 export interface TenantTotals {

@@ -140,12 +140,18 @@ function backendViews(source: ViewSource): readonly BackendView[] {
       const index = indices?.get(backendKey(backend.pool, backend.address));
       const totals = index === undefined ? undefined : counters?.backend(index);
       const share = index === undefined || slots === undefined ? 0 : (slots.get(index) ?? 0) / pool.tableSize;
-      return { ...backendWords(backend), share, traffic: backendTraffic(totals), resteered: totals?.resteered ?? 0 };
+      return {
+        ...backendWords(backend),
+        share,
+        traffic: backendTraffic(totals),
+        resteered: totals?.resteered ?? 0,
+        unreachable: totals?.unreachable ?? 0,
+      };
     });
   });
 }
 
-function backendWords(backend: DesiredBackend): Omit<BackendView, 'share' | 'traffic' | 'resteered'> {
+function backendWords(backend: DesiredBackend): Omit<BackendView, 'share' | 'traffic' | 'resteered' | 'unreachable'> {
   const { pool, address, weight, state, health, takesNewFlows, reason, nextHop } = backend;
   const { device, mac, mtuBytes } = nextHop.kind === 'resolved' ? nextHop : { device: '', mac: '', mtuBytes: 0 };
   const hop = nextHop.kind === 'resolved' ? { device, mac, mtuBytes } : null;

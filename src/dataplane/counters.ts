@@ -44,6 +44,8 @@ export interface BackendCounters {
   readonly bytesOut: number;
   readonly newFlows: number;
   readonly resteered: number;
+  /** ICMP errors that say there is no way to it. */
+  readonly unreachable: number;
 }
 
 export interface TenantCounters {
@@ -82,7 +84,7 @@ function fieldsOf(layout: Layout) {
       'resteered',
       'verdict',
     ]),
-    backend: offsetsOf(layout, 'backend_counters', ['packets', 'bytes_in', 'bytes_out', 'new_flows', 'resteered']),
+    backend: offsetsOf(layout, 'backend_counters', ['packets', 'bytes_in', 'bytes_out', 'new_flows', 'resteered', 'unreachable']),
     tenant: offsetsOf(layout, 'tenant_counters', ['admitted', 'limited']),
   };
 }
@@ -152,6 +154,7 @@ export class Counters {
       bytesOut: word(at.bytes_out),
       newFlows: word(at.new_flows),
       resteered: word(at.resteered),
+      unreachable: word(at.unreachable),
     };
   }
 

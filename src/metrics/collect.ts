@@ -156,12 +156,13 @@ function collectTraffic(counters: CounterReader, { vips, backends, tenants }: Me
   }
   for (const { index, pool, address } of backends) {
     if (index === 0) continue;
-    const { packets, bytesIn, bytesOut, newFlows, resteered } = counters.backend(index);
+    const { packets, bytesIn, bytesOut, newFlows, resteered, unreachable } = counters.backend(index);
     put('backendPackets', packets, pool, address);
     put('backendReceivedBytes', bytesIn, pool, address);
     put('backendSentBytes', bytesOut, pool, address);
     put('backendNewFlows', newFlows, pool, address);
     put('backendResteered', resteered, pool, address);
+    put('backendUnreachable', unreachable, pool, address);
   }
   for (const { index, tenant } of tenants) {
     if (index === 0) continue;

@@ -111,6 +111,11 @@ export const definitions = {
   ),
   backendNewFlows: counter('torii_backend_new_flows_total', backend, 'New flows given to the backend.'),
   backendResteered: counter('torii_backend_resteered_total', backend, 'Packets of known flows that were moved to this backend.'),
+  backendUnreachable: counter(
+    'torii_backend_unreachable_total',
+    backend,
+    'ICMP errors (unreachable, time exceeded) about encapsulated packets on their way to the backend.',
+  ),
   checks: counter('torii_backend_checks_total', [...backend, 'result'], 'Health probes by result: passed, failed, inconclusive.'),
   checkLatency: gauge('torii_backend_check_latency_seconds', backend, 'Time the latest conclusive probe took.'),
 

@@ -46,6 +46,8 @@ export interface BackendView {
   readonly nextHop: { readonly device: string; readonly mac: string; readonly mtuBytes: number } | null;
   readonly traffic: TrafficView;
   readonly resteered: number;
+  /** ICMP errors about packets to it: unreachable, time exceeded. */
+  readonly unreachable: number;
 }
 
 export interface PoolView {

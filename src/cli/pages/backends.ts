@@ -26,6 +26,11 @@ const columns: readonly Column<BackendView>[] = [
   { title: 'SHARE', align: 'right', cell: ({ share }) => `${(share * 100).toFixed(1)} %` },
   { title: 'PACKETS', align: 'right', cell: ({ traffic }) => number(traffic.packets) },
   { title: 'FLOWS SEEN', align: 'right', cell: ({ traffic }) => number(traffic.newFlows) },
+  {
+    title: 'ICMP ERRORS',
+    align: 'right',
+    cell: ({ unreachable }) => ({ text: number(unreachable), tone: unreachable > 0 ? 'warn' : 'plain' }),
+  },
   { title: 'NEXT HOP', cell: nextHopCell },
   { title: 'REASON', cell: ({ reason }) => reason ?? '' },
 ];

@@ -58,6 +58,7 @@ function backend(address: string, changes: Partial<BackendView> = {}): BackendVi
     nextHop: { device: 'eth0', mac: '02:00:00:00:00:02', mtuBytes: 1500 },
     traffic,
     resteered: 0,
+    unreachable: 0,
     ...changes,
   };
 }
@@ -86,6 +87,7 @@ export const views: ReadView = {
       share: 0,
       reason: 'health check: connection refused',
       nextHop: null,
+      unreachable: 12,
     }),
   ],
   pools: [

@@ -58,7 +58,7 @@ describe('torii vips', () => {
 describe('torii backends', () => {
   it('shows why a backend takes no new flows', async () => {
     const { out } = await torii(at(node, 'backends', 'acme-web'));
-    expect(out).toMatch(/10\.0\.2\.22 .* down .* no .* unresolved .*health check: connection refused\n/);
+    expect(out).toMatch(/10\.0\.2\.22 .* down .* no .* 12 +unresolved .*health check: connection refused\n/);
   });
 });
 

@@ -25,7 +25,7 @@ const counters: Counters = {
   verdicts: [],
   workers: () => [],
   vip: () => ({ bytesIn: 0, bytesOut: 0, newFlows: 0, verdicts: [] }),
-  backend: () => ({ packets: 0, bytesIn: 0, bytesOut: 0, newFlows: 0, resteered: 0 }),
+  backend: () => ({ packets: 0, bytesIn: 0, bytesOut: 0, newFlows: 0, resteered: 0, unreachable: 0 }),
   tenant: () => ({ admitted: 0, limited: 0 }),
 };
 

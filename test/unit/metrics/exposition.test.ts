@@ -31,6 +31,7 @@ describe('the exposition', () => {
     expect(series.get(`torii_vip_sent_packets_total{${vip}}`)).toBe(10);
     expect(series.get(`torii_vip_dropped_packets_total{${vip},reason="cps_limited"}`)).toBe(2);
     expect(series.get('torii_backend_packets_total{pool="acme-web",backend="10.0.2.22"}')).toBe(20);
+    expect(series.get('torii_backend_unreachable_total{pool="acme-web",backend="10.0.2.22"}')).toBe(2);
     expect(series.get('torii_tenant_limited_total{tenant="acme"}')).toBe(2);
     expect(series.get('torii_worker_busy_seconds_total{worker="0",device="eth0"}')).toBe(2.5);
     expect(series.get('torii_worker_verdicts_total{worker="0",device="eth0",verdict="answer",reason="echo"}')).toBe(1);

@@ -50,7 +50,7 @@ export class FixedCounters implements CounterReader {
   }
 
   backend(index: number) {
-    return { packets: index * 10, bytesIn: 900, bytesOut: 1080, newFlows: 4, resteered: 1 };
+    return { packets: index * 10, bytesIn: 900, bytesOut: 1080, newFlows: 4, resteered: 1, unreachable: index };
   }
 
   tenant() {
