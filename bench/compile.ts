@@ -46,6 +46,8 @@ class Pipeline {
       observed: { health: new Map(), nextHops, devices: new Map([[device.name, device]]) },
       leaving: new Set(),
       warming: new Set(),
+      draining: new Set(),
+      announced: new Set(),
     });
     const resolved = performance.now();
     const draft = this.#compiler.draft(desired);

@@ -55,6 +55,8 @@ function vipAt(prefix: Prefix, pool: string): DesiredVip {
     entropy: false,
     timeouts: defaultTimeouts,
     announce: { kind: 'announce' },
+    aggregate: null,
+    isBlackhole: false,
     policy: {},
   };
 }

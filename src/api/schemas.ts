@@ -28,7 +28,7 @@ export const vipView: z.ZodType<VipView> = z
     pool: words,
     activePool: words,
     health: health.nullable(),
-    state: z.enum(['announced', 'withheld']),
+    state: z.enum(['announced', 'draining', 'blackhole', 'withheld']),
     reason: words,
     usableBackends: count,
     backends: count,

@@ -3,7 +3,7 @@
 
 import type { Prefix } from '../model/address.ts';
 import type { Backend } from '../model/backend.ts';
-import type { AnswerRate } from '../model/desired.ts';
+import type { Aggregate, AnswerRate } from '../model/desired.ts';
 import type { HealthCheck, ServiceCheck } from '../model/health-check.ts';
 import type { Policy, SpeakerConfig } from '../model/peer.ts';
 import type { Plan } from '../model/plan.ts';
@@ -17,6 +17,9 @@ export interface RoutedVipConfig {
   readonly tenant: string;
   /** The tenant's, overlaid by the VIP's. */
   readonly policy: Policy;
+  /** The prefix of its tenant that it is announced with; null where none holds it. */
+  readonly aggregate: Aggregate | null;
+  readonly isBlackhole: boolean;
 }
 
 /** Of mode local. */

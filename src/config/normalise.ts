@@ -1,13 +1,15 @@
 // A valid document as Config: lists sorted by identity, addresses canonical, each port of a list a VIP of its own,
 // policies joined. Everything here relies on schema and rules having passed. Pure.
 
-import { compareAddresses, parseAddress, parsePrefix } from '../model/address.ts';
+import { compareAddresses, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
 import type { Backend } from '../model/backend.ts';
+import type { Aggregate } from '../model/desired.ts';
 import type { HealthCheck } from '../model/health-check.ts';
 import type { PeerConfig, Policy, SpeakerConfig } from '../model/peer.ts';
 import type { Plan } from '../model/plan.ts';
+import { PrefixMap, prefixText } from '../model/prefix-map.ts';
 import { anyPort, localVipName, type PortRange, parsePorts, vipName } from '../model/vip.ts';
-import type { Config, LocalVipConfig, NodeConfig, PoolConfig, TenantConfig, VipConfig } from './config.ts';
+import type { Config, LocalVipConfig, NodeConfig, PoolConfig, RoutedVipConfig, TenantConfig, VipConfig } from './config.ts';
 import { splitListen } from './node-rules.ts';
 import type { Document, DocumentCheck, DocumentPeer, DocumentPool, DocumentTenant, DocumentVip } from './schema.ts';
 
@@ -18,12 +20,16 @@ export function normalise(document: Document): Config {
   const tenants = document.tenants.map(
     (tenant): TenantConfig => ({ name: tenant.name, plan: plans.get(tenant.plan ?? '') ?? null }),
   );
+  const places = document.tenants.flatMap((tenant) => {
+    const aggregates = aggregatesOf(tenant);
+    return tenant.vips.map((vip): VipPlace => ({ tenant, vip, aggregates }));
+  });
   return {
     node: nodeOf(document),
     clusterSecret: document.cluster.secret ?? null,
     tenants: tenants.sort(byName),
-    vips: document.tenants.flatMap((tenant) => tenant.vips.flatMap((vip) => vipsOf(tenant, vip))).sort(byName),
-    localVips: document.tenants.flatMap((tenant) => tenant.vips.flatMap((vip) => localVipOf(tenant, vip))).sort(byName),
+    vips: places.flatMap(vipsOf).sort(byName),
+    localVips: places.flatMap(localVipOf).sort(byName),
     pools: Object.entries(document.pools).map(poolOf).sort(byName),
   };
 }
@@ -42,45 +48,65 @@ export function portsOf(vip: DocumentVip): readonly PortRange[] {
   );
 }
 
-function vipsOf(tenant: DocumentTenant, vip: DocumentVip): readonly VipConfig[] {
+interface VipPlace {
+  readonly tenant: DocumentTenant;
+  readonly vip: DocumentVip;
+  readonly aggregates: PrefixMap<Aggregate>;
+}
+
+function aggregatesOf(tenant: DocumentTenant): PrefixMap<Aggregate> {
+  const aggregates = new PrefixMap<Aggregate>();
+  for (const text of tenant.announce ?? []) {
+    const prefix = parsePrefix(text);
+    if (prefix !== undefined) aggregates.set(prefix, { prefix: prefixText(prefix), policy: policyOf(tenant) });
+  }
+  return aggregates;
+}
+
+/** What VIPs of both modes have, but for the name. */
+function routedOf({ tenant, vip, aggregates }: VipPlace, prefix: Prefix): Omit<RoutedVipConfig, 'name'> {
+  return {
+    prefix,
+    tenant: tenant.name,
+    policy: { ...policyOf(tenant), ...policyOf(vip) },
+    aggregate: aggregates.covering(prefix)[0] ?? null,
+    isBlackhole: vip.blackhole,
+  };
+}
+
+function vipsOf(place: VipPlace): readonly VipConfig[] {
+  const { vip } = place;
   const prefix = parsePrefix(vip.address);
   const { mode, protocol, pool } = vip;
   if (mode !== 'forward' || prefix === undefined || protocol === undefined || pool === undefined) return [];
   const { hash, encap, entropy, timeouts } = vip;
-  const policy = vipPolicyOf(tenant, vip);
+  const routed = routedOf(place, prefix);
   return portsOf(vip).map((ports) => ({
+    ...routed,
     name: vipName(prefix, ports, protocol),
-    prefix,
     protocol,
     ports,
-    tenant: tenant.name,
     pool,
     hash,
     encap,
     entropy,
     timeouts,
-    policy,
   }));
 }
 
-function localVipOf(tenant: DocumentTenant, vip: DocumentVip): readonly LocalVipConfig[] {
+function localVipOf(place: VipPlace): readonly LocalVipConfig[] {
+  const { vip } = place;
   const prefix = parsePrefix(vip.address);
   if (vip.mode !== 'local' || prefix === undefined) return [];
   const check = vip.healthCheck === undefined ? null : checkOf(vip.healthCheck);
   const address = parseAddress(vip.healthCheck?.address ?? '') ?? prefix.address;
   return [
     {
+      ...routedOf(place, prefix),
       name: localVipName(prefix, vip.protocol ?? null),
-      prefix,
-      tenant: tenant.name,
       healthCheck: check === null ? null : { address, check },
-      policy: vipPolicyOf(tenant, vip),
     },
   ];
-}
-
-function vipPolicyOf(tenant: DocumentTenant, vip: DocumentVip): Policy {
-  return { ...policyOf(tenant), ...policyOf(vip) };
 }
 
 function policyOf({

@@ -6,19 +6,21 @@
 import { familyOf, isHostPrefix, maskAddress, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
 import type { PortRange } from '../model/vip.ts';
 import { isAnyPort } from '../model/vip.ts';
+import { checkAnnouncements } from './announce-rules.ts';
 import { checkLocalVip, LocalVipSet } from './local-vip-rules.ts';
 import { checkNode } from './node-rules.ts';
 import { portsOf } from './normalise.ts';
 import { isPrime, nearestPrimes } from './primes.ts';
 import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
-import type { Document, DocumentCheck, DocumentPool, DocumentTenant, DocumentVip } from './schema.ts';
+import type { Document, DocumentCheck, DocumentPool, DocumentVip } from './schema.ts';
 import { checkSizes } from './size-rules.ts';
 
 export function checkRules(document: Document, report: Report): void {
   const vips = new VipSet();
   checkTenants(document, vips, report);
   const localVips = checkLocalVips(document, vips, report);
+  checkAnnouncements(document, isUnicast, report);
   for (const [name, pool] of Object.entries(document.pools)) checkPool({ document, name, pool, vips }, report);
   checkSizes(document, report);
   checkNode(document, (address) => vips.holds(address) || localVips.has(address), report);
@@ -72,7 +74,6 @@ class VipSet {
 
 function checkTenants(document: Document, vips: VipSet, report: Report): void {
   const names = new Map<string, number>();
-  const policies: PolicyPlace['policies'] = new Map();
   for (const [i, tenant] of document.tenants.entries()) {
     const path: Path = ['tenants', i];
     const first = names.get(tenant.name);
@@ -82,9 +83,7 @@ function checkTenants(document: Document, vips: VipSet, report: Report): void {
       report.problem([...path, 'plan'], `a plan of "plans" (${listed(Object.keys(document.plans))})`);
     }
     for (const [j, vip] of tenant.vips.entries()) {
-      const vipPath: Path = [...path, 'vips', j];
-      checkVip({ document, vip, path: vipPath, vips }, report);
-      checkOnePolicy({ policies, tenant, vip, path: vipPath }, report);
+      checkVip({ document, vip, path: [...path, 'vips', j], vips }, report);
     }
   }
 }
@@ -128,29 +127,6 @@ function checkLocalVips(document: Document, forwarding: VipSet, report: Report):
     }
   }
   return known;
-}
-
-interface PolicyPlace {
-  /** What each address was first given. */
-  readonly policies: Map<string, { readonly policy: string; readonly path: Path }>;
-  readonly tenant: DocumentTenant;
-  readonly vip: DocumentVip;
-  readonly path: Path;
-}
-
-/** One address is one route, so its VIPs cannot have different attributes. */
-function checkOnePolicy({ policies, tenant, vip, path }: PolicyPlace, report: Report): void {
-  const policy = JSON.stringify(
-    (['communities', 'largeCommunities', 'med', 'localPref', 'prepend'] as const).map((key) => vip[key] ?? tenant[key] ?? null),
-  );
-  const other = policies.get(vip.address);
-  if (other === undefined) policies.set(vip.address, { policy, path });
-  else if (other.policy !== policy) {
-    report.warn(
-      path,
-      `${vip.address} is one route, but its BGP attributes differ from those of ${pathText(other.path)}; the VIP first by name decides`,
-    );
-  }
 }
 
 interface PoolPlace {

@@ -39,8 +39,6 @@ export const unsupported: readonly Unsupported[] = [
   { path: [...peers, 'families'], asks: present, expected: 'no families' },
   { path: [...peers, 'role'], asks: present, expected: 'no role' },
   { path: [...peers, 'accept'], asks: present, expected: 'no accept' },
-  { path: ['tenants', '*', 'announce'], asks: present, expected: 'no aggregates' },
-  { path: [...vips, 'blackhole'], asks: isTrue, expected: 'false' },
   { path: [...vips, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'via'], asks: oneOf('tunnel'), expected: 'direct' },

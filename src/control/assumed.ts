@@ -52,5 +52,7 @@ export function resolveAssumed(document: LoadedDocument, revision: number, assum
     observed,
     leaving: new Set(),
     warming: new Set(),
+    draining: new Set(),
+    announced: new Set(),
   });
 }

@@ -1,36 +1,22 @@
 // Document + what operators said + what is observed → desired state. Pure, whole, the same for the same inputs in
 // whatever order they came.
 //
-// Operator intent and observed health meet here and nowhere else. A VIP's route is withheld for the first reason that
-// holds: leaving the document, maintenance, hold, no device, no usable backend, a pool that is not known yet. One address
-// is one route, so a hold on one of its VIPs holds them all. Whether every worker has adopted the tables is the reconciler's to know.
+// Operator intent and observed health meet here and nowhere else. Of a VIP's route, what people said comes first
+// (announce-state.ts), then no device, no usable backend, a pool that is not known yet. Whether every worker has adopted the
+// tables is the reconciler's to know.
 
-import type { Config, LocalVipConfig, PoolConfig, RoutedVipConfig, VipConfig } from '../config/config.ts';
+import type { Config, LocalVipConfig, PoolConfig, VipConfig } from '../config/config.ts';
 import { familyOf } from '../model/address.ts';
-import type {
-  AnnounceState,
-  Desired,
-  DesiredDevice,
-  DesiredLocalVip,
-  DesiredPool,
-  DesiredVip,
-  WithheldBy,
-} from '../model/desired.ts';
+import type { AnnounceState, Desired, DesiredDevice, DesiredLocalVip, DesiredPool, DesiredVip } from '../model/desired.ts';
+import { announceState, type RouteInput, type RouteScope, routeScope, withheld } from './announce-state.ts';
 import { serviceState } from './desired-local-vip.ts';
 import { type Observed, type PoolDemands, resolvePool } from './desired-pool.ts';
-import { nodeTarget, type Overrides, overrideKey, wordsOf } from './overrides.ts';
 
-export interface ResolveInput {
+export interface ResolveInput extends RouteInput {
   readonly revision: number;
-  readonly config: Config;
   /** 64 hex digits. */
   readonly clusterSecret: string;
-  readonly overrides: Overrides;
   readonly observed: Observed;
-  /** Names of VIPs that have left the document, kept until routers have moved their traffic (leaving.ts). */
-  readonly leaving: ReadonlySet<string>;
-  /** Pools whose backends are still being looked at for the first time (warm-up.ts): their VIPs wait. */
-  readonly warming: ReadonlySet<string>;
 }
 
 export function resolve(input: ResolveInput): Desired {
@@ -38,9 +24,8 @@ export function resolve(input: ResolveInput): Desired {
   const pools = config.pools.map((pool) => resolvePool(pool, input.overrides, input.observed, demandsOn(pool.name, config)));
   const byName = new Map(pools.map((pool) => [pool.name, pool]));
   const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
-  const held = heldAddresses(config, input.overrides);
   const { address, address6, devices, answers, entropy } = config.node;
-  const scope: Scope = { input, held, pools: byName, configs };
+  const scope: Scope = { input, routes: routeScope(input), pools: byName, configs };
   return {
     revision: input.revision,
     node: { address, address6, devices: devices.map(({ name }) => deviceOf(name, input.observed)), answers, entropy },
@@ -72,8 +57,7 @@ function deviceOf(name: string, { devices }: Observed): DesiredDevice {
 
 interface Scope {
   readonly input: ResolveInput;
-  /** Address → who holds it, in words. */
-  readonly held: ReadonlyMap<string, string>;
+  readonly routes: RouteScope;
   readonly pools: ReadonlyMap<string, DesiredPool>;
   readonly configs: ReadonlyMap<string, PoolConfig>;
 }
@@ -81,47 +65,18 @@ interface Scope {
 function resolveVip(vip: VipConfig, scope: Scope): DesiredVip {
   const pool = scope.pools.get(vip.pool);
   const fallback = pool !== undefined && !pool.usable ? scope.pools.get(pool.fallback ?? '') : undefined;
-  const { name, prefix, protocol, ports, tenant, hash, encap, entropy, timeouts, policy } = vip;
-  return {
-    name,
-    prefix,
-    protocol,
-    ports,
-    tenant,
-    pool: vip.pool,
-    activePool: fallback?.usable === true ? fallback.name : vip.pool,
-    hash,
-    encap,
-    entropy,
-    timeouts,
-    announce: announceOf(vip, scope),
-    policy,
-  };
+  const activePool = fallback?.usable === true ? fallback.name : vip.pool;
+  return { ...vip, activePool, announce: announceState(vip, poolState(vip, scope), scope.routes) };
 }
 
 function resolveLocalVip(vip: LocalVipConfig, scope: Scope): DesiredLocalVip {
-  const { name, prefix, tenant, policy } = vip;
+  const { healthCheck: _, ...routed } = vip;
   const { health, announce } = serviceState(vip, scope.input.observed);
-  return { name, prefix, tenant, policy, health, announce: wordAgainst(vip, scope) ?? announce };
+  return { ...routed, health, announce: announceState(vip, announce, scope.routes) };
 }
 
-function withheld(by: WithheldBy, reason: string): AnnounceState {
-  return { kind: 'withheld', by, reason };
-}
-
-/** What people said against its route, whatever is observed. */
-function wordAgainst(vip: RoutedVipConfig, { input, held }: Scope): AnnounceState | null {
-  if (input.leaving.has(vip.name)) return withheld('document', 'removed from the document');
-  const maintenance = input.overrides.get(overrideKey('maintenance', nodeTarget));
-  if (maintenance !== undefined) return withheld('operator', `maintenance by ${wordsOf(maintenance)}`);
-  const holder = held.get(vip.prefix.address);
-  return holder === undefined ? null : withheld('operator', holder);
-}
-
-function announceOf(vip: VipConfig, scope: Scope): AnnounceState {
-  const against = wordAgainst(vip, scope);
-  if (against !== null) return against;
-  const { input, pools, configs } = scope;
+/** What its pool would have announced. */
+function poolState(vip: VipConfig, { input, pools, configs }: Scope): AnnounceState {
   if (input.config.node.devices.length === 0) return withheld('document', 'node.devices is empty: nothing forwards packets here');
   const pool = pools.get(vip.pool);
   const config = configs.get(vip.pool);
@@ -163,16 +118,4 @@ function unusableReason(pool: DesiredPool, minHealthy: number): string {
   const what =
     usable === 0 ? `no usable backend in pool ${pool.name}` : `${usable} usable of minHealthy ${minHealthy} in pool ${pool.name}`;
   return named === '' ? what : `${what}: ${named}`;
-}
-
-function heldAddresses(config: Config, overrides: Overrides): ReadonlyMap<string, string> {
-  const holds = new Map([...overrides.values()].filter(({ kind }) => kind === 'hold').map((each) => [each.target, each]));
-  const held = new Map<string, string>();
-  if (holds.size === 0) return held;
-  for (const vip of [...config.vips, ...config.localVips]) {
-    const hold = holds.get(vip.name);
-    if (hold !== undefined && !held.has(vip.prefix.address))
-      held.set(vip.prefix.address, `held by ${wordsOf(hold)} (${vip.name})`);
-  }
-  return held;
 }

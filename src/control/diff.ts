@@ -133,16 +133,22 @@ function backendFields({ weight, state, health, reason, nextHop }: DesiredBacken
 }
 
 function announceText(announce: AnnounceState): string {
-  return announce.kind === 'announce' ? 'announced' : `withheld (${announce.reason})`;
+  if (announce.kind === 'announce') return 'announced';
+  return announce.kind === 'draining' ? `leaving (${announce.reason})` : `withheld (${announce.reason})`;
 }
 
-function localVipFields({ tenant, policy, health, announce }: DesiredLocalVip): Fields {
+function routeFields(vip: RoutedVip): Fields {
   return [
-    ['tenant', tenant],
-    ['policy', JSON.stringify(policy)],
-    ['health', health],
-    ['', announceText(announce)],
+    ['policy', JSON.stringify(vip.policy)],
+    ['aggregate', vip.aggregate?.prefix ?? 'none'],
+    ["aggregate's policy", JSON.stringify(vip.aggregate?.policy ?? {})],
+    ['blackhole', String(vip.isBlackhole)],
+    ['', announceText(vip.announce)],
   ];
+}
+
+function localVipFields(vip: DesiredLocalVip): Fields {
+  return [['tenant', vip.tenant], ['health', vip.health], ...routeFields(vip)];
 }
 
 function vipFields(vip: DesiredVip): Fields {
@@ -153,7 +159,6 @@ function vipFields(vip: DesiredVip): Fields {
     ['active pool', vip.activePool],
     ['hash', vip.hash],
     ['timeouts', [tcpSec, finSec, udpSec, probationSec].join('/')],
-    ['policy', JSON.stringify(vip.policy)],
-    ['', announceText(vip.announce)],
+    ...routeFields(vip),
   ];
 }

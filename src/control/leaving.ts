@@ -1,11 +1,12 @@
 // VIPs that a document no longer has stay in the tables, withheld, until routers have moved their traffic elsewhere
 // (withdraw → grace → unload), while the rest of the new document is in force at once. Pure.
 //
-// A leaving VIP brings its tenant and pool along where the new document lacks those, too. Only addresses that leave
-// as a whole matter: while another VIP of an address stays, its route stays, and routers move nothing.
+// A leaving VIP brings its tenant and pool along where the new document lacks those, too. Only routes that leave
+// as a whole matter: while another VIP of an address or an aggregate stays, its route stays, and routers move nothing.
 
-import type { Config, VipConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { Desired } from '../model/desired.ts';
+import { routeOf } from './routes.ts';
 import type { Intent } from './store.ts';
 
 export interface WithLeaving {
@@ -17,7 +18,8 @@ export interface WithLeaving {
 /** `next`, plus the VIPs of `loaded` (what the tables hold now) that it lacks. */
 export function withLeaving(loaded: Config, next: Config): WithLeaving {
   const kept = new Set(next.vips.map(routeOf));
-  const gone = loaded.vips.filter((vip) => !kept.has(routeOf(vip)));
+  const staying = new Set(next.vips.map(({ name }) => name));
+  const gone = loaded.vips.filter((vip) => !kept.has(routeOf(vip)) && !staying.has(vip.name));
   if (gone.length === 0) return { config: next, leaving: new Set() };
   const tenants = new Set(gone.map(({ tenant }) => tenant));
   const pools = new Set(gone.map(({ pool }) => pool));
@@ -36,10 +38,6 @@ export function withLeaving(loaded: Config, next: Config): WithLeaving {
     },
     leaving: new Set(gone.map(({ name }) => name)),
   };
-}
-
-function routeOf({ prefix }: VipConfig): string {
-  return `${prefix.address}/${prefix.length}`;
 }
 
 /** Sorted by name; those of `next` win. */

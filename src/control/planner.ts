@@ -4,20 +4,22 @@
 // Guarantees: changes that arrive together are one compile; routes that must go are told before the compile begins; an
 // intent that cannot be put in force is taken back whole, and whoever asked for it is told why; what was observed cannot be
 // taken back, so it is tried again until it is in force. A VIP that leaves the
-// document stays in the tables for graceMs after its route is withdrawn.
+// document stays in the tables for graceMs after its route is withdrawn. Routes that an operator withdraws drain first, and
+// those whose place others take go only once these are told.
 
 import type { Config } from '../config/config.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { Desired } from '../model/desired.ts';
-import type { Advertisement } from '../model/peer.ts';
 import { resolve } from './desired.ts';
 import type { Observed } from './desired-pool.ts';
 import { diff } from './diff.ts';
+import { afterWords, nextDrainEndMs, nothingDraining } from './draining.ts';
 import { withLeaving, withoutLeaving } from './leaving.ts';
 import type { AppliedReply, FromConfig, Outcome } from './messages.ts';
 import { nodeChanges } from './node-changes.ts';
+import type { Overrides } from './overrides.ts';
 import type { Compiler, Draft } from './ports.ts';
-import { lostByHealth, routesOf } from './routes.ts';
+import { lostByHealth, type PlannedRoute, replacedOf, routesOf } from './routes.ts';
 import { backendAddressesOf, healthTargetsOf, type Intent, type Store } from './store.ts';
 import { Told } from './told.ts';
 import { afterObserving, coldStart, nextEndMs } from './warm-up.ts';
@@ -55,6 +57,8 @@ interface Pending extends Applied {
   readonly compile: number;
   readonly batch: Batch;
   readonly changes: readonly string[];
+  /** Routes that go once it is adopted. */
+  readonly replaced: readonly string[];
 }
 
 export interface PlannerParams {
@@ -81,11 +85,13 @@ export class Planner {
   #grace: NodeJS.Timeout | undefined;
   #warmUp = coldStart;
   #warmUpEnd: NodeJS.Timeout | undefined;
+  #draining = nothingDraining;
+  #drainEnd: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #retryAfterMs: number = retryMs.first;
   #turn: NodeJS.Immediate | undefined;
   /** What main may have: wanted, and not told to go since. */
-  #routes: readonly Advertisement[] = [];
+  #routes: readonly PlannedRoute[] = [];
   #toldConfig: Config | null = null;
   #knownConfig: Config | null = null;
   readonly #told = new Told();
@@ -123,6 +129,7 @@ export class Planner {
     this.#pending = null;
     if (pending.draft !== null) this.#compiler?.keep(pending.draft);
     this.#applied = pending;
+    this.#forgetReplaced(pending.replaced);
     this.#retryAfterMs = retryMs.first;
     this.#forget(pending.config);
     this.#startGrace(pending.leaving);
@@ -143,6 +150,7 @@ export class Planner {
   close(): void {
     clearTimeout(this.#grace);
     clearTimeout(this.#warmUpEnd);
+    clearTimeout(this.#drainEnd);
     clearTimeout(this.#retry);
     clearImmediate(this.#turn);
   }
@@ -180,9 +188,27 @@ export class Planner {
     const { config, leaving } = withLeaving(loaded, documented);
     const { overrides, revision } = intent;
     const { observed } = this.#params.store;
-    const warming = this.#warm(config, observed);
-    const desired = resolve({ revision, config, clusterSecret, overrides, observed, leaving, warming });
+    const desired = resolve({
+      revision,
+      config,
+      clusterSecret,
+      overrides,
+      observed,
+      leaving,
+      warming: this.#warm(config, observed),
+      draining: this.#drain(config, overrides),
+      announced: new Set(this.#routes.map(({ prefix }) => prefix)),
+    });
     return { intent, config, leaving, desired };
+  }
+
+  #drain({ node }: Config, overrides: Overrides): ReadonlySet<string> {
+    const now = this.#params.now();
+    this.#draining = afterWords(this.#draining, overrides, (node.speaker?.drainSec ?? 0) * 1000, now);
+    clearTimeout(this.#drainEnd);
+    const end = nextDrainEndMs(this.#draining);
+    if (end !== null) this.#drainEnd = setTimeout(() => this.changed('observed'), Math.max(1, end - now));
+    return new Set(this.#draining.untilMs.keys());
   }
 
   #warm({ pools }: Config, observed: Observed): ReadonlySet<string> {
@@ -195,17 +221,31 @@ export class Planner {
   }
 
   /** Routes go before anything else is done; new ones come only with adopted tables. */
-  #withdraw(desired: Desired, routes: readonly Advertisement[]): void {
-    const wanted = new Set(routes.map(({ prefix }) => prefix));
-    const lost = this.#routes.filter(({ prefix }) => !wanted.has(prefix));
+  #withdraw(desired: Desired, routes: readonly PlannedRoute[]): void {
+    const missing = this.#notAmong(routes);
+    const replaced = replacedOf(missing, desired, routes);
+    const lost = missing.filter(({ prefix }) => !replaced.has(prefix));
     if (lost.length === 0) return;
-    const prefixes = lost.map(({ prefix }) => prefix);
-    this.#params.emit({ kind: 'withdraw', prefixes, byHealth: lostByHealth(lost, desired) });
-    this.#routes = this.#routes.filter(({ prefix }) => wanted.has(prefix));
+    const prefixes = new Set(lost.map(({ prefix }) => prefix));
+    this.#params.emit({ kind: 'withdraw', prefixes: [...prefixes], byHealth: lostByHealth(lost, desired) });
+    this.#routes = this.#routes.filter(({ prefix }) => !prefixes.has(prefix));
     this.#told.withdrawn(prefixes);
   }
 
-  #hand(state: Applied, routes: readonly Advertisement[], batch: Batch): void {
+  /** Those that main may have and that are not to be. */
+  #notAmong(routes: readonly PlannedRoute[]): readonly PlannedRoute[] {
+    const wanted = new Set(routes.map(({ prefix }) => prefix));
+    return this.#routes.filter(({ prefix }) => !wanted.has(prefix));
+  }
+
+  #forgetReplaced(replaced: readonly string[]): void {
+    if (replaced.length === 0) return;
+    const prefixes = new Set(replaced);
+    this.#routes = this.#routes.filter(({ prefix }) => !prefixes.has(prefix));
+    this.#told.withdrawn(prefixes);
+  }
+
+  #hand(state: Applied, routes: readonly PlannedRoute[], batch: Batch): void {
     const { intent, config, draft } = state;
     const before = this.#applied;
     const compile = ++this.#compile;
@@ -213,20 +253,22 @@ export class Planner {
       ...(before === null ? [] : nodeChanges(before.config.node, config.node)),
       ...diff(before === null ? null : withoutLeaving(before), withoutLeaving(state)),
     ];
-    this.#routes = routes;
+    // What is still there and not wanted goes with this outcome: #withdraw has left nothing else.
+    const replaced = this.#notAmong(routes);
+    this.#routes = [...routes, ...replaced];
     const needs = this.#needsOf(config);
     const outcome: Outcome = {
       compile,
       revision: intent.revision,
       snapshot: draft?.snapshot ?? null,
       routes: this.#told.newRoutes(routes),
-      replaced: [],
+      replaced: replaced.map(({ prefix }) => prefix),
       endsHoldDowns: batch.causes.has('document'),
       ...needs,
       changes,
       warnings: intent.document.warnings,
     };
-    this.#pending = { ...state, compile, batch, changes };
+    this.#pending = { ...state, compile, batch, changes, replaced: outcome.replaced };
     const transfer = [outcome.snapshot, outcome.routes, outcome.targets, outcome.addresses].flatMap((bytes) =>
       bytes === null ? [] : [bytes.buffer],
     );

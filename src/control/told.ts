@@ -1,7 +1,7 @@
 // What main was last told, so that equal values do not cross again. Runs in the config worker.
 
-import type { Advertisement } from '../model/peer.ts';
-import { encodeRoutes } from './route-lines.ts';
+import { encodeRoutes, type RouteLine } from './route-lines.ts';
+import type { PlannedRoute } from './routes.ts';
 
 export class Told {
   readonly #texts = new Map<string, string>([
@@ -19,15 +19,15 @@ export class Told {
   }
 
   /** Those that main does not have, or has otherwise. */
-  newRoutes(routes: readonly Advertisement[]): Uint8Array<ArrayBuffer> | null {
+  newRoutes(routes: readonly PlannedRoute[]): Uint8Array<ArrayBuffer> | null {
     const news = routes
-      .map((route) => ({ prefix: route.prefix, usesPath: true, text: JSON.stringify(route) }))
-      .filter(({ prefix, text }) => this.#routes.get(prefix) !== text);
-    for (const { prefix, text } of news) this.#routes.set(prefix, text);
+      .map(({ usesPath, ...route }) => ({ prefix: route.prefix, usesPath, text: JSON.stringify(route) }))
+      .filter((line) => this.#routes.get(line.prefix) !== toldAs(line));
+    for (const line of news) this.#routes.set(line.prefix, toldAs(line));
     return encodeRoutes(news);
   }
 
-  withdrawn(prefixes: readonly string[]): void {
+  withdrawn(prefixes: Iterable<string>): void {
     for (const prefix of prefixes) this.#routes.delete(prefix);
   }
 
@@ -36,4 +36,8 @@ export class Told {
     this.#texts.clear();
     this.#routes.clear();
   }
+}
+
+function toldAs({ usesPath, text }: RouteLine): string {
+  return `${usesPath} ${text}`;
 }

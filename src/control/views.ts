@@ -1,7 +1,6 @@
 // The JSON of GET /v1/*: the newest state, what is in force of it, and live counters. Pure apart from reading counters
 // in place; runs in the config worker, so that main never renders a large list.
 
-import { familyOf } from '../model/address.ts';
 import { backendKey } from '../model/backend.ts';
 import type { Desired, DesiredBackend, DesiredLocalVip, DesiredVip, RoutedVip } from '../model/desired.ts';
 import type { BackendView, PoolView, ReadView, StatusView, TenantView, TrafficView, VipView } from '../model/views.ts';
@@ -9,7 +8,7 @@ import type { NodeFacts } from './messages.ts';
 import { overrideViews } from './overrides.ts';
 import type { Applied } from './planner.ts';
 import type { BackendTotals, Compiler, Counters, VipTotals, WorkerTotals } from './ports.ts';
-import { routeOf, routesOf } from './routes.ts';
+import { type VipState, vipStates } from './vip-state.ts';
 
 export interface ViewSource {
   readonly facts: NodeFacts;
@@ -51,27 +50,12 @@ function allShownVips(source: ViewSource): readonly RoutedVip[] {
   return [...shownVips(source), ...source.newest.desired.localVips];
 }
 
-/** Why each withheld VIP is; null when it is announced. */
-function reasonFinder({ facts, newest, applied }: ViewSource): (vip: RoutedVip) => string | null {
-  const inForce = new Set(applied === null ? [] : routesOf(applied.desired).map(({ prefix }) => prefix));
-  const known = new Set(applied === null ? [] : [...applied.desired.vips, ...applied.desired.localVips].map(({ name }) => name));
-  const heldDown = new Map(facts.heldDown);
-  const isSettled = newest === applied;
-  return (vip) => {
-    if (vip.announce.kind === 'withheld') return vip.announce.reason;
-    if (facts.blocked !== null) return facts.blocked;
-    const route = routeOf(vip);
-    if (!isSettled && !(known.has(vip.name) && inForce.has(route))) return 'not yet adopted by every worker';
-    return heldDown.get(route) ?? facts.unheard[familyOf(vip.prefix.address)];
-  };
-}
-
 function vipViews(source: ViewSource): readonly VipView[] {
-  const reasonOf = reasonFinder(source);
-  return [...forwardViews(source, reasonOf), ...source.newest.desired.localVips.map((vip) => localView(vip, reasonOf(vip)))];
+  const stateOf = vipStates(source);
+  return [...forwardViews(source, stateOf), ...source.newest.desired.localVips.map((vip) => localView(vip, stateOf(vip)))];
 }
 
-function localView({ name, tenant, health }: DesiredLocalVip, reason: string | null): VipView {
+function localView({ name, tenant, health }: DesiredLocalVip, state: VipState): VipView {
   return {
     vip: name,
     tenant,
@@ -79,8 +63,7 @@ function localView({ name, tenant, health }: DesiredLocalVip, reason: string | n
     pool: null,
     activePool: null,
     health,
-    state: reason === null ? 'announced' : 'withheld',
-    reason,
+    ...state,
     usableBackends: 0,
     backends: 0,
     traffic: noTraffic,
@@ -88,7 +71,7 @@ function localView({ name, tenant, health }: DesiredLocalVip, reason: string | n
   };
 }
 
-function forwardViews(source: ViewSource, reasonOf: (vip: RoutedVip) => string | null): readonly VipView[] {
+function forwardViews(source: ViewSource, stateOf: (vip: RoutedVip) => VipState): readonly VipView[] {
   const { counters } = source;
   const { desired } = source.newest;
   const indices = source.applied?.draft?.indices.vips;
@@ -99,7 +82,6 @@ function forwardViews(source: ViewSource, reasonOf: (vip: RoutedVip) => string |
   return shownVips(source).map((vip) => {
     const index = indices?.get(vip.name);
     const totals = index === undefined ? undefined : counters?.vip(index);
-    const reason = reasonOf(vip);
     return {
       vip: vip.name,
       tenant: vip.tenant,
@@ -107,8 +89,7 @@ function forwardViews(source: ViewSource, reasonOf: (vip: RoutedVip) => string |
       pool: vip.pool,
       activePool: vip.activePool,
       health: null,
-      state: reason === null ? 'announced' : 'withheld',
-      reason,
+      ...stateOf(vip),
       usableBackends: usable.get(vip.activePool) ?? 0,
       backends: sizes.get(vip.activePool) ?? 0,
       traffic: totals === undefined ? noTraffic : vipTraffic(totals),
@@ -195,7 +176,7 @@ function tenantViews(source: ViewSource): readonly TenantView[] {
 function statusView(source: ViewSource): StatusView {
   const { facts, newest, counters, lastError, applyMs } = source;
   const { intent, desired } = newest;
-  const reasonOf = reasonFinder(source);
+  const stateOf = vipStates(source);
   const vips = allShownVips(source);
   const workers = counters?.workers() ?? [];
   const sum = (of: (worker: WorkerTotals) => number): number => workers.reduce((total, worker) => total + of(worker), 0);
@@ -211,7 +192,7 @@ function statusView(source: ViewSource): StatusView {
     applyMs,
     lastError,
     warnings: [...intent.document.warnings, ...source.warnings, ...facts.warnings],
-    vips: { total: vips.length, announced: vips.filter((vip) => reasonOf(vip) === null).length },
+    vips: { total: vips.length, announced: vips.filter((vip) => isAnnounced(stateOf(vip))).length },
     backends: backendCounts(desired),
     peers: facts.peers,
     engine: facts.engine,
@@ -224,6 +205,11 @@ function statusView(source: ViewSource): StatusView {
     },
     overrides: overrideViews(intent.overrides),
   };
+}
+
+/** A route that drains still brings traffic, a blackhole brings none. */
+function isAnnounced({ state }: VipState): boolean {
+  return state === 'announced' || state === 'draining';
 }
 
 function backendCounts({ pools }: Desired): StatusView['backends'] {

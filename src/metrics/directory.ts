@@ -28,7 +28,7 @@ export function makeDirectory({ desired, generation, indices, tables }: Director
         index: indices?.vips.get(name) ?? 0,
         vip: name,
         tenant,
-        announced: announce.kind === 'announce',
+        announced: announce.kind !== 'withheld',
         health,
       }),
     ),

@@ -38,10 +38,20 @@ export interface DesiredPool {
 /** Whose doing a withheld route is: what was observed, what an operator said, or what the document says. */
 export type WithheldBy = 'health' | 'operator' | 'document';
 
-/** What becomes of a VIP's route. `withheld` says why in words an operator can act on. */
+/** What becomes of a VIP's route. `reason` is in words an operator can act on. */
 export type AnnounceState =
   | { readonly kind: 'announce' }
+  /** An operator withdraws it: still told, with GRACEFUL_SHUTDOWN, until routers have moved its traffic. */
+  | { readonly kind: 'draining'; readonly reason: string }
   | { readonly kind: 'withheld'; readonly by: WithheldBy; readonly reason: string };
+
+/** A prefix of a tenant that is announced instead of the VIPs inside, while one of them is up. */
+export interface Aggregate {
+  /** "203.0.113.0/28" */
+  readonly prefix: string;
+  /** The tenant's. */
+  readonly policy: Policy;
+}
 
 /** What VIPs of both modes have: all that BGP needs. */
 export interface RoutedVip {
@@ -50,7 +60,12 @@ export interface RoutedVip {
   readonly prefix: Prefix;
   readonly tenant: string;
   readonly announce: AnnounceState;
+  /** Of its own route. */
   readonly policy: Policy;
+  /** Announced instead of its own route, unless it is a blackhole; null: nothing is. */
+  readonly aggregate: Aggregate | null;
+  /** Announced as a blackhole (RFC 7999), whatever its health; none of its packets is steered. */
+  readonly isBlackhole: boolean;
 }
 
 /** Of mode local: a service of this host itself. Its packets are the kernel's, so the packet path never hears of it. */

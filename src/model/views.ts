@@ -23,8 +23,9 @@ export interface VipView {
   readonly activePool: string | null;
   /** Of a local VIP's service; null where the mode is forward. */
   readonly health: Health | null;
-  readonly state: 'announced' | 'withheld';
-  /** Why it is withheld, in words; null when announced. */
+  /** `draining`: about to be withdrawn by an operator's word. `blackhole`: announced for routers to discard its packets. */
+  readonly state: 'announced' | 'draining' | 'blackhole' | 'withheld';
+  /** Why it is so, in words; null when it is announced by itself. */
   readonly reason: string | null;
   readonly usableBackends: number;
   readonly backends: number;

@@ -20,6 +20,7 @@ export interface VipWords {
   readonly encap?: Encap;
   readonly entropy?: boolean;
   readonly timeouts?: Partial<Timeouts>;
+  readonly isBlackhole?: boolean;
 }
 
 export interface BackendWords {
@@ -90,7 +91,8 @@ function vipOf(words: VipWords): DesiredVip {
   if (!parsed.has(words.vip)) parsed.set(words.vip, parseVipName(words.vip));
   const parts = parsed.get(words.vip);
   if (parts === undefined) throw new Error(`no VIP name: ${words.vip}`);
-  const { tenant = 'acme', pool = 'web', activePool = pool, hash = '5tuple', encap = 'ipip', entropy = false, timeouts } = words;
+  const { tenant = 'acme', pool = 'web', activePool = pool, hash = '5tuple', encap = 'ipip' } = words;
+  const { entropy = false, timeouts, isBlackhole = false } = words;
   return {
     ...parts,
     name: words.vip,
@@ -103,6 +105,8 @@ function vipOf(words: VipWords): DesiredVip {
     timeouts: { ...defaultTimeouts, ...timeouts },
     announce: { kind: 'announce' },
     policy: {},
+    aggregate: null,
+    isBlackhole,
   };
 }
 

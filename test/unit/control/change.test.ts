@@ -95,14 +95,13 @@ describe('routes', () => {
   it('are one per address, announced while any VIP of it is', () => {
     const vips = [
       { ...webVip, med: 5 },
-      { ...webVip, ports: [443], pool: 'other' },
+      { ...webVip, ports: [443], pool: 'other', med: 5 },
     ];
     const text = documentOf({ vips, pools: { web: { backends: ['10.0.2.21'] }, other: { backends: ['10.0.2.22'] } } });
     const observed = (...addresses: string[]) =>
       observedOf(configOf(text), Object.fromEntries(addresses.map((address) => [address, down])));
     const both = routesOf(desiredOf(text));
-    // 443 is the first by name, so its attributes are the route's.
-    expect(both).toEqual([{ prefix: '203.0.113.10/32', policy: {} }]);
+    expect(both).toEqual([{ prefix: '203.0.113.10/32', policy: { med: 5 }, usesPath: true }]);
     const one = desiredOf(text, { observed: observed('10.0.2.21') });
     expect(routesOf(one)).toEqual(both);
     expect(lostByHealth(both, one)).toEqual([]);

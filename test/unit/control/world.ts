@@ -80,6 +80,8 @@ export function desiredOf(text: string, more: Partial<ResolveInput> = {}): Desir
     observed: observedOf(config),
     leaving: new Set(),
     warming: new Set(),
+    draining: new Set(),
+    announced: new Set(),
     ...more,
   });
 }

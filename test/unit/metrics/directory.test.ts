@@ -47,6 +47,8 @@ const desired: Desired = {
       health: 'down',
       announce: { kind: 'withheld', by: 'health', reason: 'service at 203.0.113.53 down (tcp 53: connection refused)' },
       policy: {},
+      aggregate: null,
+      isBlackhole: false,
     },
   ],
   pools: [

@@ -1,0 +1,55 @@
+// What operators are told of each VIP's route: announced, leaving, a blackhole or withheld, and why. Pure.
+//
+// Desired state says what should be; that every worker has adopted it, that the packet path works, that no hold-down is on and
+// that some router hears of it must come to that.
+
+import { familyOf } from '../model/address.ts';
+import type { Desired, RoutedVip } from '../model/desired.ts';
+import type { VipView } from '../model/views.ts';
+import type { NodeFacts } from './messages.ts';
+import { type PlannedRoute, routeOf, routesOf } from './routes.ts';
+
+export interface StateSource {
+  readonly facts: NodeFacts;
+  readonly newest: { readonly desired: Desired };
+  /** What every worker has adopted; null before the first. */
+  readonly applied: { readonly desired: Desired } | null;
+}
+
+export type VipState = Pick<VipView, 'state' | 'reason'>;
+
+export function vipStates({ facts, newest, applied }: StateSource): (vip: RoutedVip) => VipState {
+  const wanted = byPrefix(newest.desired);
+  const inForce = newest === applied ? wanted : applied === null ? new Map<string, PlannedRoute>() : byPrefix(applied.desired);
+  const known = new Set(applied === null ? [] : [...applied.desired.vips, ...applied.desired.localVips].map(({ name }) => name));
+  const heldDown = new Map(facts.heldDown);
+
+  /** Why nobody has the route that should be announced now; null while somebody does. */
+  function hindrance(vip: RoutedVip, route: string): string | null {
+    if (facts.blocked !== null && wanted.get(route)?.usesPath === true) return facts.blocked;
+    if (newest !== applied && !(known.has(vip.name) && inForce.has(route))) return 'not yet adopted by every worker';
+    return heldDown.get(route) ?? facts.unheard[familyOf(vip.prefix.address)];
+  }
+
+  return (vip) => {
+    const route = routeOf(vip);
+    const reason = vip.announce.kind === 'withheld' ? null : hindrance(vip, route);
+    if (reason !== null) return { state: 'withheld', reason };
+    if (vip.announce.kind !== 'withheld') return announcedAs(vip);
+    const isDrawn = route === vip.aggregate?.prefix && inForce.has(route) && hindrance(vip, route) === null;
+    const drawn = isDrawn ? `; ${route} stays announced for others, so its packets still come here` : '';
+    return { state: 'withheld', reason: `${vip.announce.reason}${drawn}` };
+  };
+}
+
+function announcedAs({ announce, aggregate, isBlackhole }: RoutedVip): VipState {
+  if (announce.kind === 'draining') {
+    return { state: 'draining', reason: `${announce.reason}; routers are asked to prefer other ways before it is withdrawn` };
+  }
+  if (isBlackhole) return { state: 'blackhole', reason: 'announced as a blackhole: routers discard its packets' };
+  return { state: 'announced', reason: aggregate === null ? null : `announced as ${aggregate.prefix}` };
+}
+
+function byPrefix(desired: Desired): ReadonlyMap<string, PlannedRoute> {
+  return new Map(routesOf(desired).map((route) => [route.prefix, route]));
+}
