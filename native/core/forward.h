@@ -64,9 +64,13 @@ static slow_path u8 steer_later_fragment(const struct core *core, u32 speaker, s
         const struct backend *b = index < core->header->backends ? backend_at(core, index) : NULL_PTR;
         if (vip && vip->index == vip_index && b && b->flags & BACKEND_KEEPS && b->generation == (u8)(record >> FRAGMENT_GENERATION_SHIFT)) {
             belong(p, vip);
+            if (p->ttl <= 1)
+                return VERDICT_TTL_EXPIRED;
+            if (vip->flags & VIP_DENIED)
+                return VERDICT_DENIED;
             p->backend = index;
             p->flow = FLOW_KNOWN;
-            return p->ttl <= 1 ? VERDICT_TTL_EXPIRED : VERDICT_FORWARD;
+            return VERDICT_FORWARD;
         }
     }
     if (p->ttl <= 1)
@@ -75,6 +79,8 @@ static slow_path u8 steer_later_fragment(const struct core *core, u32 speaker, s
     if (!vip)
         return VERDICT_FRAGMENT_UNMATCHED;
     belong(p, vip);
+    if (vip->flags & VIP_DENIED)
+        return VERDICT_DENIED;
     p->backend = table_choice(core, vip->pool, packet_slot_hash(core, vip, p));
     return p->backend ? VERDICT_FORWARD : VERDICT_NO_BACKEND;
 }

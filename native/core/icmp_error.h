@@ -93,6 +93,8 @@ static slow_path u8 steer_icmp_error(const struct core *core, struct packet *p, 
     p->entropy = vip->flags & VIP_ENTROPY;
     if (p->ttl <= 1)
         return VERDICT_TTL_EXPIRED;
+    if (vip->flags & VIP_DENIED)
+        return VERDICT_DENIED;
     p->backend = flow_of_any_worker(core, vip, p);
     if (p->backend) {
         p->flow = FLOW_KNOWN;

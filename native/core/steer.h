@@ -102,6 +102,8 @@ static always_inline u8 steer_flow(const struct core *core, const struct vip *vi
 {
     if (unlikely(p->ttl <= 1))
         return VERDICT_TTL_EXPIRED;
+    if (unlikely(vip->flags & VIP_DENIED))
+        return VERDICT_DENIED;
     const struct tenant *tenant = (const void *)at(core, TABLE_SNAPSHOT, core->sections->tenant + vip->tenant);
     if (!tenant)
         return VERDICT_NO_BACKEND;

@@ -60,14 +60,15 @@ export function explain(flow: Flow, sources: ExplainSources): ExplainView {
     );
     return end({ verdict: 'drop', reason: 'no_vip_port' });
   }
-  say(
-    'VIP',
-    `${vip.name} of tenant ${vip.tenant}${vip.announce.kind === 'announce' ? '' : `; not announced: ${vip.announce.reason}`}`,
-  );
+  say('VIP', `${vip.name} of tenant ${vip.tenant}${announceWords(vip)}`);
   const known = { vip: vip.name, tenant: vip.tenant };
   if (flow.source.address === desired.node.address || flow.source.address === desired.node.address6) {
     say('source', `${flow.source.address} is this node`);
     return end({ ...known, verdict: 'drop', reason: 'loop' });
+  }
+  if (vip.isBlackhole) {
+    say('blackhole', 'the document says blackhole: true: routers discard its packets, and what comes is dropped');
+    return end({ ...known, verdict: 'drop', reason: 'denied' });
   }
   const key = expandFlowKey(desired.clusterSecret);
   const hash = flowHash(key, tupleOf(flow));
@@ -163,6 +164,11 @@ function keptBackend(params: {
 
 function findBackend(pools: readonly DesiredPool[], { pool, address }: Target): DesiredBackend | undefined {
   return pools.find(({ name }) => name === pool)?.backends.find((backend) => backend.address === address);
+}
+
+function announceWords({ announce }: DesiredVip): string {
+  if (announce.kind === 'announce') return '';
+  return announce.kind === 'draining' ? `; about to be withdrawn: ${announce.reason}` : `; not announced: ${announce.reason}`;
 }
 
 function sayAdmission(desired: Desired, vip: DesiredVip, say: Say): void {

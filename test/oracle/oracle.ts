@@ -85,7 +85,8 @@ export class Oracle {
     if (vip === undefined) return drop('no_vip_port');
     const packet = { ...arrival, flow, tcp: transport.flags, vip };
     if (this.#tables.isOwn(ip.source)) return of(vip, drop('loop'));
-    return of(vip, ip.ttl <= 1 ? this.#sending.expired(arrival) : this.#steer(packet, transport.firstFragment));
+    if (ip.ttl <= 1) return of(vip, this.#sending.expired(arrival));
+    return of(vip, vip.isBlackhole ? drop('denied') : this.#steer(packet, transport.firstFragment));
   }
 
   #icmp(arrival: Arrival, message: Icmp): Outcome {
@@ -113,6 +114,7 @@ export class Oracle {
     const vip = this.#tables.vipOf(flow);
     if (vip === undefined) return drop('no_vip_port');
     if (ip.ttl <= 1) return of(vip, this.#sending.expired(arrival));
+    if (vip.isBlackhole) return of(vip, drop('denied'));
     const key = this.#keyOf(flow);
     const kept = this.#steering.find(vip, key, nowMs);
     const backend = kept ?? this.#tables.choose(vip, flow);
@@ -130,11 +132,13 @@ export class Oracle {
     if (known !== undefined) {
       const { vip, backend } = known;
       if (ip.ttl <= 1) return of(vip, this.#sending.expired(arrival));
+      if (vip.isBlackhole) return of(vip, drop('denied'));
       return of(vip, this.#sending.send(arrival, { vip, backend, flow: 'known', fingerprint }));
     }
     if (ip.ttl <= 1) return this.#sending.expired(arrival);
     const speaker = this.#tables.speakerAt(ip.destination, protocol);
     if (speaker === undefined) return drop('fragment_unmatched');
+    if (speaker.isBlackhole) return of(speaker, drop('denied'));
     const { source, destination } = ip;
     const backend = this.#tables.choose(speaker, { source, destination, sourcePort: 0, destinationPort: 0, protocol });
     if (backend === undefined) return of(speaker, drop('no_backend'));

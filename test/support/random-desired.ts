@@ -41,6 +41,7 @@ function randomVips(random: Random, prefix: string): readonly VipWords[] {
         encap: random.oneIn(5) ? 'l2' : 'ipip',
         entropy: random.oneIn(4),
         timeouts: randomTimeouts(random),
+        ...(random.oneIn(12) ? { isBlackhole: true } : {}),
         ...(random.oneIn(8) ? { activePool: random.pick(pools) } : {}),
       });
     }
