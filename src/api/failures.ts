@@ -1,10 +1,10 @@
 // Everything that goes wrong in a request becomes one JSON shape, {error: {code, message, detail}}, with the HTTP
 // status of the error table. A defect of ours is logged whole and answered without particulars.
 
-import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { ToriiError } from '../errors.ts';
+import { bodyOf } from './client-error.ts';
 
 export function toToriiError(error: unknown): ToriiError {
   if (error instanceof ToriiError) return error;
@@ -29,19 +29,6 @@ export async function sendFailure(error: unknown, request: FastifyRequest, reply
   const failure = toToriiError(error);
   if (failure.httpStatus >= 500) request.log.error({ err: failure.cause ?? failure, url: request.url }, failure.message);
   return reply.code(failure.httpStatus).send(bodyOf(failure));
-}
-
-/** What no route ever sees: a request that is not HTTP, headers too large, or too slow in coming. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const failure = new ToriiError('bad_request', `expected an HTTP/1.1 request, got ${error.message}`);
-  const body = JSON.stringify(bodyOf(failure));
-  const head = `HTTP/1.1 ${failure.httpStatus} Bad Request\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n`;
-  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-}
-
-function bodyOf({ code, message, detail }: ToriiError): unknown {
-  return { error: { code, message, detail: detail ?? null } };
 }
 
 export async function sendNoRoute(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -1,12 +1,13 @@
 // The composition root of `torii balancer`: constructs the node out of its rooms, starts its threads, and takes it down
 // in the right order. Main thread.
 //
-// Start: document, API, packet path, checks, BGP; ready once every worker has adopted the first tables. Stop: BGP leaves
+// Start: document, API, packet path, checks, BGP; ready once every worker has adopted the first tables. Sessions come up
+// meanwhile; what nobody waits for (the API's application, metrics) is loaded after them. Stop: BGP leaves
 // gracefully while everything else goes on, then forwarding ends once traffic has gone. A config worker that dies of a
 // defect is told to `onFatal`: its owner ends the process, BGP sessions close, and routers move the traffic at once.
 
 import type { Logger } from 'pino';
-import type { Api, startApi } from '../api/server.ts';
+import { type Api, startApi } from '../api/server.ts';
 import type { NodeConfig } from '../config/config.ts';
 import { FileSource } from '../config/file-source.ts';
 import { stateDirectory } from '../config/state-dir.ts';
@@ -34,6 +35,8 @@ export interface BalancerOptions {
 
 /** Of one outcome. A thousand lines would hold this thread for longer than the change itself took. */
 const changesLogged = 50;
+/** A first document that no worker adopts must not keep the rest away. */
+const restAfterMs = 1000;
 
 type Applied = Extract<FromConfig, { kind: 'applied' }>;
 
@@ -57,6 +60,7 @@ export class Balancer {
   #trouble: string | null = null;
   #warned: ReadonlySet<string> = new Set();
   #isReady = false;
+  #rest: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: BalancerOptions) {
@@ -81,16 +85,16 @@ export class Balancer {
   /** Resolves when everything runs; the node is ready a moment later. On failure nothing is left running. */
   async start(): Promise<void> {
     try {
-      // Read from disk while the config worker reads its own modules and the document.
-      const api = import('../api/server.ts');
+      this.#speaker.warmUp();
       const { node, revision, fallback } = await this.#boot();
       this.#log = createLogger(node.logs);
       this.#log.info({ version: this.#options.version, document: this.#source.name, revision }, 'torii balancer starts');
       if (fallback !== null)
         this.#log.error({ problem: fallback }, 'the document cannot be used; starting with the last good one');
       // The API first: its socket tells whether another torii runs here, which must not forward the same packets twice.
-      await this.#startApi(node, (await api).startApi);
+      await this.#startApi(node);
       this.#startThreads(node);
+      this.#rest = setTimeout(() => this.#startRest(), restAfterMs);
       this.#unwatch = this.#source.watch(() => void this.reload());
     } catch (error) {
       await this.stop(false);
@@ -138,10 +142,7 @@ export class Balancer {
       onLog: ({ level, message, ...fields }) => this.#log[level](fields, message),
     });
     this.#checks = checks;
-    const engine = this.#path?.dataplane.engine ?? null;
-    const onDeath = (error: Error): void => this.#log.error({ err: error }, 'the metrics thread died; traffic goes on');
-    this.#metrics = startMetricsThread({ version: this.#options.version, engine, onDeath });
-    this.#feed.start(this.#metrics, checks);
+    this.#speaker.configure(node.speaker);
     this.#reconciler = new Reconciler({
       path: this.#path,
       announce: (routes) => this.#speaker.setEncoded(routes),
@@ -151,10 +152,21 @@ export class Balancer {
       now: () => performance.now(),
     });
     this.#reconciler.setBlocked(null);
-    this.#config.tell({ kind: 'packetPath', engine });
+    this.#config.tell({ kind: 'packetPath', engine: this.#path?.dataplane.engine ?? null });
   }
 
-  async #startApi({ api }: NodeConfig, start: typeof startApi): Promise<void> {
+  /** What neither routers nor traffic wait for. */
+  #startRest(): void {
+    clearTimeout(this.#rest);
+    if (this.#metrics !== undefined || this.#checks === undefined || this.#stopping !== undefined) return;
+    const engine = this.#path?.dataplane.engine ?? null;
+    const onDeath = (error: Error): void => this.#log.error({ err: error }, 'the metrics thread died; traffic goes on');
+    this.#metrics = startMetricsThread({ version: this.#options.version, engine, onDeath });
+    this.#feed.start(this.#metrics, this.#checks);
+    this.#api?.warmUp();
+  }
+
+  async #startApi({ api }: NodeConfig): Promise<void> {
     const control = new LiveNodeControl({
       config: this.#config,
       source: this.#source,
@@ -168,7 +180,7 @@ export class Balancer {
     });
     this.#control = control;
     const { version } = this.#options;
-    this.#api = await start({
+    this.#api = await startApi({
       control,
       listen: api.listen,
       socket: api.socket,
@@ -225,6 +237,7 @@ export class Balancer {
     this.#log.debug({ revision, generation, applyMs }, 'applied');
     if (this.#isReady) return;
     this.#isReady = true;
+    this.#startRest();
     const startMs = Math.round(performance.now());
     this.#log.info({ revision, generation, startMs }, 'ready: the first tables are in force');
     this.#net.notify('READY=1');
@@ -263,6 +276,7 @@ export class Balancer {
   async #leave(graceful: boolean): Promise<void> {
     this.#net.notify('STOPPING=1');
     this.#unwatch();
+    clearTimeout(this.#rest);
     if (graceful) this.#log.info('leaving: routers are told to prefer other ways');
     await this.#speaker.close(graceful);
     if (graceful) await this.#path?.quiet();

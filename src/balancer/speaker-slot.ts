@@ -5,6 +5,9 @@ import { RemoteSpeaker } from '../bgp/remote-speaker.ts';
 import { unheardReason } from '../control/reach.ts';
 import type { PeerStatus, SpeakerConfig } from '../model/peer.ts';
 
+/** A speaker that nobody hears. */
+const silent: SpeakerConfig = { localAs: 1, routerId: '0.0.0.1', drainSec: 0, peers: [] };
+
 type ThreadOptions = ConstructorParameters<typeof RemoteSpeaker>[1];
 
 export class SpeakerSlot {
@@ -15,6 +18,11 @@ export class SpeakerSlot {
 
   constructor(options: ThreadOptions) {
     this.#options = options;
+  }
+
+  /** Has the thread ready by the time that the document is read; configure() then says what it is to do, or ends it. */
+  warmUp(): void {
+    this.#speaker = new RemoteSpeaker(silent, this.#options);
   }
 
   configure(config: SpeakerConfig | null): void {
