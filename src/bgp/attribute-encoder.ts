@@ -1,4 +1,4 @@
-// Path attributes to bytes, in the order of their type codes (RFC 4271 5, RFC 4760, RFC 6793, RFC 1997, RFC 8092).
+// Path attributes to bytes, in the order of their type codes (RFC 4271 5, RFC 4760, RFC 6793, RFC 1997, RFC 8092, RFC 9234).
 //
 // To a peer without 4-octet AS numbers the path goes out twice, with AS_TRANS and as AS4_PATH. MP_REACH goes first, as
 // RFC 7606 5.1 recommends, so that a receiver finds the routes even when what follows is broken. Pure.
@@ -6,7 +6,8 @@
 import { asSequence, asSet, asTrans, attributeFlag, attributeType, maxSegmentAses } from './constants.ts';
 import { concatBytes, u16Bytes, u32Bytes } from './cursor.ts';
 import { encodePrefix, type Family, families, wireAddress } from './families.ts';
-import { type AsSegment, origins, type PathAttributes, type UpdateContext } from './path-attributes.ts';
+import { type AsSegment, origins, type PathAttributes } from './path-attributes.ts';
+import type { WireContext } from './wire-context.ts';
 
 const wellKnown = attributeFlag.transitive;
 const optional = attributeFlag.optional;
@@ -35,6 +36,10 @@ function asPathValue(segments: readonly AsSegment[], wide: boolean): Uint8Array 
     }
   }
   return Uint8Array.from(bytes);
+}
+
+function aggregatorValue({ as, address }: NonNullable<PathAttributes['aggregator']>, wide: boolean): Uint8Array {
+  return Uint8Array.of(...asNumber(as, wide), ...wireAddress(address));
 }
 
 const communityWidths = [2, 2] as const;
@@ -68,8 +73,9 @@ export function nlriBytes(prefixes: readonly string[]): Uint8Array {
 }
 
 /** All attributes of an UPDATE, one after the other. */
-export function encodeAttributes(attributes: PathAttributes, { fourOctetAs }: Pick<UpdateContext, 'fourOctetAs'>): Uint8Array {
-  const { origin, asPath, nextHop, med, localPref, aggregator, communities, largeCommunities, reach, unreach } = attributes;
+export function encodeAttributes(attributes: PathAttributes, { fourOctetAs }: Pick<WireContext, 'fourOctetAs'>): Uint8Array {
+  const { origin, asPath, nextHop, med, localPref, aggregator, communities, largeCommunities, onlyToCustomer } = attributes;
+  const { reach, unreach } = attributes;
   const parts: Uint8Array[] = [];
   const add = (flags: number, type: number, value: Uint8Array) => parts.push(attribute(flags, type, value));
   if (reach !== undefined) parts.push(reachAttribute(families[reach.family], reach.nextHops, nlriBytes(reach.prefixes)));
@@ -80,18 +86,21 @@ export function encodeAttributes(attributes: PathAttributes, { fourOctetAs }: Pi
   if (med !== undefined) add(optional, attributeType.med, Uint8Array.from(u32Bytes(med)));
   if (localPref !== undefined) add(wellKnown, attributeType.localPref, Uint8Array.from(u32Bytes(localPref)));
   if (attributes.atomicAggregate === true) add(wellKnown, attributeType.atomicAggregate, new Uint8Array(0));
-  if (aggregator !== undefined) {
-    const value = Uint8Array.of(...asNumber(aggregator.as, fourOctetAs), ...wireAddress(aggregator.address));
-    add(optionalTransitive, attributeType.aggregator, value);
-  }
+  if (aggregator !== undefined) add(optionalTransitive, attributeType.aggregator, aggregatorValue(aggregator, fourOctetAs));
   if (communities !== undefined) {
     add(optionalTransitive, attributeType.communities, communityValue(communities, communityWidths));
   }
   if (asPath !== undefined && !fourOctetAs && asPath.some(({ ases }) => ases.some((as) => as > 0xffff))) {
     add(optionalTransitive, attributeType.as4Path, asPathValue(asPath, true));
   }
+  if (aggregator !== undefined && !fourOctetAs && aggregator.as > 0xffff) {
+    add(optionalTransitive, attributeType.as4Aggregator, aggregatorValue(aggregator, true));
+  }
   if (largeCommunities !== undefined) {
     add(optionalTransitive, attributeType.largeCommunities, communityValue(largeCommunities, largeCommunityWidths));
+  }
+  if (onlyToCustomer !== undefined) {
+    add(optionalTransitive, attributeType.onlyToCustomer, Uint8Array.from(u32Bytes(onlyToCustomer)));
   }
   for (const { flags, type, value } of attributes.others ?? []) add(flags, type, value);
   return concatBytes(parts);

@@ -7,8 +7,10 @@ export const bgpVersion = 4;
 export const markerBytes = 16;
 /** RFC 4271 4.1: marker, 2 bytes of length, 1 byte of type. */
 export const headerBytes = 19;
-/** RFC 4271 4.1. Extended messages (RFC 8654) are not offered, so a longer one is an error. */
+/** RFC 4271 4.1; of OPEN and KEEPALIVE always, of others until both sides offered longer ones. */
 export const maxMessageBytes = 4096;
+/** RFC 8654. */
+export const maxExtendedMessageBytes = 65_535;
 /** RFC 6793: stands in the 2-octet fields for an AS number that does not fit. */
 export const asTrans = 23456;
 /** RFC 4271 4.2: a hold time of 1 or 2 s must be refused. */
@@ -48,10 +50,25 @@ export const openError = {
   unsupportedParameter: 4,
   unacceptableHoldTime: 6,
   unsupportedCapability: 7,
+  roleMismatch: 11,
 } as const;
-export const updateError = { malformedList: 1, unknownWellKnown: 2, optionalAttribute: 9, invalidNetwork: 10 } as const;
+export const updateError = {
+  malformedList: 1,
+  unknownWellKnown: 2,
+  missingWellKnown: 3,
+  attributeFlags: 4,
+  attributeLength: 5,
+  invalidOrigin: 6,
+  optionalAttribute: 9,
+  invalidNetwork: 10,
+  malformedAsPath: 11,
+} as const;
 /** RFC 6608. */
 export const fsmError = { openSent: 1, openConfirm: 2, established: 3 } as const;
+/** RFC 7313 5. */
+export const routeRefreshError = { invalidLength: 1 } as const;
+/** RFC 2918; RFC 7313 3: the marks of a refresh's begin and end. */
+export const refreshSubtype = { request: 0, begin: 1, end: 2 } as const;
 /** RFC 4486, RFC 9384. */
 export const ceaseError = {
   maximumPrefixes: 1,
@@ -100,13 +117,18 @@ export const attributeType = {
   extendedCommunities: 16,
   as4Path: 17,
   as4Aggregator: 18,
+  ipv6ExtendedCommunities: 25,
   largeCommunities: 32,
+  onlyToCustomer: 35,
 } as const;
 
 export const attributeFlag = { optional: 0x80, transitive: 0x40, partial: 0x20, extendedLength: 0x10 } as const;
 
 export const asSet = 1;
 export const asSequence = 2;
+/** RFC 5065: segments of a confederation, which stay inside it. */
+export const asConfedSequence = 3;
+export const asConfedSet = 4;
 /** Most AS numbers that one AS_PATH segment can count. */
 export const maxSegmentAses = 255;
 

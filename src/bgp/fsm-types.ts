@@ -2,11 +2,13 @@
 //
 // A link is one TCP connection with its own phase; a peer has up to two until a collision is resolved. Pure types.
 
+import type { MessageKind } from './constants.ts';
 import type { FamilyName } from './families.ts';
-import type { Message } from './messages.ts';
+import type { Message, RouteRefreshMessage } from './messages.ts';
 import type { Negotiated, Offer, Omission } from './negotiate.ts';
 import type { NotificationError, NotificationMessage } from './notification.ts';
 import type { OpenMessage } from './open.ts';
+import type { UpdateMessage } from './update.ts';
 
 export interface FsmConfig extends Offer {
   readonly peerAs: number;
@@ -52,6 +54,8 @@ export type FsmEvent = { readonly atMs: number } & (
   | { readonly kind: 'dialFailed'; readonly text: string }
   | { readonly kind: 'called'; readonly link: number }
   | { readonly kind: 'message'; readonly link: number; readonly message: Message }
+  /** A message of a type that does not belong here, whatever is in it. */
+  | { readonly kind: 'unexpected'; readonly link: number; readonly messageKind: MessageKind }
   | { readonly kind: 'malformed'; readonly link: number; readonly error: NotificationError }
   | { readonly kind: 'closed'; readonly link: number; readonly text: string }
   | { readonly kind: 'holdExpired'; readonly link: number }
@@ -70,7 +74,7 @@ export type FsmAction =
   | { readonly kind: 'keepalives'; readonly link: number; readonly holdTimeSec: number }
   | { readonly kind: 'agreed'; readonly link: number; readonly negotiated: Negotiated }
   | { readonly kind: 'established'; readonly link: number; readonly negotiated: Negotiated }
-  /** `abort`: without waiting for what was written to leave. */
+  /** `abort`: with RST; what was written is given a moment to leave where there is a notification. */
   | {
       readonly kind: 'close';
       readonly link: number;
@@ -78,7 +82,10 @@ export type FsmAction =
       readonly abort: boolean;
     }
   | { readonly kind: 'ended'; readonly link: number | undefined; readonly ending: Ending; readonly wasEstablished: boolean }
-  | { readonly kind: 'refresh'; readonly link: number; readonly family: FamilyName };
+  /** The peer wants to be told the routes of this family again. */
+  | { readonly kind: 'refresh'; readonly link: number; readonly family: FamilyName }
+  /** The peer says something of its own routes. */
+  | { readonly kind: 'hear'; readonly link: number; readonly message: UpdateMessage | RouteRefreshMessage };
 
 export interface Step {
   readonly state: FsmState;

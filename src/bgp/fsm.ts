@@ -1,4 +1,5 @@
-// The BGP state machine of one peer (RFC 4271 8, with 6.8's collisions, RFC 5492's retries and RFC 6286's identifiers).
+// The BGP state machine of one peer (RFC 4271 8, with 6.8's collisions, RFC 5492's retries, RFC 6286's identifiers, RFC 6608's
+// errors).
 //
 // step(state, event) gives the next state and the actions that lead there; time comes in with the event. RFC 4271 runs one
 // machine per connection: here a peer's state holds its dialling side and up to two links, each in OpenSent, OpenConfirm or
@@ -8,10 +9,11 @@
 // dialling; a refused caller would wait for its own retry timer, often two minutes.
 
 import type { SessionState } from '../model/peer.ts';
-import { ceaseError, errorCode, fsmError, messageType } from './constants.ts';
+import { hasCapability } from './capabilities.ts';
+import { ceaseError, errorCode, fsmError, type MessageKind, messageType, refreshSubtype } from './constants.ts';
 import { familyByCode } from './families.ts';
 import type { Ending, FsmAction, FsmConfig, FsmEvent, FsmState, Link, Step } from './fsm-types.ts';
-import type { Message } from './messages.ts';
+import type { Message, RouteRefreshMessage } from './messages.ts';
 import { makeOpen, negotiate, omissionAfter, omitNothing } from './negotiate.ts';
 import { ceaseNotification, NotificationError, type NotificationMessage, notification as notify } from './notification.ts';
 import { judgeOpen, type OpenMessage } from './open.ts';
@@ -66,6 +68,8 @@ function onLink(state: FsmState, event: LinkEvent): Step {
   switch (event.kind) {
     case 'message':
       return onMessage(state, link, event.message, event.atMs);
+    case 'unexpected':
+      return unexpected(state, link, event.messageKind, event.atMs);
     case 'malformed':
       return fail(state, link, event.error, event.atMs);
     case 'closed':
@@ -133,25 +137,49 @@ function addLink(state: FsmState, { id, incoming }: Pick<Link, 'id' | 'incoming'
   };
 }
 
+const expectedKinds: Readonly<Record<Link['phase'], readonly MessageKind[]>> = {
+  openSent: ['open', 'notification'],
+  openConfirm: ['keepalive', 'notification'],
+  established: ['update', 'keepalive', 'routeRefresh', 'notification'],
+};
+
+/**
+ * Whether a message of this type may come now. Asked before its body is looked at: what is wrong with an UPDATE that
+ * comes before Established is that it comes (RFC 4271 8.2.2). Whatever comes on a link that is gone is late, not wrong.
+ */
+export function isExpected({ links }: FsmState, id: number, kind: MessageKind): boolean {
+  const link = links.find((one) => one.id === id);
+  return link === undefined || expectedKinds[link.phase].includes(kind);
+}
+
 function onMessage(state: FsmState, link: Link, message: Message, atMs: number): Step {
-  if (message.kind === 'notification') return notified(state, link, message, atMs);
-  if (link.phase === 'openSent' && message.kind === 'open') return opened(state, link, message, atMs);
-  if (link.phase === 'openConfirm' && message.kind === 'keepalive') return establish(state, link, atMs);
-  if (link.phase === 'established' && message.kind !== 'open') return heard(state, link, message);
-  const what = `${message.kind} in ${link.phase}`;
-  const error = new NotificationError(errorCode.fsm, fsmError[link.phase], what, Uint8Array.of(messageType[message.kind]));
-  return fail(state, link, error, atMs);
+  if (!expectedKinds[link.phase].includes(message.kind)) return unexpected(state, link, message.kind, atMs);
+  switch (message.kind) {
+    case 'notification':
+      return notified(state, link, message, atMs);
+    case 'open':
+      return opened(state, link, message, atMs);
+    default:
+      return link.phase === 'openConfirm' ? establish(state, link, atMs) : heard(state, link, message);
+  }
+}
+
+// RFC 6608.
+function unexpected(state: FsmState, link: Link, kind: MessageKind, atMs: number): Step {
+  const data = Uint8Array.of(messageType[kind]);
+  return fail(state, link, new NotificationError(errorCode.fsm, fsmError[link.phase], `${kind} in ${link.phase}`, data), atMs);
 }
 
 function opened(state: FsmState, link: Link, open: OpenMessage, atMs: number): Step {
-  const { localAs, routerId, peerAs } = state.config;
+  const { localAs, routerId, peerAs, families } = state.config;
+  const role = hasCapability(link.sent.capabilities, 'role') ? state.config.role : undefined;
   try {
-    judgeOpen(open, { localAs, routerId, peerAs });
+    judgeOpen(open, { localAs, routerId, peerAs, role });
   } catch (error) {
     if (error instanceof NotificationError) return fail(state, link, error, atMs);
     throw error;
   }
-  const negotiated = negotiate(link.sent, open);
+  const negotiated = negotiate(link.sent, open, families);
   const confirmed: Link = { ...link, phase: 'openConfirm', negotiated };
   const loser = collisionLoser(state, confirmed);
   if (loser?.id === link.id) return { state: without(state, link), actions: [closeCollided(link)] };
@@ -204,14 +232,22 @@ function establish(state: FsmState, link: Link, atMs: number): Step {
 // Any sound message shows that the peer lives.
 function heard(state: FsmState, link: Link, message: Message): Step {
   const hold: FsmAction = { kind: 'hold', link: link.id, sec: link.negotiated?.holdTimeSec ?? 0 };
-  if (message.kind !== 'routeRefresh') return { state, actions: [hold] };
+  if (message.kind === 'routeRefresh') return { state, actions: [hold, ...refreshed(link, message)] };
+  return { state, actions: message.kind === 'update' ? [hold, { kind: 'hear', link: link.id, message }] : [hold] };
+}
+
+// For a family that was not agreed on, and of a subtype nobody knows, it is ignored (RFC 2918 4, RFC 7313 5).
+function refreshed({ id, negotiated }: Link, message: RouteRefreshMessage): FsmAction[] {
   const family = familyByCode(message.afi, message.safi)?.name;
-  const asked = message.subtype === 0 && family !== undefined && link.negotiated?.families.includes(family) === true;
-  return { state, actions: asked ? [hold, { kind: 'refresh', link: link.id, family }] : [hold] };
+  if (family === undefined || negotiated?.families.includes(family) !== true) return [];
+  const isRequest = !negotiated.enhancedRefresh || message.subtype === refreshSubtype.request;
+  if (isRequest) return [{ kind: 'refresh', link: id, family }];
+  const isMark = message.subtype === refreshSubtype.begin || message.subtype === refreshSubtype.end;
+  return isMark ? [{ kind: 'hear', link: id, message }] : [];
 }
 
 function notified(state: FsmState, link: Link, notification: NotificationMessage, atMs: number): Step {
-  const omission = link.phase === 'established' ? undefined : omissionAfter(notification, state.omission);
+  const omission = link.phase === 'established' ? undefined : omissionAfter(notification, state.omission, link.sent);
   const next = omission === undefined ? state : { ...state, omission, omissionUntilMs: atMs + omissionMs };
   const close: FsmAction = { kind: 'close', link: link.id, notification: undefined, abort: false };
   // The peer saw a collision and chose the other link: nothing has failed.
@@ -220,11 +256,11 @@ function notified(state: FsmState, link: Link, notification: NotificationMessage
   return drop(next, link, { direction: 'received', notification, text: '' }, atMs, [close]);
 }
 
-// RFC 9687: the peer takes nothing any more, so it would not take a NOTIFICATION either.
+// RFC 9687 4.3: the NOTIFICATION most likely stays behind what the peer does not read, so RST has to say it.
 function sendHoldExpired(state: FsmState, link: Link, atMs: number): Step {
   const notification = notify(errorCode.sendHoldTimer);
-  const ending: Ending = { direction: 'local', notification, text: 'the peer has stopped reading' };
-  return drop(state, link, ending, atMs, [{ kind: 'close', link: link.id, notification: undefined, abort: true }]);
+  const ending: Ending = { direction: 'sent', notification, text: 'the peer has stopped reading' };
+  return drop(state, link, ending, atMs, [{ kind: 'close', link: link.id, notification, abort: true }]);
 }
 
 function fail(state: FsmState, link: Link, error: NotificationError, atMs: number): Step {

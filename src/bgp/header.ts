@@ -14,6 +14,7 @@ import {
   messageType,
   minMessageBytes,
 } from './constants.ts';
+import { concatBytes } from './cursor.ts';
 import { NotificationError } from './notification.ts';
 
 const lengthOffset = markerBytes;
@@ -43,16 +44,18 @@ function checkMarker(bytes: Uint8Array): void {
   }
 }
 
-/** Judges the first 19 bytes of `bytes`. @throws NotificationError 1/1, 1/2 or 1/3. */
-export function checkHeader(bytes: Uint8Array): Header {
+/**
+ * Judges the first 19 bytes of `bytes`. `longestBytes` is what the session allows (RFC 8654); OPEN and KEEPALIVE keep their
+ * own limits. @throws NotificationError 1/1, 1/2 or 1/3.
+ */
+export function checkHeader(bytes: Uint8Array, longestBytes: number): Header {
   checkMarker(bytes);
   const high = bytes[lengthOffset] ?? 0;
   const low = bytes[lengthOffset + 1] ?? 0;
   const lengthBytes = (high << 8) | low;
   const type = bytes[typeOffset] ?? 0;
   const kind = messageKinds.find((name) => messageType[name] === type);
-  const least = kind === undefined ? headerBytes : minMessageBytes[kind];
-  const most = kind === 'keepalive' ? headerBytes : maxMessageBytes;
+  const [least, most] = lengthLimits(kind, longestBytes);
   if (lengthBytes < least || lengthBytes > most) {
     const wanted = least === most ? `${least}` : `${least}..${most}`;
     const what = `message length of type ${type}: expected ${wanted}, got ${lengthBytes}`;
@@ -65,29 +68,50 @@ export function checkHeader(bytes: Uint8Array): Header {
   return { kind, lengthBytes };
 }
 
+function lengthLimits(kind: MessageKind | undefined, longestBytes: number): readonly [number, number] {
+  if (kind === undefined) return [headerBytes, longestBytes];
+  if (kind === 'keepalive') return [headerBytes, headerBytes];
+  return [minMessageBytes[kind], kind === 'open' ? maxMessageBytes : longestBytes];
+}
+
+export interface Frame {
+  readonly kind: MessageKind;
+  /** The whole message, header included, as a copy. */
+  readonly wire: Uint8Array;
+}
+
 /** Cuts a byte stream into messages. Push a chunk, then call next() until it returns undefined. */
 export class Framer {
-  #buffer: Uint8Array = new Uint8Array(0);
+  /** Chunks are joined only once the message they belong to is whole: a slow peer costs no copying. */
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #neededBytes = 0;
 
   push(chunk: Uint8Array): void {
-    if (this.#buffer.length === 0) {
-      this.#buffer = chunk;
-      return;
-    }
-    const joined = new Uint8Array(this.#buffer.length + chunk.length);
-    joined.set(this.#buffer);
-    joined.set(chunk, this.#buffer.length);
-    this.#buffer = joined;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
   }
 
-  /** The next whole message, header included, as a copy. @throws NotificationError when the stream is not BGP. */
-  next(): Uint8Array | undefined {
-    checkMarker(this.#buffer);
-    if (this.#buffer.length < headerBytes) return undefined;
-    const { lengthBytes } = checkHeader(this.#buffer);
-    if (this.#buffer.length < lengthBytes) return undefined;
-    const message = this.#buffer.slice(0, lengthBytes);
-    this.#buffer = this.#buffer.subarray(lengthBytes);
-    return message;
+  /** The next whole message. @throws NotificationError when the stream is not BGP. */
+  next(longestBytes: number = maxMessageBytes): Frame | undefined {
+    if (this.#bytes < this.#neededBytes) return undefined;
+    const buffer = this.#joined();
+    checkMarker(buffer);
+    if (buffer.length < headerBytes) return undefined;
+    const { kind, lengthBytes } = checkHeader(buffer, longestBytes);
+    this.#neededBytes = lengthBytes;
+    if (buffer.length < lengthBytes) return undefined;
+    this.#chunks = [buffer.subarray(lengthBytes)];
+    this.#bytes -= lengthBytes;
+    this.#neededBytes = 0;
+    return { kind, wire: buffer.slice(0, lengthBytes) };
+  }
+
+  #joined(): Uint8Array {
+    const [first, ...more] = this.#chunks;
+    if (first !== undefined && more.length === 0) return first;
+    const joined = concatBytes(this.#chunks);
+    this.#chunks = [joined];
+    return joined;
   }
 }

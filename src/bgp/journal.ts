@@ -1,13 +1,13 @@
 // The last messages of one peer, and how many there were of each kind.
 //
-// Messages are kept as they were on the wire (at most 64 of 4096 bytes) and decoded when an operator looks, so that
+// Messages are kept as they were on the wire (at most 64, and a mebibyte in all) and decoded when an operator looks, so that
 // keeping them costs a copy. Pure.
 
 import { type MessageKind, messageKinds } from './constants.ts';
 import { bytesToHex } from './cursor.ts';
 import { decodeMessage, type Message } from './messages.ts';
 import { NotificationError } from './notification.ts';
-import type { UpdateContext } from './path-attributes.ts';
+import type { WireContext } from './wire-context.ts';
 
 export type Direction = 'sent' | 'received';
 
@@ -27,15 +27,18 @@ interface Kept {
   readonly at: string;
   readonly direction: Direction;
   readonly wire: Uint8Array;
-  readonly context: UpdateContext;
+  readonly context: WireContext;
 }
 
 export type MessageCounts = Readonly<Record<string, number>>;
 
 const keptMessages = 64;
+/** Extended messages have up to 65,535 bytes each (RFC 8654). */
+const keptBytes = 1_048_576;
 
 export class Journal {
   readonly #kept: Kept[] = [];
+  #keptBytes = 0;
   readonly #counts: Record<Direction, Record<string, number>> = {
     sent: zeroCounts(),
     received: { ...zeroCounts(), malformed: 0 },
@@ -45,7 +48,10 @@ export class Journal {
   add(entry: Kept, kind: MessageKind | undefined): void {
     if (kind !== undefined) this.#count(entry.direction, kind);
     this.#kept.push(entry);
-    if (this.#kept.length > keptMessages) this.#kept.shift();
+    this.#keptBytes += entry.wire.length;
+    while (this.#kept.length > keptMessages || this.#keptBytes > keptBytes) {
+      this.#keptBytes -= this.#kept.shift()?.wire.length ?? 0;
+    }
   }
 
   /** Something the peer sent was not as it should be, whatever it was meant to be. */

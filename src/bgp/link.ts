@@ -5,14 +5,20 @@
 
 import { keepaliveDelayMs, sendHoldMs } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
-import type { MessageKind } from './constants.ts';
+import { headerBytes, type MessageKind } from './constants.ts';
 import type { FsmEvent } from './fsm-types.ts';
-import { Framer } from './header.ts';
+import { type Frame, Framer } from './header.ts';
 import type { Journal } from './journal.ts';
 import { decodeMessage, encodeMessage, frameBody, type Message } from './messages.ts';
+import type { Negotiated } from './negotiate.ts';
 import { NotificationError, type NotificationMessage } from './notification.ts';
-import type { UpdateContext } from './path-attributes.ts';
 import type { Connection } from './transport.ts';
+import { initialContext, longestMessageBytes, type WireContext } from './wire-context.ts';
+
+/** How long the last word to a peer that does not read may wait before RST. */
+const lastWordMs = 1000;
+// Code and subcode come before a NOTIFICATION's data.
+const notificationLeadBytes = headerBytes + 2;
 
 type Unstamped<E> = E extends unknown ? Omit<E, 'atMs'> : never;
 export type LinkEvent = Unstamped<Extract<FsmEvent, { readonly link: number }>>;
@@ -23,6 +29,8 @@ export interface LinkOptions {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly internal: boolean;
+  /** Whether a message of this type may come in the link's state; others are not looked into. */
+  readonly isExpected: (kind: MessageKind) => boolean;
   readonly onEvent: (event: LinkEvent) => void;
   readonly onWritable: () => void;
 }
@@ -30,7 +38,7 @@ export interface LinkOptions {
 export class BgpLink {
   readonly #options: LinkOptions;
   readonly #framer = new Framer();
-  #context: UpdateContext;
+  #context: WireContext;
   #open = true;
   #hold: Timer | undefined;
   #keepalive: Timer | undefined;
@@ -40,7 +48,7 @@ export class BgpLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    this.#context = { fourOctetAs: false, internal: options.internal };
+    this.#context = initialContext(options.internal);
     const { id, connection } = options;
     connection.start({
       onData: (bytes) => this.#read(bytes),
@@ -60,13 +68,21 @@ export class BgpLink {
     return this.#options.connection.backlogBytes;
   }
 
-  /** From now on AS numbers have the width that both sides agreed on. */
-  agree(fourOctetAs: boolean): void {
-    this.#context = { ...this.#context, fourOctetAs };
+  /** The longest message the peer takes. */
+  get longestMessageBytes(): number {
+    return longestMessageBytes(this.#context);
   }
 
+  /** From now on messages have the form that both sides agreed on. */
+  agree({ fourOctetAs, extendedMessages, enhancedRefresh }: Negotiated): void {
+    this.#context = { ...this.#context, fourOctetAs, extendedMessages, enhancedRefresh };
+  }
+
+  /** What a NOTIFICATION quotes is cut where the message would be too long (RFC 8654 4). */
   send(message: Message): void {
-    this.#write(encodeMessage(message, this.#context), message.kind);
+    const room = this.longestMessageBytes - notificationLeadBytes;
+    const sent = message.kind === 'notification' ? { ...message, data: message.data.subarray(0, room) } : message;
+    this.#write(encodeMessage(sent, this.#context), message.kind);
   }
 
   /** An UPDATE whose body is already in wire form. */
@@ -125,8 +141,10 @@ export class BgpLink {
     if (!this.#open) return;
     if (notification !== undefined) this.send(notification);
     this.#release();
-    if (abort) this.#options.connection.reset();
-    else await this.#options.connection.end();
+    const { clock, connection } = this.#options;
+    if (!abort) return connection.end();
+    if (notification !== undefined) await new Promise<void>((resolve) => clock.after(lastWordMs, resolve));
+    connection.reset();
   }
 
   #release(): void {
@@ -145,10 +163,11 @@ export class BgpLink {
     const { id, onEvent } = this.#options;
     this.#framer.push(bytes);
     try {
-      for (let wire = this.#framer.next(); wire !== undefined && this.#open; wire = this.#framer.next()) {
+      // The limit may change with the message before.
+      for (let next = this.#next(); next !== undefined && this.#open; next = this.#next()) {
         // Whole messages only: each restarts the hold timer, a trickle of bytes must not stop it.
         this.#heard += 1;
-        onEvent({ kind: 'message', link: id, message: this.#decode(wire) });
+        this.#take(next);
         if (!this.#open) return;
       }
     } catch (error) {
@@ -156,6 +175,17 @@ export class BgpLink {
       this.#options.journal.countMalformed();
       if (this.#open) onEvent({ kind: 'malformed', link: id, error });
     }
+  }
+
+  #next(): Frame | undefined {
+    return this.#framer.next(this.longestMessageBytes);
+  }
+
+  #take({ kind, wire }: Frame): void {
+    const { id, onEvent, isExpected } = this.#options;
+    if (isExpected(kind)) return onEvent({ kind: 'message', link: id, message: this.#decode(wire) });
+    this.#record('received', wire, kind);
+    onEvent({ kind: 'unexpected', link: id, messageKind: kind });
   }
 
   #decode(wire: Uint8Array): Message {

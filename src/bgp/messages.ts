@@ -1,14 +1,22 @@
-// Every BGP message, by kind: from a whole frame to a value and back (RFC 4271 4, RFC 2918).
+// Every BGP message, by kind: from a whole frame to a value and back (RFC 4271 4, RFC 2918, RFC 7313).
 //
 // decodeMessage() survives any bytes: it returns a message or throws a NotificationError, nothing else. Pure.
 
-import { errorCode, headerBytes, headerError, type MessageKind, messageType } from './constants.ts';
+import {
+  errorCode,
+  headerBytes,
+  headerError,
+  type MessageKind,
+  messageType,
+  refreshSubtype,
+  routeRefreshError,
+} from './constants.ts';
 import { u16Bytes } from './cursor.ts';
 import { checkHeader, frame } from './header.ts';
 import { decodeNotification, encodeNotification, NotificationError, type NotificationMessage } from './notification.ts';
 import { decodeOpen, encodeOpen, type OpenMessage } from './open.ts';
-import type { UpdateContext } from './path-attributes.ts';
 import { decodeUpdate, encodeUpdate, type UpdateMessage } from './update.ts';
+import { longestMessageBytes, type WireContext } from './wire-context.ts';
 
 export interface KeepaliveMessage {
   readonly kind: 'keepalive';
@@ -18,15 +26,15 @@ export interface RouteRefreshMessage {
   readonly kind: 'routeRefresh';
   readonly afi: number;
   readonly safi: number;
-  /** RFC 7313: 0 asks for the routes; 1 and 2 mark their begin and end. Plain RFC 2918 has a reserved 0 there. */
+  /** RFC 7313: 0 asks for the routes; 1 and 2 mark their begin and end. Plain RFC 2918 has a reserved byte there. */
   readonly subtype: number;
 }
 
 export type Message = OpenMessage | UpdateMessage | NotificationMessage | KeepaliveMessage | RouteRefreshMessage;
 
 /** `bytes` is one whole message, header included. @throws NotificationError */
-export function decodeMessage(bytes: Uint8Array, context: UpdateContext): Message {
-  const { kind, lengthBytes } = checkHeader(bytes);
+export function decodeMessage(bytes: Uint8Array, context: WireContext): Message {
+  const { kind, lengthBytes } = checkHeader(bytes, longestMessageBytes(context));
   if (lengthBytes !== bytes.length) {
     const what = `message length: the header says ${lengthBytes}, got ${bytes.length} bytes`;
     throw new NotificationError(errorCode.header, headerError.badLength, what, Uint8Array.from(u16Bytes(lengthBytes)));
@@ -42,22 +50,32 @@ export function decodeMessage(bytes: Uint8Array, context: UpdateContext): Messag
     case 'keepalive':
       return { kind: 'keepalive' };
     case 'routeRefresh':
-      return decodeRouteRefresh(body);
+      return decodeRouteRefresh(bytes, context);
   }
 }
 
+const refreshBytes = 4;
+
 // What follows the four bytes is an outbound route filter (RFC 5291), which was not offered: ignored, as RFC 2918 would.
-function decodeRouteRefresh(body: Uint8Array): RouteRefreshMessage {
+// Without RFC 7313 the subtype is reserved and says nothing.
+function decodeRouteRefresh(wire: Uint8Array, { enhancedRefresh }: WireContext): RouteRefreshMessage {
+  const body = wire.subarray(headerBytes);
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  return { kind: 'routeRefresh', afi: view.getUint16(0), subtype: view.getUint8(2), safi: view.getUint8(3) };
+  const subtype = view.getUint8(2);
+  const isMark = subtype === refreshSubtype.begin || subtype === refreshSubtype.end;
+  if (enhancedRefresh && isMark && body.length !== refreshBytes) {
+    const what = `ROUTE-REFRESH of subtype ${subtype}: expected ${refreshBytes} bytes, got ${body.length}`;
+    throw new NotificationError(errorCode.routeRefresh, routeRefreshError.invalidLength, what, wire.slice());
+  }
+  return { kind: 'routeRefresh', afi: view.getUint16(0), subtype, safi: view.getUint8(3) };
 }
 
 /** The whole message, header included. */
-export function encodeMessage(message: Message, context: Pick<UpdateContext, 'fourOctetAs'>): Uint8Array {
+export function encodeMessage(message: Message, context: Pick<WireContext, 'fourOctetAs'>): Uint8Array {
   return frameBody(message.kind, encodeBody(message, context));
 }
 
-function encodeBody(message: Message, context: Pick<UpdateContext, 'fourOctetAs'>): Uint8Array {
+function encodeBody(message: Message, context: Pick<WireContext, 'fourOctetAs'>): Uint8Array {
   switch (message.kind) {
     case 'open':
       return encodeOpen(message);

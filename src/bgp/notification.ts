@@ -4,6 +4,7 @@
 // RFC 4486, RFC 6608, RFC 7313, RFC 9687). Shutdown texts are RFC 9003. Pure.
 
 import { ceaseError, errorCode } from './constants.ts';
+import { printableText } from './printable.ts';
 
 export interface NotificationMessage {
   readonly kind: 'notification';
@@ -87,8 +88,18 @@ const names: Readonly<Record<number, readonly [string, ...(string | undefined)[]
   8: ['send hold timer expired'],
 };
 
-/** Code, subcode and (for a shutdown) the other side's own words. */
-export function describeNotification({ code, subcode, data }: Pick<NotificationMessage, 'code' | 'subcode' | 'data'>): string {
+type Said = Pick<NotificationMessage, 'code' | 'subcode' | 'data'>;
+
+/** Code, subcode and (for a shutdown) the other side's own words; of a hard reset what it is about (RFC 8538 3). */
+export function describeNotification(said: Said): string {
+  const { code, subcode, data } = said;
+  const [innerCode, innerSubcode] = data;
+  const isHardReset = code === errorCode.cease && subcode === ceaseError.hardReset;
+  if (!isHardReset || innerCode === undefined || innerSubcode === undefined) return wordsOf(said);
+  return `${wordsOf(said)}: ${wordsOf({ code: innerCode, subcode: innerSubcode, data: data.subarray(2) })}`;
+}
+
+function wordsOf({ code, subcode, data }: Said): string {
   const [name, ...subnames] = names[code] ?? [`error code ${code}`];
   const subname = subcode === 0 ? undefined : (subnames[subcode - 1] ?? `subcode ${subcode}`);
   const spoken = shutdownText({ code, subcode, data });
@@ -111,15 +122,12 @@ export function ceaseNotification(subcode: number, text: string): NotificationMe
   return notification(errorCode.cease, subcode, data.slice(0, 1 + written));
 }
 
-// What a peer says ends up on operators' terminals and in logs: no control characters, no direction marks.
-const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
-function shutdownText({ code, subcode, data }: Pick<NotificationMessage, 'code' | 'subcode' | 'data'>): string | undefined {
+function shutdownText({ code, subcode, data }: Said): string | undefined {
   if (code !== errorCode.cease) return undefined;
   if (subcode !== ceaseError.administrativeShutdown && subcode !== ceaseError.administrativeReset) return undefined;
   const length = data[0] ?? 0;
   if (length === 0 || data.length < 1 + length) return undefined;
-  return new TextDecoder().decode(data.subarray(1, 1 + length)).replace(unprintable, '?');
+  return printableText(data.subarray(1, 1 + length));
 }
 
 /** Body of the message; messages.ts puts the header in front. */

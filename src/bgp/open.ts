@@ -1,8 +1,9 @@
-// OPEN: who the peer is and what it can do (RFC 4271 4.2, 6.2; RFC 6793; RFC 9072).
+// OPEN: who the peer is and what it can do (RFC 4271 4.2, 6.2; RFC 6793; RFC 9072; RFC 9234).
 //
 // Decoding judges the form; judgeOpen() judges the content against what the document says of the peer. The AS that counts
 // is the 4-octet one when its capability came along. Pure.
 
+import type { PeerRole } from '../model/peer.ts';
 import { type Capability, decodeCapabilities, encodeCapabilities } from './capabilities.ts';
 import {
   asTrans,
@@ -16,6 +17,7 @@ import {
 import { Cursor, concatBytes, u16Bytes } from './cursor.ts';
 import { wireAddress, wireAddressText } from './families.ts';
 import { NotificationError } from './notification.ts';
+import { roleMismatch } from './roles.ts';
 
 export interface OpenMessage {
   readonly kind: 'open';
@@ -77,14 +79,12 @@ export function decodeOpen(body: Uint8Array): OpenMessage {
 }
 
 function decodeParameters(cursor: Cursor): Capability[] {
-  let total = cursor.u8();
-  let wide = false;
-  if (total === extendedParameters && cursor.remaining > 0) {
-    const rest = cursor.take(cursor.remaining);
-    wide = rest[0] === extendedParameters;
-    cursor = new Cursor(wide ? rest.subarray(1) : rest, malformed);
-    if (wide) total = cursor.u16();
-  }
+  const shortTotal = cursor.u8();
+  const rest = cursor.take(cursor.remaining);
+  // RFC 9072 2: this type in the first place says it; the short length is then ignored, though it must not be 0.
+  const wide = shortTotal !== 0 && rest[0] === extendedParameters;
+  cursor = new Cursor(wide ? rest.subarray(1) : rest, malformed);
+  const total = wide ? cursor.u16() : shortTotal;
   if (total !== cursor.remaining) throw malformed();
   const capabilities: Capability[] = [];
   while (cursor.remaining > 0) {
@@ -104,10 +104,12 @@ export interface OpenExpectation {
   readonly localAs: number;
   readonly routerId: string;
   readonly peerAs: number;
+  /** Our role, where our OPEN said it. */
+  readonly role: PeerRole | undefined;
 }
 
-/** Whether this OPEN is the configured peer's. @throws NotificationError 2/2, 2/3 or 2/6 (RFC 4271 6.2, RFC 6286). */
-export function judgeOpen(open: OpenMessage, { localAs, routerId, peerAs }: OpenExpectation): void {
+/** Whether this OPEN is the configured peer's. @throws NotificationError 2/2, 2/3, 2/6 (RFC 4271 6.2, RFC 6286) or 2/11 (RFC 9234). */
+export function judgeOpen(open: OpenMessage, { localAs, routerId, peerAs, role }: OpenExpectation): void {
   if (open.as !== peerAs) {
     throw new NotificationError(errorCode.open, openError.badPeerAs, `peer AS: expected ${peerAs}, got ${open.as}`);
   }
@@ -120,4 +122,6 @@ export function judgeOpen(open: OpenMessage, { localAs, routerId, peerAs }: Open
     const what = `hold time: expected 0 or at least ${minHoldTimeSec}, got ${open.holdTimeSec}`;
     throw new NotificationError(errorCode.open, openError.unacceptableHoldTime, what);
   }
+  const mismatch = role === undefined ? undefined : roleMismatch(role, open.capabilities);
+  if (mismatch !== undefined) throw new NotificationError(errorCode.open, openError.roleMismatch, mismatch);
 }

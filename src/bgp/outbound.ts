@@ -1,13 +1,17 @@
 // Keeps one established peer told of the routes: what differs leaves as fast as the connection takes it, packed.
 // Runs in the bgp worker.
 //
-// rib-out.ts knows what differs, update.ts how to pack it; here is when. After the first full set: End-of-RIB (RFC 4724 2).
+// rib-out.ts knows what differs, packing.ts how to pack it; here is when. After the first full set: End-of-RIB (RFC 4724 2).
+// A peer that asks for its routes again gets them between a marked begin and end where both sides know RFC 7313.
 
+import { refreshSubtype } from './constants.ts';
 import { type FamilyName, families } from './families.ts';
 import type { BgpLink } from './link.ts';
+import type { Negotiated } from './negotiate.ts';
+import type { NextHops } from './next-hops.ts';
+import { endOfRib, type Packed, packAnnouncements, packWithdrawals } from './packing.ts';
 import { type RoutePolicy, type RouteSetting, routeAttributes } from './policy.ts';
 import { type Batch, RibOut, type Routes } from './rib-out.ts';
-import { endOfRib, type Packed, packAnnouncements, packWithdrawals } from './update.ts';
 
 // More than this waiting in user space and the peer is slower than its routes change: the rest waits as state, where
 // the newest overtakes, instead of as bytes.
@@ -15,21 +19,31 @@ const backlogLimitBytes = 65_536;
 
 export interface OutboundSetting extends RouteSetting {
   /** By family; a family without one is not announced. */
-  readonly nextHops: Readonly<Partial<Record<FamilyName, string>>>;
+  readonly nextHops: NextHops;
 }
 
 export class Outbound {
   readonly #link: BgpLink;
   readonly #families: readonly FamilyName[];
-  readonly #rib: RibOut;
+  readonly #marksRefreshes: boolean;
+  readonly #rib = new RibOut();
   #setting: OutboundSetting;
-  #endOfRibSent = false;
+  #isEndOfRibSent = false;
+  /** Asked for again, and begun. */
+  readonly #asked = new Set<FamilyName>();
+  readonly #refreshing = new Set<FamilyName>();
 
-  constructor(link: BgpLink, families: readonly FamilyName[], setting: OutboundSetting) {
+  constructor(link: BgpLink, { families, enhancedRefresh }: Negotiated, setting: OutboundSetting) {
     this.#link = link;
     this.#families = families;
+    this.#marksRefreshes = enhancedRefresh;
     this.#setting = setting;
-    this.#rib = new RibOut(families.filter((family) => setting.nextHops[family] !== undefined));
+    this.#rib.serve(this.#announcedFamilies());
+  }
+
+  /** Those that routes are announced of. */
+  get families(): readonly FamilyName[] {
+    return this.#announcedFamilies();
   }
 
   get announced(): number {
@@ -50,24 +64,58 @@ export class Outbound {
   retell(setting: OutboundSetting): void {
     if (JSON.stringify(setting) === JSON.stringify(this.#setting)) return;
     this.#setting = setting;
+    this.#rib.serve(this.#announcedFamilies());
     this.#rib.refresh();
     this.flush();
   }
 
   /** ROUTE-REFRESH: the peer wants to hear a family again (RFC 2918). */
   refresh(family: FamilyName): void {
-    this.#rib.refresh(family);
+    if (this.#marksRefreshes) this.#asked.add(family);
+    else this.#rib.refresh(family);
     this.flush();
   }
 
   /** Sends what the connection takes now. Call again when it is writable. */
   flush(): void {
-    for (const batch of this.#rib.pending()) {
-      if (!this.#sendBatch(batch)) return;
-    }
-    if (this.#endOfRibSent) return;
-    this.#endOfRibSent = true;
+    do {
+      for (const batch of this.#rib.pending()) {
+        if (!this.#sendBatch(batch)) return;
+      }
+      this.#endRefreshes();
+      this.#endFirstSet();
+    } while (this.#beginRefreshes());
+  }
+
+  #announcedFamilies(): FamilyName[] {
+    return this.#families.filter((family) => this.#setting.nextHops[family] !== undefined);
+  }
+
+  #endFirstSet(): void {
+    if (this.#isEndOfRibSent) return;
+    this.#isEndOfRibSent = true;
     for (const family of this.#families) this.#link.sendUpdate(endOfRib(families[family]));
+  }
+
+  #endRefreshes(): void {
+    for (const family of this.#refreshing) this.#mark(family, refreshSubtype.end);
+    this.#refreshing.clear();
+  }
+
+  // Whether there is something to tell again. One that is asked for while it is being told is told once more after that.
+  #beginRefreshes(): boolean {
+    for (const family of this.#asked) {
+      this.#mark(family, refreshSubtype.begin);
+      this.#rib.refresh(family);
+      this.#refreshing.add(family);
+    }
+    this.#asked.clear();
+    return this.#refreshing.size > 0;
+  }
+
+  #mark(family: FamilyName, subtype: number): void {
+    const { afi, safi } = families[family];
+    this.#link.send({ kind: 'routeRefresh', afi, safi, subtype });
   }
 
   // False when the connection is full.
@@ -88,8 +136,12 @@ export class Outbound {
 
   #pack(name: FamilyName, policy: RoutePolicy | undefined, nlri: readonly Uint8Array[]): Packed[] {
     const family = families[name];
-    const nextHop = this.#setting.nextHops[name];
-    if (policy === undefined || nextHop === undefined) return packWithdrawals(family, nlri);
-    return packAnnouncements(family, routeAttributes(policy, this.#setting, family, nextHop), nlri);
+    const hop = this.#setting.nextHops[name];
+    const { longestMessageBytes } = this.#link;
+    if (policy !== undefined && hop !== undefined) {
+      return packAnnouncements(family, routeAttributes(policy, this.#setting, hop), nlri, longestMessageBytes);
+    }
+    const isOld = name === 'ipv4' && hop?.kind !== 'reach';
+    return packWithdrawals(family, isOld, nlri, longestMessageBytes);
   }
 }

@@ -21,6 +21,7 @@ export interface RawAttribute {
 
 export interface PathAttributes {
   readonly origin?: Origin;
+  /** The whole path: what AS4_PATH knows better is in it (RFC 6793). */
   readonly asPath?: readonly AsSegment[];
   readonly nextHop?: string;
   readonly med?: number;
@@ -31,17 +32,11 @@ export interface PathAttributes {
   readonly communities?: readonly string[];
   /** "65000:1:2" (RFC 8092). */
   readonly largeCommunities?: readonly string[];
+  /** The AS that marked the route (RFC 9234). */
+  readonly onlyToCustomer?: number;
   /** RFC 4760. Two next hops: global and link-local. */
   readonly reach?: { readonly family: FamilyName; readonly nextHops: readonly string[]; readonly prefixes: readonly string[] };
   readonly unreach?: { readonly family: FamilyName; readonly prefixes: readonly string[] };
   /** Everything else, as it came. */
   readonly others?: readonly RawAttribute[];
-}
-
-/** What both sides of a session agreed on, as far as the form of an UPDATE depends on it. */
-export interface UpdateContext {
-  /** RFC 6793 was negotiated: AS numbers are 4 bytes wide in AS_PATH and AGGREGATOR. */
-  readonly fourOctetAs: boolean;
-  /** iBGP: attributes that have no meaning from another AS are kept. */
-  readonly internal: boolean;
 }

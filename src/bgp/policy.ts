@@ -1,4 +1,4 @@
-// From a route's policy to the path attributes that one peer is sent (RFC 4271 5, RFC 7999, RFC 8326).
+// From a route's policy to the path attributes that one peer is sent (RFC 4271 5, RFC 7999, RFC 8326, RFC 9234).
 //
 // The narrower policy wins key by key: a VIP's over its tenant's (already merged by the caller) over the peer's. What torii
 // itself marks a route with comes on top and is never replaced. Pure.
@@ -6,9 +6,9 @@
 import type { Advertisement, Policy } from '../model/peer.ts';
 import { encodeAttributes } from './attribute-encoder.ts';
 import { blackholeCommunity, defaultLocalPref, gracefulShutdownCommunity, highestMed } from './constants.ts';
-import type { Family } from './families.ts';
+import type { NextHop } from './next-hops.ts';
+import type { RouteAttributes } from './packing.ts';
 import type { PathAttributes } from './path-attributes.ts';
-import type { RouteAttributes } from './update.ts';
 
 /** What the attributes of every route on one session have in common. */
 export interface RouteSetting {
@@ -18,6 +18,8 @@ export interface RouteSetting {
   readonly peerPolicy: Policy;
   /** The node leaves on purpose: tell the peer to prefer any other path, for every route. */
   readonly draining: boolean;
+  /** Value of the Only To Customer attribute (RFC 9234); undefined: none. */
+  readonly onlyToCustomer: number | undefined;
 }
 
 /** A route's own policy and its marks. */
@@ -48,7 +50,7 @@ function communitySet(texts: readonly string[]): readonly string[] | undefined {
 /** The path attributes of a route, without next hop. */
 export function pathAttributes(policy: RoutePolicy, setting: RouteSetting): PathAttributes {
   const merged: RoutePolicy = { ...setting.peerPolicy, ...policy };
-  const { localAs, internal } = setting;
+  const { localAs, internal, onlyToCustomer } = setting;
   const draining = setting.draining || merged.draining === true;
   const marks = [...(draining ? [gracefulShutdownCommunity] : []), ...(merged.blackhole ? [blackholeCommunity] : [])];
   const communities = communitySet([...(merged.communities ?? []), ...marks]);
@@ -63,12 +65,13 @@ export function pathAttributes(policy: RoutePolicy, setting: RouteSetting): Path
     ...(internal ? { localPref: draining ? 0 : (merged.localPref ?? defaultLocalPref) } : {}),
     ...(communities === undefined ? {} : { communities }),
     ...(largeCommunities === undefined ? {} : { largeCommunities }),
+    ...(onlyToCustomer === undefined ? {} : { onlyToCustomer }),
   };
 }
 
 /** The same in wire form, for packing. */
-export function routeAttributes(policy: RoutePolicy, setting: RouteSetting, family: Family, nextHop: string): RouteAttributes {
+export function routeAttributes(policy: RoutePolicy, setting: RouteSetting, hop: NextHop): RouteAttributes {
   const attributes = pathAttributes(policy, setting);
-  const withNextHop = family.name === 'ipv4' ? { ...attributes, nextHop } : attributes;
-  return { bytes: encodeAttributes(withNextHop, setting), nextHop };
+  if (hop.kind === 'reach') return { bytes: encodeAttributes(attributes, setting), reach: hop.addresses };
+  return { bytes: encodeAttributes({ ...attributes, nextHop: hop.address }, setting), reach: undefined };
 }

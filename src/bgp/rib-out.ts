@@ -39,12 +39,7 @@ export class RibOut {
   /** What the peer holds: the route with the key it was told. */
   readonly #told = new Map<string, { readonly route: Route; readonly key: string }>();
   #dirty = new Set<string>();
-  readonly #families: ReadonlySet<FamilyName>;
-
-  /** Routes of other families than these are never sent. */
-  constructor(families: readonly FamilyName[]) {
-    this.#families = new Set(families);
-  }
+  #families: ReadonlySet<FamilyName> = new Set();
 
   /** Prefixes that the peer holds. */
   get announced(): number {
@@ -55,14 +50,26 @@ export class RibOut {
     return this.#dirty.size === 0;
   }
 
+  /** From now on routes of these families and no others are at the peer. */
+  serve(families: readonly FamilyName[]): void {
+    this.#families = new Set(families);
+    this.want(this.#wanted);
+  }
+
   /** From now on exactly these routes should be at the peer. */
   want(routes: Routes): void {
     this.#wanted = routes;
     this.#dirty = new Set();
-    for (const prefix of this.#told.keys()) if (!routes.has(prefix)) this.#dirty.add(prefix);
-    for (const route of routes.values()) {
-      if (this.#families.has(route.family.name) && this.#told.get(route.prefix)?.key !== route.key) this.#dirty.add(route.prefix);
+    for (const prefix of this.#told.keys()) if (this.#due(prefix) === undefined) this.#dirty.add(prefix);
+    for (const { prefix, key } of routes.values()) {
+      if (this.#due(prefix) !== undefined && this.#told.get(prefix)?.key !== key) this.#dirty.add(prefix);
     }
+  }
+
+  /** What the peer should hold. */
+  #due(prefix: string): Route | undefined {
+    const route = this.#wanted.get(prefix);
+    return route !== undefined && this.#families.has(route.family.name) ? route : undefined;
   }
 
   /** Everything has to be told again: the peer asked for it, or the attributes came to mean something else. */
@@ -78,7 +85,7 @@ export class RibOut {
   pending(): Batch[] {
     const batches = new Map<string, { family: FamilyName; policy: RoutePolicy | undefined; routes: Route[] }>();
     for (const prefix of this.#dirty) {
-      const wanted = this.#wanted.get(prefix);
+      const wanted = this.#due(prefix);
       const route = wanted ?? this.#told.get(prefix)?.route;
       if (route === undefined) continue;
       const family = route.family.name;

@@ -5,18 +5,21 @@
 
 import type { PeerConfig, PeerStatus, SpeakerConfig } from '../model/peer.ts';
 import { retryDelayMs } from './backoff.ts';
+import { describeCapability } from './capability-words.ts';
 import type { Clock, Timer } from './clock.ts';
 import { FailureRecord } from './failure-record.ts';
-import { familyOfAddress } from './families.ts';
-import { initialState, sessionState, step } from './fsm.ts';
-import type { FsmAction, FsmConfig, FsmEvent, FsmState } from './fsm-types.ts';
+import { initialState, isExpected, sessionState, step } from './fsm.ts';
+import type { FsmAction, FsmEvent, FsmState } from './fsm-types.ts';
+import { Inbound } from './inbound.ts';
 import { Journal, type JournalEntry } from './journal.ts';
 import { BgpLink } from './link.ts';
 import type { Negotiated } from './negotiate.ts';
+import { nextHopTrouble } from './next-hops.ts';
 import type { NotificationMessage } from './notification.ts';
 import { Outbound, type OutboundSetting } from './outbound.ts';
 import { peerSocket } from './peer-socket.ts';
 import type { Routes } from './rib-out.ts';
+import { fsmConfig, outboundSetting } from './session-setting.ts';
 import type { Connection, Transport } from './transport.ts';
 
 export type LogLevel = 'info' | 'warn' | 'error';
@@ -24,6 +27,8 @@ export type LogLevel = 'info' | 'warn' | 'error';
 export interface SessionOptions {
   readonly transport: Transport;
   readonly clock: Clock;
+  /** What this host is called, for the peer's operators (capability 73); undefined: it is not said. */
+  readonly hostname: string | undefined;
   onChange(): void;
   onLog(level: LogLevel, message: string): void;
 }
@@ -33,6 +38,7 @@ interface Established {
   readonly link: BgpLink;
   readonly negotiated: Negotiated;
   readonly outbound: Outbound;
+  readonly inbound: Inbound;
   readonly sinceMs: number;
 }
 
@@ -62,7 +68,7 @@ export class PeerSession {
     this.#peer = peer;
     this.#routes = routes;
     this.#options = options;
-    this.#state = initialState(fsmConfig(speaker, peer));
+    this.#state = initialState(fsmConfig(speaker, peer, options.hostname));
   }
 
   get announced(): number {
@@ -88,7 +94,7 @@ export class PeerSession {
   configure(speaker: SpeakerConfig, peer: PeerConfig): void {
     this.#speaker = speaker;
     this.#peer = peer;
-    this.#dispatch({ kind: 'configure', config: fsmConfig(speaker, peer) });
+    this.#dispatch({ kind: 'configure', config: fsmConfig(speaker, peer, this.#options.hostname) });
     this.#retell();
   }
 
@@ -129,12 +135,14 @@ export class PeerSession {
       state: sessionState(this.#state),
       uptimeSec: established === undefined ? 0 : Math.floor((this.#options.clock.nowMs() - established.sinceMs) / 1000),
       holdTimeSec: established?.negotiated.holdTimeSec ?? this.#peer.holdTimeSec,
-      families: established?.negotiated.families ?? [],
+      families: established?.outbound.families ?? [],
       announced: this.announced,
       flaps: this.#flaps,
       lastError: this.#failures.lastError,
       bfd: null,
       messages: { sent: this.#journal.counts('sent'), received: this.#journal.counts('received') },
+      ...(established === undefined ? {} : { capabilities: capabilityWords(established.negotiated) }),
+      ...(this.#peer.accept === 'default' ? { defaultRoutes: established?.inbound.defaultRoutes ?? [] } : {}),
     };
   }
 
@@ -185,11 +193,14 @@ export class PeerSession {
       case 'keepalives':
         return link.keepaliveWithin(action.holdTimeSec);
       case 'agreed':
-        return link.agree(action.negotiated.fourOctetAs);
+        return link.agree(action.negotiated);
       case 'established':
         return this.#establish(action.link, link, action.negotiated);
       case 'refresh':
         return this.#established?.outbound.refresh(action.family);
+      case 'hear':
+        if (this.#established?.inbound.hear(action.message, this.#options.clock.isoTime()) === true) this.#options.onChange();
+        return;
       case 'close':
         return this.#close(action.link, link, action.notification, action.abort);
     }
@@ -230,6 +241,7 @@ export class PeerSession {
       clock: this.#options.clock,
       journal: this.#journal,
       internal: this.#speaker.localAs === this.#peer.as,
+      isExpected: (kind) => isExpected(this.#state, id, kind),
       onEvent: (event) => {
         if (event.kind === 'closed') this.#links.delete(id);
         this.#dispatch(event);
@@ -249,13 +261,23 @@ export class PeerSession {
   }
 
   #establish(linkId: number, link: BgpLink, negotiated: Negotiated): void {
-    const outbound = new Outbound(link, negotiated.families, this.#outboundSetting(link, negotiated));
-    this.#established = { linkId, link, negotiated, outbound, sinceMs: this.#options.clock.nowMs() };
+    const setting = this.#outboundSetting(link, negotiated);
+    const outbound = new Outbound(link, negotiated, setting);
+    const { localAs } = this.#speaker;
+    const { as: peerAs, role } = this.#peer;
+    const inbound = new Inbound({ localAs, peerAs, role }, negotiated);
+    this.#established = { linkId, link, negotiated, outbound, inbound, sinceMs: this.#options.clock.nowMs() };
     this.#failures.established();
     link.watchSending(negotiated.holdTimeSec);
-    this.#options.onLog('info', `session established with AS ${this.#peer.as}, hold time ${negotiated.holdTimeSec} s`);
-    if (negotiated.families.length === 0) this.#options.onLog('warn', 'no address family in common: nothing is announced');
+    this.#options.onLog('info', `session established with AS ${peerAs}, hold time ${negotiated.holdTimeSec} s`);
+    this.#warnOfSilence(negotiated, setting);
     outbound.want(this.#routes);
+  }
+
+  #warnOfSilence({ families }: Negotiated, { nextHops }: OutboundSetting): void {
+    const trouble = nextHopTrouble(families, nextHops);
+    if (families.length === 0) this.#options.onLog('warn', 'no address family in common: nothing is announced');
+    if (trouble !== undefined) this.#options.onLog('warn', trouble);
   }
 
   #retell(): void {
@@ -263,20 +285,8 @@ export class PeerSession {
     if (link !== undefined && negotiated !== undefined) outbound?.retell(this.#outboundSetting(link, negotiated));
   }
 
-  #outboundSetting(link: BgpLink, { fourOctetAs }: Negotiated): OutboundSetting {
-    const { localAs, nextHop4, nextHop6 } = this.#speaker;
-    return {
-      localAs,
-      internal: localAs === this.#peer.as,
-      fourOctetAs,
-      peerPolicy: this.#peer.policy,
-      draining: this.#draining,
-      nextHops: {
-        ...(nextHop4 === undefined ? {} : { ipv4: nextHop4 }),
-        ...(nextHop6 === undefined ? {} : { ipv6: nextHop6 }),
-        [familyOfAddress(link.localAddress).name]: link.localAddress,
-      },
-    };
+  #outboundSetting({ localAddress }: BgpLink, negotiated: Negotiated): OutboundSetting {
+    return outboundSetting(this.#speaker, this.#peer, { localAddress, negotiated, draining: this.#draining });
   }
 
   #ended(action: Extract<FsmAction, { readonly kind: 'ended' }>): void {
@@ -288,6 +298,6 @@ export class PeerSession {
   }
 }
 
-function fsmConfig({ localAs, routerId }: SpeakerConfig, { as, address, holdTimeSec, passive }: PeerConfig): FsmConfig {
-  return { localAs, routerId, holdTimeSec, families: [familyOfAddress(address)], peerAs: as, passive };
+function capabilityWords({ capabilities: { sent, received } }: Negotiated): NonNullable<PeerStatus['capabilities']> {
+  return { sent: sent.map(describeCapability), received: received.map(describeCapability) };
 }

@@ -3,6 +3,7 @@
 // set() is the whole contract with the rest: "this should be announced now". Reconfiguring touches only peers whose own
 // settings changed. Leaving on purpose follows RFC 8326 and RFC 9003: prefer others, wait, withdraw, say why.
 
+import { hostname } from 'node:os';
 import { messageOf } from '../errors.ts';
 import type { Advertisement, PeerConfig, PeerStatus, Speaker, SpeakerConfig } from '../model/peer.ts';
 import { type Clock, systemClock, type Timer } from './clock.ts';
@@ -22,6 +23,8 @@ export interface SpeakerOptions {
   onLog(entry: { readonly level: LogLevel; readonly message: string; readonly peer?: string }): void;
   readonly transport?: Transport;
   readonly clock?: Clock;
+  /** What this host calls itself, unless it is to be something else. */
+  readonly hostname?: string;
 }
 
 interface Peer {
@@ -140,6 +143,7 @@ export class BgpSpeaker implements Speaker {
     const session = new PeerSession(this.#config, peer, this.#routes, {
       transport: this.#transport,
       clock: this.#clock,
+      hostname: this.#options.hostname ?? hostname(),
       onChange: () => this.#options.onChange(),
       onLog: (level, message) => this.#options.onLog({ level, message, peer: peer.address }),
     });
@@ -230,6 +234,6 @@ export class BgpSpeaker implements Speaker {
 
 /** What cannot change under a running session. */
 function sessionIdentity(peer: PeerConfig): string {
-  const { port, as, localAddress, password, ttlSecurity, multihop, passive, holdTimeSec } = peer;
-  return JSON.stringify([port, as, localAddress, password, ttlSecurity, multihop, passive, holdTimeSec]);
+  const { port, as, localAddress, password, ttlSecurity, multihop, passive, holdTimeSec, families, role } = peer;
+  return JSON.stringify([port, as, localAddress, password, ttlSecurity, multihop, passive, holdTimeSec, families, role]);
 }

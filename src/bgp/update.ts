@@ -1,15 +1,16 @@
 // UPDATE: routes that go, attributes, routes that come (RFC 4271 4.3, 6.3; RFC 7606; RFC 4760; RFC 4724 for End-of-RIB).
 //
-// Decoding keeps every route it can still find: `faults` tells that the announced ones count as withdrawn. Packing takes
-// NLRI in wire form and gives the fewest messages that carry it. Pure.
+// Decoding keeps every route it can still find: `faults` tells that the announced ones count as withdrawn. packing.ts brings
+// routes into messages. Pure.
 
-import { decodeAttributes } from './attribute-decoder.ts';
-import { encodeAttributes, nlriBytes, reachAttribute, unreachAttribute } from './attribute-encoder.ts';
-import { attributeType, errorCode, headerBytes, maxMessageBytes, updateError } from './constants.ts';
+import { decodeAttributes, type Fault } from './attribute-decoder.ts';
+import { encodeAttributes, nlriBytes } from './attribute-encoder.ts';
+import { attributeType, errorCode, updateError } from './constants.ts';
 import { concatBytes, u16Bytes } from './cursor.ts';
-import { decodePrefixes, type Family, families } from './families.ts';
+import { decodePrefixes, type FamilyName, families } from './families.ts';
 import { NotificationError } from './notification.ts';
-import type { PathAttributes, UpdateContext } from './path-attributes.ts';
+import type { PathAttributes } from './path-attributes.ts';
+import type { WireContext } from './wire-context.ts';
 
 export interface UpdateMessage {
   readonly kind: 'update';
@@ -23,7 +24,8 @@ export interface UpdateMessage {
 
 const lengthBytes = 2;
 
-function body(withdrawn: Uint8Array, attributes: Uint8Array, nlri: Uint8Array): Uint8Array {
+/** The body from its three fields in wire form. */
+export function updateBody(withdrawn: Uint8Array, attributes: Uint8Array, nlri: Uint8Array): Uint8Array {
   return concatBytes([
     Uint8Array.from(u16Bytes(withdrawn.length)),
     withdrawn,
@@ -34,8 +36,8 @@ function body(withdrawn: Uint8Array, attributes: Uint8Array, nlri: Uint8Array): 
 }
 
 /** Body of the message. */
-export function encodeUpdate(update: UpdateMessage, context: Pick<UpdateContext, 'fourOctetAs'>): Uint8Array {
-  return body(nlriBytes(update.withdrawn), encodeAttributes(update.attributes, context), nlriBytes(update.announced));
+export function encodeUpdate(update: UpdateMessage, context: Pick<WireContext, 'fourOctetAs'>): Uint8Array {
+  return updateBody(nlriBytes(update.withdrawn), encodeAttributes(update.attributes, context), nlriBytes(update.announced));
 }
 
 function overrun(what: string): NotificationError {
@@ -43,7 +45,7 @@ function overrun(what: string): NotificationError {
 }
 
 /** `bytes` is the body, at least 4 bytes: the header's length was checked. @throws NotificationError of code 3. */
-export function decodeUpdate(bytes: Uint8Array, context: UpdateContext): UpdateMessage {
+export function decodeUpdate(bytes: Uint8Array, context: WireContext): UpdateMessage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const withdrawnEnd = lengthBytes + view.getUint16(0);
   if (withdrawnEnd + lengthBytes > bytes.length) throw overrun('withdrawn routes length');
@@ -52,84 +54,44 @@ export function decodeUpdate(bytes: Uint8Array, context: UpdateContext): UpdateM
   if (attributesEnd > bytes.length) throw overrun('total path attribute length');
   const withdrawn = decodePrefixes(bytes.subarray(lengthBytes, withdrawnEnd), families.ipv4);
   const field = bytes.subarray(attributesStart, attributesEnd);
-  const decoded = decodeAttributes(field, bytes.length - attributesEnd, context);
+  const { attributes, seen, discarded, ...decoded } = decodeAttributes(field, bytes.length - attributesEnd, context);
   const announced = decodePrefixes(bytes.subarray(attributesEnd), families.ipv4);
-  const { attributes, discarded } = decoded;
-  const faults = [...decoded.faults, ...missing(decoded.seen, announced.length > 0, attributes.reach !== undefined)];
-  return { kind: 'update', withdrawn, attributes, announced, faults, discarded };
+  const hasNlri = announced.length > 0;
+  // RFC 4760 3: without routes of the old kind NEXT_HOP is about nothing.
+  const found = decoded.faults.filter(({ type }) => type !== attributeType.nextHop || hasNlri);
+  const faults = [...found, ...missing(seen, hasNlri, attributes.reach !== undefined)];
+  const [worst] = faults;
+  // RFC 7606 5.2: where no route can be found there is nothing to withdraw, and no telling what was lost.
+  if (worst !== undefined && !hasNlri && !announces(attributes, seen)) throw worst.error;
+  return { kind: 'update', withdrawn, attributes, announced, faults: faults.map(({ error }) => error.message), discarded };
+}
+
+// Routes of a family that is not known are taken to be there.
+function announces({ reach }: PathAttributes, seen: ReadonlySet<number>): boolean {
+  return reach === undefined ? seen.has(attributeType.mpReach) : reach.prefixes.length > 0;
 }
 
 // RFC 7606 3 (d): routes without their mandatory attributes count as withdrawn.
-function missing(seen: ReadonlySet<number>, hasNlri: boolean, hasReach: boolean): string[] {
+function missing(seen: ReadonlySet<number>, hasNlri: boolean, hasReach: boolean): Fault[] {
   const wanted: [number, string, boolean][] = [
     [attributeType.origin, 'ORIGIN', hasNlri || hasReach],
     [attributeType.asPath, 'AS_PATH', hasNlri || hasReach],
     [attributeType.nextHop, 'NEXT_HOP', hasNlri],
   ];
-  return wanted.filter(([type, , needed]) => needed && !seen.has(type)).map(([, name]) => `${name} is missing`);
+  return wanted
+    .filter(([type, , isNeeded]) => isNeeded && !seen.has(type))
+    .map(([type, name]) => {
+      const { missingWellKnown } = updateError;
+      const error = new NotificationError(errorCode.update, missingWellKnown, `${name} is missing`, Uint8Array.of(type));
+      return { type, error };
+    });
 }
 
-/** How many routes the message announces and withdraws, in every family. */
-export function countRoutes({ withdrawn, attributes, announced }: UpdateMessage): { announced: number; withdrawn: number } {
-  return {
-    announced: announced.length + (attributes.reach?.prefixes.length ?? 0),
-    withdrawn: withdrawn.length + (attributes.unreach?.prefixes.length ?? 0),
-  };
-}
-
-/** One message of a packing: it carries the next `count` of the routes that were given. */
-export interface Packed {
-  readonly body: Uint8Array;
-  readonly count: number;
-}
-
-// Cuts NLRI into runs of at most `room` bytes. First-fit in order is the fewest when all prefixes are of one length.
-function pack(nlri: readonly Uint8Array[], room: number, bodyOf: (run: Uint8Array) => Uint8Array): Packed[] {
-  const packed: Packed[] = [];
-  let start = 0;
-  let used = 0;
-  const flush = (end: number) => {
-    if (end > start) packed.push({ body: bodyOf(concatBytes(nlri.slice(start, end))), count: end - start });
-    start = end;
-    used = 0;
-  };
-  nlri.forEach((prefix, i) => {
-    if (used + prefix.length > room) flush(i);
-    used += prefix.length;
-  });
-  flush(nlri.length);
-  return packed;
-}
-
-const bodyRoom = maxMessageBytes - headerBytes - 2 * lengthBytes;
-// Flags, type, two bytes of length, AFI, SAFI.
-const unreachLeadBytes = 7;
-const empty = new Uint8Array(0);
-
-/** The UPDATEs that withdraw these routes. */
-export function packWithdrawals(family: Family, nlri: readonly Uint8Array[]): Packed[] {
-  if (family.name === 'ipv4') return pack(nlri, bodyRoom, (run) => body(run, empty, empty));
-  return pack(nlri, bodyRoom - unreachLeadBytes, (run) => body(empty, unreachAttribute(family, run), empty));
-}
-
-export interface RouteAttributes {
-  /** In wire form; for IPv4 with NEXT_HOP, for other families without. */
-  readonly bytes: Uint8Array;
-  /** For MP_REACH_NLRI; unused for IPv4. */
-  readonly nextHop: string;
-}
-
-/** The UPDATEs that announce these routes with one set of attributes. */
-export function packAnnouncements(family: Family, { bytes, nextHop }: RouteAttributes, nlri: readonly Uint8Array[]): Packed[] {
-  if (family.name === 'ipv4') return pack(nlri, bodyRoom - bytes.length, (run) => body(empty, bytes, run));
-  // One more than the attribute without routes: with them its length may take two bytes.
-  const reachBytes = reachAttribute(family, [nextHop], empty).length + 1;
-  return pack(nlri, bodyRoom - bytes.length - reachBytes, (run) =>
-    body(empty, concatBytes([reachAttribute(family, [nextHop], run), bytes]), empty),
-  );
-}
-
-/** "That was all I have": RFC 4724 2. */
-export function endOfRib(family: Family): Uint8Array {
-  return family.name === 'ipv4' ? body(empty, empty, empty) : body(empty, unreachAttribute(family, empty), empty);
+/** The family whose routes are all there now, or undefined when the message says something else (RFC 4724 2). */
+export function endOfRibFamily({ withdrawn, attributes, announced, faults }: UpdateMessage): FamilyName | undefined {
+  if (withdrawn.length + announced.length + faults.length > 0) return undefined;
+  const { unreach, ...others } = attributes;
+  if (Object.keys(others).length > 0) return undefined;
+  if (unreach === undefined) return 'ipv4';
+  return unreach.prefixes.length === 0 ? unreach.family : undefined;
 }

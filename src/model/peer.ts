@@ -12,7 +12,11 @@ export interface Policy {
   readonly prepend?: number;
 }
 
+/** What this node is to the peer (RFC 9234). */
+export type PeerRole = 'provider' | 'rs' | 'rs-client' | 'customer' | 'peer';
+
 export interface PeerConfig {
+  /** Canonical text; link-local with its device, "fe80::1%eth0". */
   readonly address: string;
   readonly port: number;
   readonly as: number;
@@ -26,6 +30,12 @@ export interface PeerConfig {
   readonly passive: boolean;
   readonly holdTimeSec: number;
   readonly connectRetrySec: number;
+  /** Whose routes are offered; absent: those of the address's own family. */
+  readonly families?: readonly ('ipv4' | 'ipv6')[];
+  /** eBGP only. */
+  readonly role?: PeerRole;
+  /** Whether the default route that the peer announces is shown. */
+  readonly accept?: 'default';
   readonly policy: Policy;
 }
 
@@ -33,7 +43,7 @@ export interface SpeakerConfig {
   readonly localAs: number;
   /** Dotted quad. */
   readonly routerId: string;
-  /** NEXT_HOP of IPv4 routes on sessions of the other family; else the session's own local address is sent. */
+  /** Next hops of routes on sessions of the other family; on those of their own it is the session's local address. */
   readonly nextHop4?: string;
   readonly nextHop6?: string;
   readonly listen?: { readonly address: string; readonly port: number };
@@ -62,6 +72,18 @@ export interface PeerError {
   readonly at: string;
 }
 
+/** The default route as a peer announces it. */
+export interface DefaultRoute {
+  /** "0.0.0.0/0" or "::/0". */
+  readonly prefix: string;
+  readonly nextHop: string;
+  /** AS numbers from the neighbour to the origin; those of a set in braces: "65000 {65001 65002}". */
+  readonly asPath: string;
+  readonly communities: readonly string[];
+  /** When it last changed. ISO 8601. */
+  readonly at: string;
+}
+
 /** One row of `torii peers --json` (docs/bgp.md). */
 export interface PeerStatus {
   readonly address: string;
@@ -75,6 +97,10 @@ export interface PeerStatus {
   readonly lastError: PeerError | null;
   readonly bfd: string | null;
   readonly messages: { readonly sent: Readonly<Record<string, number>>; readonly received: Readonly<Record<string, number>> };
+  /** Of the established session, in words. */
+  readonly capabilities?: { readonly sent: readonly string[]; readonly received: readonly string[] };
+  /** Present where the document says `accept: default`. */
+  readonly defaultRoutes?: readonly DefaultRoute[];
 }
 
 /** Everything the rest of torii needs of BGP: "here is all that should be announced now". */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type MessageKind, messageKinds } from '../../../src/bgp/constants.ts';
 import { families } from '../../../src/bgp/families.ts';
-import { goodSessionMs, initialState, omissionMs, openHoldSec, sessionState, step } from '../../../src/bgp/fsm.ts';
+import { goodSessionMs, initialState, isExpected, omissionMs, openHoldSec, sessionState, step } from '../../../src/bgp/fsm.ts';
 import type { FsmAction, FsmConfig, FsmEvent, FsmState } from '../../../src/bgp/fsm-types.ts';
 import type { Message } from '../../../src/bgp/messages.ts';
 import { NotificationError, notification } from '../../../src/bgp/notification.ts';
@@ -13,6 +14,9 @@ const config: FsmConfig = {
   peerAs: 65000,
   holdTimeSec: 9,
   families: [families.ipv4],
+  transport: 'ipv4',
+  role: undefined,
+  hostname: undefined,
   passive: false,
 };
 const router: OpenMessage = {
@@ -124,6 +128,42 @@ describe('a message that does not belong into the state', () => {
     expect(result.actions.find((action) => action.kind === 'close')?.notification?.data).toEqual(Uint8Array.of(type));
     expect(sessionState(result.state)).toBe('idle');
     expect(kinds(result)).toContain('retryAfter');
+    // The same without a look into it, as the connection asks first.
+    expect(isExpected(run(stages[stage]).state, 1, message.kind)).toBe(false);
+    expect(run([...stages[stage], { kind: 'unexpected', link: 1, messageKind: message.kind }])).toEqual(result);
+  });
+
+  it('is none that belongs there, and none of a link that is gone', () => {
+    const belongs: readonly (readonly [keyof typeof stages, readonly MessageKind[]])[] = [
+      ['openSent', ['open', 'notification']],
+      ['openConfirm', ['keepalive', 'notification']],
+      ['established', ['update', 'keepalive', 'routeRefresh', 'notification']],
+    ];
+    for (const [stage, expected] of belongs) {
+      const { state } = run(stages[stage]);
+      expect(messageKinds.filter((kind) => isExpected(state, 1, kind)).sort()).toEqual([...expected].sort());
+      expect(messageKinds.every((kind) => isExpected(state, 9, kind))).toBe(true);
+    }
+  });
+});
+
+describe('roles (RFC 9234)', () => {
+  const customer = initialState({ ...config, role: 'customer' });
+  const claims = (role: number): OpenMessage => ({ ...router, capabilities: [...router.capabilities, { kind: 'role', role }] });
+
+  it('that do not fit end it with 2/11', () => {
+    expect(closing(run([...toOpenSent, hears(1, claims(3))], customer))).toEqual([[1, '2/11']]);
+  });
+
+  it('that fit, or that only one side has, are no obstacle', () => {
+    expect(sessionState(run([...toOpenSent, hears(1, claims(0))], customer).state)).toBe('openConfirm');
+    expect(sessionState(run([...toOpenSent, hears(1, router)], customer).state)).toBe('openConfirm');
+    expect(sessionState(run([...toOpenSent, hears(1, claims(3))]).state)).toBe('openConfirm');
+  });
+
+  it('are not held against a peer that made us leave ours out', () => {
+    const bare = [...toOpenSent, hears(1, notification(2, 4)), { kind: 'retryDue' }, dialled(2)] as const;
+    expect(sessionState(run([...bare, hears(2, claims(3))], customer).state)).toBe('openConfirm');
   });
 });
 
@@ -137,7 +177,7 @@ describe('a session ends', () => {
       false,
     ],
     ['without a word when the peer has sent a NOTIFICATION', hears(1, shutdown), null, false],
-    ['at once when the peer stops reading', { kind: 'sendHoldExpired', link: 1 }, null, true],
+    ['with 8/0, if it can still be said, when the peer stops reading', { kind: 'sendHoldExpired', link: 1 }, '8/0', true],
     ['with what the operator says', { kind: 'stop', notification: shutdown }, '6/2', false],
   ])('%s', (_what, event, expected, abort) => {
     const result = run([...toEstablished, event]);
@@ -168,17 +208,30 @@ describe('a session ends', () => {
 
 describe('an established session', () => {
   it('restarts the hold timer with every message of the peer', () => {
-    for (const message of [keepalive, update]) {
-      expect(run([...toEstablished, hears(1, message)]).actions).toEqual([{ kind: 'hold', link: 1, sec: 9 }]);
-    }
+    const hold: FsmAction = { kind: 'hold', link: 1, sec: 9 };
+    expect(run([...toEstablished, hears(1, keepalive)]).actions).toEqual([hold]);
+    expect(run([...toEstablished, hears(1, update)]).actions).toEqual([hold, { kind: 'hear', link: 1, message: update }]);
   });
 
-  it('tells its routes again when the peer asks for a family both speak', () => {
-    const ask = (afi: number, subtype = 0) =>
-      kinds(run([...toEstablished, hears(1, { kind: 'routeRefresh', afi, safi: 1, subtype })]));
-    expect(ask(1)).toEqual(['hold', 'refresh']);
-    expect(ask(2)).toEqual(['hold']);
-    expect(ask(1, 1)).toEqual(['hold']);
+  const asks = (open: OpenMessage) => (afi: number, subtype: number) =>
+    kinds(run([...toOpenSent, hears(1, open), hears(1, keepalive), hears(1, { kind: 'routeRefresh', afi, safi: 1, subtype })]));
+
+  it('tells its routes again when the peer asks for a family both speak, whatever the reserved byte says', () => {
+    const ask = asks(router);
+    expect(ask(1, 0)).toEqual(['hold', 'refresh']);
+    expect(ask(1, 1)).toEqual(['hold', 'refresh']);
+    expect(ask(2, 0)).toEqual(['hold']);
+  });
+
+  it('knows begin and end of a refresh where both do (RFC 7313), and ignores what it does not know', () => {
+    const ask = asks({ ...router, capabilities: [...router.capabilities, { kind: 'enhancedRouteRefresh' }] });
+    expect([0, 1, 2, 3].map((subtype) => ask(1, subtype))).toEqual([
+      ['hold', 'refresh'],
+      ['hold', 'hear'],
+      ['hold', 'hear'],
+      ['hold'],
+    ]);
+    expect([0, 1, 2].map((subtype) => ask(2, subtype))).toEqual([['hold'], ['hold'], ['hold']]);
   });
 
   it('keeps sending keepalives', () => {
@@ -257,8 +310,10 @@ describe('a peer that refuses our capabilities', () => {
     return send?.message.kind === 'open' ? send.message.capabilities.map(({ kind }) => kind) : undefined;
   };
 
+  const all = ['multiprotocol', 'routeRefresh', 'extendedMessage', 'fourOctetAs', 'enhancedRouteRefresh'];
+
   it('is next offered all but the ones it named', () => {
-    expect(offered(run([...refused(7, Uint8Array.of(2, 0)), dialled(2)]))).toEqual(['multiprotocol', 'fourOctetAs']);
+    expect(offered(run([...refused(7, Uint8Array.of(2, 0)), dialled(2)]))).toEqual(all.filter((kind) => kind !== 'routeRefresh'));
   });
 
   it('is next offered none when it named none, or wants no optional parameter', () => {
@@ -273,7 +328,6 @@ describe('a peer that refuses our capabilities', () => {
   });
 
   it('is offered all again after an hour, and when the document changes', () => {
-    const all = ['multiprotocol', 'routeRefresh', 'fourOctetAs'];
     expect(offered(run([...refused(4), { ...dialled(2), atMs: omissionMs }]))).toEqual(all);
     expect(offered(run([...refused(4), { kind: 'configure', config }, dialled(2)]))).toEqual(all);
   });

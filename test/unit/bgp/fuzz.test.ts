@@ -3,16 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { Framer } from '../../../src/bgp/header.ts';
 import { decodeMessage, encodeMessage } from '../../../src/bgp/messages.ts';
 import { NotificationError } from '../../../src/bgp/notification.ts';
-import type { UpdateContext } from '../../../src/bgp/path-attributes.ts';
+import type { WireContext } from '../../../src/bgp/wire-context.ts';
 import { message } from './support/arbitraries.ts';
 import { bird, frr } from './support/golden.ts';
 
-const contexts: readonly UpdateContext[] = [
-  { fourOctetAs: true, internal: false },
-  { fourOctetAs: true, internal: true },
-  { fourOctetAs: false, internal: false },
-  { fourOctetAs: false, internal: true },
-];
+const contexts: readonly WireContext[] = [true, false].flatMap((fourOctetAs) =>
+  [true, false].flatMap((internal) =>
+    [true, false].map((isNew) => ({ fourOctetAs, internal, extendedMessages: isNew, enhancedRefresh: isNew })),
+  ),
+);
 
 // Decodes as both sides would; anything but a message or the typed error fails the test.
 const survive = (bytes: Uint8Array) => {
@@ -83,7 +82,7 @@ describe('decoding survives any bytes', () => {
         try {
           for (const chunk of chunks) {
             framer.push(chunk);
-            for (let next = framer.next(); next !== undefined; next = framer.next()) survive(next);
+            for (let next = framer.next(); next !== undefined; next = framer.next()) survive(next.wire);
           }
         } catch (error) {
           expect(error).toBeInstanceOf(NotificationError);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { decodeMessage, encodeMessage } from '../../../src/bgp/messages.ts';
 import { bird, frr } from './support/golden.ts';
+import { external } from './support/wire.ts';
 
-const context = { fourOctetAs: true, internal: false };
+const context = external;
 const routers = [
   ['BIRD 2.0.12', bird, 9],
   ['FRR 8.4.4', frr, 6],

@@ -12,7 +12,7 @@ const framed = (...chunks: Uint8Array[]): string[] => {
   const frames: string[] = [];
   for (const chunk of chunks) {
     framer.push(chunk);
-    for (let next = framer.next(); next !== undefined; next = framer.next()) frames.push(toHex(next));
+    for (let next = framer.next(); next !== undefined; next = framer.next()) frames.push(toHex(next.wire));
   }
   return frames;
 };
@@ -65,7 +65,7 @@ describe('a stream of messages', () => {
   it('gives the messages before a bad one', () => {
     const framer = new Framer();
     framer.push(hex(`${marker}001304 ${marker}001309`));
-    expect(toHex(framer.next() ?? new Uint8Array())).toBe(`${marker}001304`);
+    expect(toHex(framer.next()?.wire ?? new Uint8Array())).toBe(`${marker}001304`);
     expect(verdictOf(() => framer.next())).toBe('1/3 09');
   });
 });

@@ -51,7 +51,7 @@ describe('an OPEN', () => {
 
   it('may carry its parameters in the long form of RFC 9072', () => {
     const bytes = messageOf(1, '04 fde8 0009 0a420001 ff ff 0005 02 0002 4600');
-    expect(verdict(bytes)).toMatchObject({ capabilities: [{ kind: 'other', code: 70 }] });
+    expect(verdict(bytes)).toMatchObject({ capabilities: [{ kind: 'enhancedRouteRefresh' }] });
   });
 
   it('may repeat a capability and carry ones of impossible length, which count as unknown', () => {
@@ -64,7 +64,7 @@ describe('an OPEN', () => {
 });
 
 describe('judging the content of an OPEN', () => {
-  const external65000 = { localAs: 65010, routerId: '10.66.0.11', peerAs: 65000 };
+  const external65000 = { localAs: 65010, routerId: '10.66.0.11', peerAs: 65000, role: undefined };
   const router: OpenMessage = { ...plain, as: 65000, routerId: '10.66.0.1' };
 
   it.each([

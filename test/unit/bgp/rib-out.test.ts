@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { FamilyName } from '../../../src/bgp/families.ts';
 import { makeRoute, RibOut, type Route, type Routes } from '../../../src/bgp/rib-out.ts';
 
 const route = (n: number, med: number): Route => {
@@ -9,6 +10,12 @@ const route = (n: number, med: number): Route => {
 };
 const routes = (meds: Readonly<Record<number, number>>): Routes =>
   new Map(Object.entries(meds).map(([n, med]) => [`203.0.113.${n}/32`, route(Number(n), med)]));
+
+const ribOf = (...families: FamilyName[]): RibOut => {
+  const rib = new RibOut();
+  rib.serve(families);
+  return rib;
+};
 
 // What a peer holds after everything pending was told, or only the first `limit` routes of it.
 const tell = (rib: RibOut, peer: Map<string, number | undefined>, limit = Number.POSITIVE_INFINITY) => {
@@ -30,7 +37,7 @@ describe('what a peer is told of routes', () => {
     const change = fc.record({ wanted, limit: fc.nat({ max: 12 }), refresh: fc.boolean() });
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 20 }), (changes) => {
-        const rib = new RibOut(['ipv4']);
+        const rib = ribOf('ipv4');
         const peer = new Map<string, number | undefined>();
         let last: Routes = new Map();
         for (const { wanted, limit, refresh } of changes) {
@@ -48,7 +55,7 @@ describe('what a peer is told of routes', () => {
   });
 
   it('leaves together when it is alike, withdrawals first', () => {
-    const rib = new RibOut(['ipv4']);
+    const rib = ribOf('ipv4');
     rib.want(routes({ 1: 5, 2: 5, 3: 6 }));
     tell(rib, new Map());
     rib.want(routes({ 2: 7, 3: 7, 4: 7 }));
@@ -59,7 +66,7 @@ describe('what a peer is told of routes', () => {
   });
 
   it('is nothing for a change that was taken back before it was told', () => {
-    const rib = new RibOut(['ipv4']);
+    const rib = ribOf('ipv4');
     rib.want(routes({ 1: 5 }));
     tell(rib, new Map());
     rib.want(routes({ 1: 6, 2: 1 }));
@@ -67,8 +74,22 @@ describe('what a peer is told of routes', () => {
     expect(rib.pending()).toEqual([]);
   });
 
+  it('is taken back when the session serves its family no more, and told once it does again', () => {
+    const rib = ribOf('ipv4');
+    rib.want(routes({ 1: 5 }));
+    tell(rib, new Map());
+    rib.serve(['ipv6']);
+    expect(rib.pending()).toMatchObject([{ policy: undefined, routes: [{ prefix: '203.0.113.1/32' }] }]);
+    rib.serve(['ipv4', 'ipv6']);
+    expect(rib.pending()).toEqual([]);
+    rib.serve([]);
+    tell(rib, new Map([['203.0.113.1/32', 5]]));
+    rib.serve(['ipv4']);
+    expect(rib.pending()).toMatchObject([{ policy: { med: 5 }, routes: [{ prefix: '203.0.113.1/32' }] }]);
+  });
+
   it('leaves out families that the session does not speak', () => {
-    const rib = new RibOut(['ipv6']);
+    const rib = ribOf('ipv6');
     rib.want(routes({ 1: 5 }));
     expect(rib.pending()).toEqual([]);
   });

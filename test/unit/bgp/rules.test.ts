@@ -1,17 +1,13 @@
-// The small pure rules of a session: backoff, offers, policies, prefixes, the journal and the kernel's queue.
+// The small pure rules of a session: backoff, policies, prefixes, the journal and the kernel's queue.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keepaliveDelayMs, retryDelayMs } from '../../../src/bgp/backoff.ts';
-import { describeCapability } from '../../../src/bgp/capabilities.ts';
 import { decodePrefixes, encodePrefix, families } from '../../../src/bgp/families.ts';
 import { Journal } from '../../../src/bgp/journal.ts';
 import { encodeMessage } from '../../../src/bgp/messages.ts';
-import { makeOpen, negotiate, omissionAfter, omitNothing } from '../../../src/bgp/negotiate.ts';
-import { notification } from '../../../src/bgp/notification.ts';
 import { pathAttributes, policyKey } from '../../../src/bgp/policy.ts';
 import { ipv4Prefix, ipv6Prefix } from './support/arbitraries.ts';
-import { routerOpen } from './support/fake-network.ts';
 import { external, hex } from './support/wire.ts';
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -39,48 +35,15 @@ describe('waiting', () => {
   });
 });
 
-describe('two OPENs', () => {
-  const ours = makeOpen({ localAs: 65010, routerId: '10.66.0.11', holdTimeSec: 9, families: [families.ipv4] }, omitNothing);
-  const bare = { ...routerOpen, capabilities: [] };
-
-  it('agree on what both can do', () => {
-    expect(negotiate(ours, routerOpen)).toEqual({
-      holdTimeSec: 9,
-      fourOctetAs: true,
-      families: ['ipv4'],
-      peerRouterId: '10.66.0.1',
-    });
-  });
-
-  it('agree on IPv4 and two bytes for an AS with a speaker that has no capabilities', () => {
-    expect(negotiate(ours, bare)).toMatchObject({ fourOctetAs: false, families: ['ipv4'] });
-    expect(negotiate(bare, bare)).toMatchObject({ fourOctetAs: false, families: ['ipv4'] });
-  });
-
-  it('agree on no family where the peer names only others', () => {
-    const other = { ...routerOpen, capabilities: [{ kind: 'multiprotocol', afi: 2, safi: 1 } as const] };
-    expect(negotiate(ours, other).families).toEqual([]);
-  });
-
-  it('are not made smaller by errors that are about something else', () => {
-    expect(omissionAfter(notification(2, 2), omitNothing)).toBeUndefined();
-    expect(omissionAfter(notification(6, 7), omitNothing)).toBeUndefined();
-    expect(omissionAfter(notification(2, 7), 'all')).toBeUndefined();
-    expect(omissionAfter(notification(2, 7, hex('41')), omitNothing)).toBe('all');
-  });
-
-  it('have capabilities that can be read', () => {
-    expect([...ours.capabilities, { kind: 'other', code: 64, value: hex('0078') } as const].map(describeCapability)).toEqual([
-      'multiprotocol ipv4',
-      'route refresh',
-      '4-octet AS 65010',
-      'graceful restart',
-    ]);
-  });
-});
-
 describe('a policy', () => {
-  const setting = { localAs: 65010, internal: false, fourOctetAs: true, peerPolicy: {}, draining: false };
+  const setting = {
+    localAs: 65010,
+    internal: false,
+    fourOctetAs: true,
+    peerPolicy: {},
+    draining: false,
+    onlyToCustomer: undefined,
+  };
 
   it('gives communities as a set, in the order of their numbers', () => {
     const communities = ['65000:100', '65000:20', '3:4', '65000:20'];

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { families } from '../../../src/bgp/families.ts';
 import { decodeMessage, encodeMessage, frameBody } from '../../../src/bgp/messages.ts';
-import { countRoutes, endOfRib, packAnnouncements, packWithdrawals, type UpdateMessage } from '../../../src/bgp/update.ts';
+import type { UpdateMessage } from '../../../src/bgp/update.ts';
 import { update } from './support/arbitraries.ts';
 import { external, hex, internal, toHex, updateOf, verdict } from './support/wire.ts';
 
@@ -70,6 +69,20 @@ describe('an UPDATE', () => {
     expect(toHex(encodeMessage(message, { fourOctetAs: false }))).toBe(toHex(updateOf({ attributes, nlri: route })));
   });
 
+  it('comes back with wide ASes over a session of narrow ones', () => {
+    const narrow = { ...internal, fourOctetAs: false };
+    fc.assert(
+      fc.property(update, (message) => {
+        const { aggregator, ...attributes } = message.attributes;
+        const plain = { ...message, attributes };
+        expect(decodeMessage(encodeMessage(plain, narrow), narrow)).toEqual(plain);
+        const wide = { ...attributes, aggregator: { as: 70_000, address: '10.0.0.1', ...aggregator } };
+        const found = decodeMessage(encodeMessage({ ...message, attributes: wide }, narrow), narrow) as UpdateMessage;
+        expect(found.attributes.aggregator).toEqual(wide.aggregator);
+      }),
+    );
+  });
+
   it.each([
     ['withdrawn routes that run past the message', '0005 20cb00710a', '3/1'],
     ['attributes that run past the message', '0000 00ff 40010100', '3/1'],
@@ -79,13 +92,46 @@ describe('an UPDATE', () => {
     ['a prefix of more bits than an address has', '0000 0000 21cb00710a00', '3/10'],
     ['a prefix cut short', '0000 0000 20cb00', '3/10'],
     ['a withdrawn prefix cut short', '0003 20cb00 0000', '3/10'],
-    ['MP_REACH_NLRI cut short', '0000 0003 800e00', '3/9'],
+    ['MP_REACH_NLRI cut short', '0000 0003 800e00', '3/9 800e00'],
+    ['MP_REACH_NLRI with the flags of a transitive attribute', '0000 0008 c00e05 0019 46 00 00', '3/9 c00e050019460000'],
+    ['MP_UNREACH_NLRI cut short', '0000 0005 800f02 0002', '3/9 800f020002'],
+    ['MP_UNREACH_NLRI with the flags of a well-known attribute', '0000 0006 400f03 000201', '3/9 400f03000201'],
     ['MP_REACH_NLRI twice', '0000 0010 800e050019460000 800e050019460000', '3/1'],
     ['MP_UNREACH_NLRI twice', '0000 000c 800f03000201 800f03000201', '3/1'],
-    ['MP_REACH_NLRI with an odd next hop', '0000 000a 800e07 0002 01 02 fd66 00', '3/9'],
+    ['MP_REACH_NLRI with an odd next hop', '0000 000a 800e07 0002 01 02 fd66 00', '3/9 800e0700020102fd6600'],
     ['MP_REACH_NLRI with a prefix cut short', `0000 001a 800e17 0002 01 10 ${'00'.repeat(16)} 00 8020`, '3/10'],
   ])('is refused: %s', (_what, body, expected) => {
     expect(verdict(frameBody('update', hex(body)))).toBe(expected);
+  });
+});
+
+describe('a malformed attribute ends the session where there is no route that could count as withdrawn (RFC 7606 5.2)', () => {
+  it.each([
+    ['ORIGIN of no known value', '40010103', '3/6 40010103'],
+    ['ORIGIN of two bytes', '4001020000', '3/5 4001020000'],
+    ['MED with the flags of a transitive attribute', 'c0040400000000', '3/4 c0040400000000'],
+    ['AS_PATH with an empty segment', '400202 0200', '3/11'],
+    ['an attribute cut short', `${mandatory}80`, '3/1'],
+  ])('%s', (_what, attributes, expected) => {
+    expect(verdict(updateOf({ attributes }))).toBe(expected);
+    expect(verdict(updateOf({ attributes, withdrawn: route }))).toBe(expected);
+    expect(decoded(attributes).faults).not.toEqual([]);
+  });
+
+  it('also beside MP_UNREACH_NLRI, and beside MP_REACH_NLRI without routes', () => {
+    expect(verdict(updateOf({ attributes: '800f03 000201 40010103' }))).toBe('3/6 40010103');
+    const noRoutes = `800e15 0002 01 10 ${'20'.repeat(16)} 00`;
+    expect(verdict(updateOf({ attributes: `${noRoutes} 40010103` }))).toBe('3/6 40010103');
+    const routes = `800e16 0002 01 10 ${'20'.repeat(16)} 00 00`;
+    expect(decoded(`${routes} 40010103 ${asPath}`, '').faults).toHaveLength(1);
+  });
+
+  it('but not where the attribute alone is left out', () => {
+    expect(decoded('40060100', '').discarded).toHaveLength(1);
+  });
+
+  it('nor for NEXT_HOP, which is about nothing there', () => {
+    expect(decoded('400303 0a4200', '').faults).toEqual([]);
   });
 });
 
@@ -98,11 +144,15 @@ describe('a malformed attribute makes its routes withdrawn and leaves the sessio
     ['AS_PATH with an empty segment', `${origin}400202 0200 ${nextHop}`],
     ['AS_PATH with an unknown segment', `${origin}400206 0901 0000fde8 ${nextHop}`],
     ['NEXT_HOP of three bytes', `${origin}${asPath}400303 0a4200`],
+    ['AS_PATH with AS 0', `${origin}400206 0201 00000000 ${nextHop}`],
+    ['AS_PATH with a segment of a confederation', `${origin}400206 0301 0000fde8 ${nextHop}`],
     ['MED of three bytes', `${mandatory}800403 000000`],
     ['COMMUNITIES of five bytes', `${mandatory}c00805 0000000000`],
     ['COMMUNITIES of no bytes', `${mandatory}c00800`],
     ['large communities of eight bytes', `${mandatory}c02008 0000000000000000`],
     ['extended communities of four bytes', `${mandatory}c01004 00000000`],
+    ['IPv6 extended communities of eight bytes', `${mandatory}c01908 0000000000000000`],
+    ['ONLY_TO_CUSTOMER of two bytes', `${mandatory}c02302 fde8`],
     ['no ORIGIN', `${asPath}${nextHop}`],
     ['no AS_PATH', `${origin}${nextHop}`],
     ['no NEXT_HOP', `${origin}${asPath}`],
@@ -125,6 +175,9 @@ describe('an attribute is left out, and its routes stay', () => {
   it.each([
     ['ATOMIC_AGGREGATE with a value', '40060100'],
     ['AGGREGATOR of six bytes between speakers of wide ASes', 'c00706 fde80a420001'],
+    ['AGGREGATOR with AS 0', 'c00708 00000000 0a420001'],
+    ['AS4_PATH between speakers of wide ASes', 'c01106 0201 00011170'],
+    ['AS4_AGGREGATOR between speakers of wide ASes', 'c01208 00011170 0a420001'],
     ['LOCAL_PREF from another AS', '400504 00000064'],
     ['ORIGINATOR_ID from another AS', '800904 0a420001'],
     ['a second ORIGIN', '40010102'],
@@ -135,47 +188,29 @@ describe('an attribute is left out, and its routes stay', () => {
     expect(attributes.origin).toBe('igp');
   });
 
+  it('from a speaker of narrow ASes also AS4_PATH and AS4_AGGREGATOR that are malformed', () => {
+    const narrow = { ...external, fourOctetAs: false };
+    const attributes = `${origin}400204 0201 fde8 ${nextHop}`;
+    for (const attribute of [
+      'c01105 0201 000111',
+      'c01102 0200',
+      'c01106 0901 00011170',
+      'c01106 0201 00000000',
+      'c01204 00011170',
+    ]) {
+      const { faults, discarded, attributes: found } = decoded(attributes + attribute, route, narrow);
+      expect([faults, discarded.length]).toEqual([[], 1]);
+      expect(found.asPath).toEqual([{ kind: 'sequence', ases: [65000] }]);
+    }
+  });
+
   it('optional attributes nobody here knows are kept as bytes', () => {
     expect(decoded(`${mandatory}c06302aabb`).attributes.others).toEqual([{ type: 99, flags: 0xc0, value: hex('aabb') }]);
   });
 
   it('routes of a family nobody here knows are passed over', () => {
-    const message = decoded(`${origin}${asPath}800e07 0019 46 02 aabb 00`, '');
-    expect(countRoutes(message)).toEqual({ announced: 0, withdrawn: 0 });
-    expect(message.faults).toEqual([]);
-  });
-});
-
-describe('packing', () => {
-  const nlri = (count: number) => Array.from({ length: count }, (_, i) => Uint8Array.of(32, 198, 18, i >> 8, i & 255));
-  const attributes = { bytes: hex(mandatory), nextHop: 'fd66::1' };
-
-  it('brings 10,000 prefixes with the same attributes into the fewest messages', () => {
-    const packed = packAnnouncements(families.ipv4, attributes, nlri(10_000));
-    const perMessage = Math.floor((4096 - 19 - 4 - attributes.bytes.length) / 5);
-    expect(packed).toHaveLength(Math.ceil(10_000 / perMessage));
-    expect(packWithdrawals(families.ipv4, nlri(10_000))).toHaveLength(Math.ceil(10_000 / Math.floor((4096 - 23) / 5)));
-  });
-
-  it('loses and repeats no prefix, and no message is too long', () => {
-    const prefixes = fc.array(fc.integer({ min: 0, max: 32 }), { maxLength: 3000 });
-    fc.assert(
-      fc.property(prefixes, fc.constantFrom('ipv4' as const, 'ipv6' as const), (bits, name) => {
-        const given = bits.map((length) => new Uint8Array(1 + Math.ceil(length / 8)).fill(length, 0, 1));
-        for (const packed of [packAnnouncements(families[name], attributes, given), packWithdrawals(families[name], given)]) {
-          const messages = packed.map(({ body }) => decodeMessage(frameBody('update', body), external) as UpdateMessage);
-          const counts = messages.map(countRoutes).map(({ announced, withdrawn }) => announced + withdrawn);
-          expect(counts).toEqual(packed.map(({ count }) => count));
-          expect(counts.reduce((sum, count) => sum + count, 0)).toBe(given.length);
-          for (const { body } of packed) expect(body.length).toBeLessThanOrEqual(4096 - 19);
-        }
-      }),
-      { numRuns: 20 },
-    );
-  });
-
-  it('ends with an UPDATE of nothing, or for IPv6 one that withdraws nothing', () => {
-    expect(toHex(endOfRib(families.ipv4))).toBe('00000000');
-    expect(toHex(endOfRib(families.ipv6))).toBe('00000006800f03000201');
+    const { announced, attributes, faults } = decoded(`${origin}${asPath}800e07 0019 46 02 aabb 00`, '');
+    expect([announced, faults]).toEqual([[], []]);
+    expect(attributes).not.toHaveProperty('reach');
   });
 });

@@ -12,6 +12,9 @@ import { maskAddress } from '../../../../src/model/address.ts';
 
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+const u8 = fc.integer({ min: 0, max: 0xff });
+// AS 0 is nobody's (RFC 7607).
+const as = fc.integer({ min: 1, max: 0xffff_ffff });
 
 export const ipv4Address = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(wireAddressText);
 // In 2000::/3, away from the mapped form whose text is IPv4's.
@@ -26,12 +29,26 @@ export const ipv6Prefix = fc
   .tuple(ipv6Address, fc.integer({ min: 8, max: 128 }))
   .map(([address, bits]) => `${maskAddress(address, bits)}/${bits}`);
 
-const capability: fc.Arbitrary<Capability> = fc.oneof(
+const hostname = fc.stringMatching(/^[a-z0-9.-]{0,64}$/);
+
+export const capability: fc.Arbitrary<Capability> = fc.oneof(
   fc.record({ kind: fc.constant('multiprotocol' as const), afi: u16, safi: fc.integer({ min: 0, max: 255 }) }),
-  fc.constant({ kind: 'routeRefresh' as const }),
+  fc.constantFrom<Capability>({ kind: 'routeRefresh' }, { kind: 'extendedMessage' }, { kind: 'enhancedRouteRefresh' }),
+  fc.record({
+    kind: fc.constant('extendedNextHop' as const),
+    encodings: fc.array(fc.record({ afi: u16, safi: u16, nextHopAfi: u16 }), { maxLength: 4 }),
+  }),
+  fc.record({ kind: fc.constant('role' as const), role: u8 }),
+  fc.record({
+    kind: fc.constant('gracefulRestart' as const),
+    flags: fc.integer({ min: 0, max: 15 }),
+    restartTimeSec: fc.integer({ min: 0, max: 4095 }),
+    families: fc.array(fc.record({ afi: u16, safi: u8, flags: u8 }), { maxLength: 4 }),
+  }),
+  fc.record({ kind: fc.constant('hostname' as const), hostname, domain: hostname }),
   fc.record({
     kind: fc.constant('other' as const),
-    code: fc.integer({ min: 3, max: 64 }),
+    code: fc.integer({ min: 74, max: 255 }),
     value: fc.uint8Array({ maxLength: 60 }),
   }),
 );
@@ -52,7 +69,7 @@ export const open: fc.Arbitrary<OpenMessage> = fc
 
 const segment: fc.Arbitrary<AsSegment> = fc.record({
   kind: fc.constantFrom('set' as const, 'sequence' as const),
-  ases: fc.array(u32, { minLength: 1, maxLength: 20 }),
+  ases: fc.array(as, { minLength: 1, maxLength: 20 }),
 });
 const community = fc.tuple(u16, u16).map((parts) => parts.join(':'));
 const largeCommunity = fc.tuple(u32, u32, u32).map((parts) => parts.join(':'));
@@ -65,9 +82,10 @@ export const attributes: fc.Arbitrary<PathAttributes> = fc.record(
     med: u32,
     localPref: u32,
     atomicAggregate: fc.constant(true),
-    aggregator: fc.record({ as: u32, address: ipv4Address }),
+    aggregator: fc.record({ as, address: ipv4Address }),
     communities: fc.array(community, { minLength: 1, maxLength: 80 }),
     largeCommunities: fc.array(largeCommunity, { minLength: 1, maxLength: 30 }),
+    onlyToCustomer: u32,
     reach: fc.record({
       family: fc.constant('ipv6' as const),
       nextHops: fc.array(ipv6Address, { minLength: 1, maxLength: 2 }),

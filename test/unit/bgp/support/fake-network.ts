@@ -15,7 +15,10 @@ import type {
   PeerSocket,
   Transport,
 } from '../../../../src/bgp/transport.ts';
-import { external, internal } from './wire.ts';
+import { external, full } from './wire.ts';
+
+// Whatever was agreed on: the router reads it all.
+const seen = { ...full, internal: true };
 
 export class FakeClock implements Clock {
   #nowMs = 0;
@@ -71,7 +74,7 @@ async function settle(): Promise<void> {
 
 /** One end of a connection; the test is the peer at the other. */
 export class FakeConnection implements Connection {
-  readonly localAddress = '10.66.0.11';
+  readonly localAddress: string;
   readonly remoteAddress: string;
   backlogBytes = 0;
   /** Makes every write stay in the backlog. */
@@ -82,8 +85,9 @@ export class FakeConnection implements Connection {
   readonly #framer = new Framer();
   #handlers: ConnectionHandlers | undefined;
 
-  constructor(remoteAddress: string) {
+  constructor(remoteAddress: string, localAddress = '10.66.0.11') {
     this.remoteAddress = remoteAddress;
+    this.localAddress = localAddress;
   }
 
   start(handlers: ConnectionHandlers): void {
@@ -93,8 +97,8 @@ export class FakeConnection implements Connection {
   write(bytes: Uint8Array): void {
     if (this.stalled) this.backlogBytes += bytes.length;
     this.#framer.push(bytes);
-    for (let wire = this.#framer.next(); wire !== undefined; wire = this.#framer.next()) {
-      this.received.push(decodeMessage(wire, internal));
+    for (let next = this.#framer.next(65_535); next !== undefined; next = this.#framer.next(65_535)) {
+      this.received.push(decodeMessage(next.wire, seen));
     }
   }
 
@@ -173,8 +177,8 @@ export class FakeNetwork implements Transport {
   }
 
   /** The peer takes the newest call. */
-  answer(address = '10.66.0.1'): FakeConnection {
-    const connection = new FakeConnection(address);
+  answer(address = '10.66.0.1', localAddress?: string): FakeConnection {
+    const connection = new FakeConnection(address, localAddress);
     this.dials.at(-1)?.handlers.onConnected(connection);
     return connection;
   }

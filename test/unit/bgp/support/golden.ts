@@ -27,6 +27,7 @@ const other = (code: number, value = ''): Capability => ({ kind: 'other', code, 
 const ipv4: Capability = { kind: 'multiprotocol', afi: 1, safi: 1 };
 const ipv6: Capability = { kind: 'multiprotocol', afi: 2, safi: 1 };
 const refresh: Capability = { kind: 'routeRefresh' };
+const enhanced: Capability = { kind: 'enhancedRouteRefresh' };
 const wideAs: Capability = { kind: 'fourOctetAs', as: 65000 };
 const router = { kind: 'open', as: 65000, holdTimeSec: 9, routerId: '10.66.0.1' } as const;
 const asPath: readonly AsSegment[] = [{ kind: 'sequence', ases: [65000] }];
@@ -40,7 +41,18 @@ export const bird: readonly Golden[] = [
   golden(
     'OPEN with one parameter for all capabilities',
     '003b0104fde800090a4200011e021c01040001000101040002000102004002007841040000fde846004700',
-    { ...router, capabilities: [ipv4, ipv6, refresh, other(64, '0078'), wideAs, other(70), other(71)] },
+    {
+      ...router,
+      capabilities: [
+        ipv4,
+        ipv6,
+        refresh,
+        { kind: 'gracefulRestart', flags: 0, restartTimeSec: 120, families: [] },
+        wideAs,
+        enhanced,
+        other(71),
+      ],
+    },
   ),
   golden('KEEPALIVE', '001304', { kind: 'keepalive' }),
   golden('UPDATE with the mandatory attributes', '003102000000144001010040020602010000fde84003040a4200010020c6336407', {
@@ -82,12 +94,12 @@ export const frr: readonly Golden[] = [
         ipv6,
         other(128),
         refresh,
-        other(70),
+        enhanced,
         wideAs,
-        other(6),
+        { kind: 'extendedMessage' },
         other(69, '0001010100020101'),
-        other(73, '02766d00'),
-        other(64, 'c078'),
+        { kind: 'hostname', hostname: 'vm', domain: '' },
+        { kind: 'gracefulRestart', flags: 0xc, restartTimeSec: 120, families: [] },
         other(71, '0001018000000000020180000000'),
       ],
     },

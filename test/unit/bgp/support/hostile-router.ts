@@ -5,7 +5,10 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 import { Framer } from '../../../../src/bgp/header.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../../../src/bgp/messages.ts';
 import { routerOpen } from './fake-network.ts';
-import { internal, toHex } from './wire.ts';
+import { full, internal, toHex } from './wire.ts';
+
+// Whatever was agreed on: the router reads it all.
+const seen = { ...full, internal: true };
 
 /** One connection, seen from the router. */
 export class RouterCall {
@@ -20,8 +23,8 @@ export class RouterCall {
     socket.on('error', () => undefined);
     socket.on('data', (bytes) => {
       this.#framer.push(bytes);
-      for (let wire = this.#framer.next(); wire !== undefined; wire = this.#framer.next()) {
-        this.#arrived.push(decodeMessage(wire, internal));
+      for (let next = this.#framer.next(65_535); next !== undefined; next = this.#framer.next(65_535)) {
+        this.#arrived.push(decodeMessage(next.wire, seen));
       }
       this.#wake();
     });

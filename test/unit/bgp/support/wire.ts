@@ -3,10 +3,12 @@
 import { frame } from '../../../../src/bgp/header.ts';
 import { decodeMessage, type Message } from '../../../../src/bgp/messages.ts';
 import { NotificationError } from '../../../../src/bgp/notification.ts';
-import type { UpdateContext } from '../../../../src/bgp/path-attributes.ts';
+import type { WireContext } from '../../../../src/bgp/wire-context.ts';
 
-export const external: UpdateContext = { fourOctetAs: true, internal: false };
-export const internal: UpdateContext = { fourOctetAs: true, internal: true };
+export const external: WireContext = { fourOctetAs: true, internal: false, extendedMessages: false, enhancedRefresh: false };
+export const internal: WireContext = { ...external, internal: true };
+/** Between speakers that agreed on everything. */
+export const full: WireContext = { ...external, extendedMessages: true, enhancedRefresh: true };
 
 /** "0102 ff" to bytes. */
 export function hex(text: string): Uint8Array {
@@ -35,7 +37,7 @@ export function updateOf(fields: { withdrawn?: string; attributes?: string; nlri
 }
 
 /** "code/subcode data" of what decoding throws; the message itself when it does not. */
-export function verdict(bytes: Uint8Array, context: UpdateContext = external): string | Message {
+export function verdict(bytes: Uint8Array, context: WireContext = external): string | Message {
   return verdictOf(() => decodeMessage(bytes, context));
 }
 
