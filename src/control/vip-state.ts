@@ -32,13 +32,14 @@ export function vipStates({ facts, newest, applied }: StateSource): (vip: Routed
   }
 
   return (vip) => {
+    const { announce } = vip;
     const route = routeOf(vip);
-    const reason = vip.announce.kind === 'withheld' ? null : hindrance(vip, route);
-    if (reason !== null) return { state: 'withheld', reason };
-    if (vip.announce.kind !== 'withheld') return announcedAs(vip);
-    const isDrawn = route === vip.aggregate?.prefix && inForce.has(route) && hindrance(vip, route) === null;
+    const reason = hindrance(vip, route);
+    const isOut = announce.kind === 'withheld' || (announce.kind === 'draining' && wanted.get(route)?.draining !== true);
+    if (!isOut) return reason === null ? announcedAs(vip) : { state: 'withheld', reason };
+    const isDrawn = wanted.has(route) && inForce.has(route) && reason === null;
     const drawn = isDrawn ? `; ${route} stays announced for others, so its packets still come here` : '';
-    return { state: 'withheld', reason: `${vip.announce.reason}${drawn}` };
+    return { state: 'withheld', reason: `${announce.reason}${drawn}` };
   };
 }
 

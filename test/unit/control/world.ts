@@ -20,6 +20,8 @@ export interface WorldText {
   readonly vips?: readonly object[];
   readonly pools?: Readonly<Record<string, PoolText>>;
   readonly node?: object;
+  /** More of the one tenant: its aggregates, its policy. */
+  readonly tenant?: object;
 }
 
 const check = { type: 'tcp', port: 80 };
@@ -29,11 +31,12 @@ export function documentOf({
   vips = [webVip],
   pools = { web: { backends: ['10.0.2.21', '10.0.2.22'] } },
   node,
+  tenant,
 }: WorldText = {}): string {
   return JSON.stringify({
     version: 1,
     node: { address: '10.0.1.11', devices: [{ name: 'eth0' }], ...node },
-    tenants: [{ name: 'acme', vips }],
+    tenants: [{ name: 'acme', vips, ...tenant }],
     pools: Object.fromEntries(
       Object.entries(pools).map(([name, pool]) => [
         name,
