@@ -6,10 +6,11 @@
 import type { DataplaneAddon, EngineId } from '../dataplane/addon.ts';
 import { FlowTable } from '../dataplane/flow-table.ts';
 import { TableFiller } from '../dataplane/tables.ts';
-import type { Desired } from '../model/desired.ts';
+import type { Desired, DesiredPool } from '../model/desired.ts';
 import type { Flow } from '../model/flow.ts';
 import type { ExplainView } from '../model/views.ts';
 import { type Allocation, emptyAllocation } from '../steering/allocate-all.ts';
+import type { IndexSpace } from '../steering/allocation.ts';
 import { explain } from '../steering/explain.ts';
 import { type Compiled, compile } from '../steering/snapshot.ts';
 import type { Compiler, Draft, TableFacts } from './ports.ts';
@@ -23,7 +24,6 @@ export class NativeCompiler implements Compiler {
   readonly #tables: TableFiller;
   readonly #flows: FlowTable;
   #allocation: Allocation;
-  #inForce: NativeDraft | null = null;
   readonly #slotCounts = new Map<string, ReadonlyMap<number, number>>();
 
   constructor(addon: DataplaneAddon, engine: EngineId) {
@@ -36,28 +36,22 @@ export class NativeCompiler implements Compiler {
   draft(desired: Desired): NativeDraft {
     const { bytes, ...compiled } = compile(desired, this.#allocation, this.#addon.layout());
     this.#tables.begin();
-    for (const fill of compiled.fills) this.#tables.fill(fill, desired.clusterSecret);
-    const { directory } = compiled;
+    for (const fill of compiled.fills) this.#tables.fill(fill);
+    const { vips, backends, tenants } = compiled.allocation;
     return {
       snapshot: bytes,
       compiled,
-      indices: {
-        vips: new Map(directory.vips.map(({ name, index }) => [name, index])),
-        backends: new Map(directory.backends.map(({ pool, address, index }) => [`${pool}/${address}`, index])),
-        tenants: new Map(directory.tenants.map(({ name, index }) => [name, index])),
-      },
-      tables: this.#checksumsOf(directory.pools.map(({ name }) => name)),
+      indices: { vips: indicesOf(vips), backends: indicesOf(backends), tenants: indicesOf(tenants) },
+      tables: this.#checksumsOf(desired.pools),
     };
   }
 
   keep(draft: NativeDraft): void {
-    const { allocation, fills, directory } = draft.compiled;
+    const { allocation, fills } = draft.compiled;
     this.#allocation = allocation;
-    this.#inForce = draft;
     for (const { pool } of fills) this.#slotCounts.delete(pool);
-    const pools = new Set(directory.pools.map(({ name }) => name));
-    this.#tables.keep(pools);
-    for (const pool of this.#slotCounts.keys()) if (!pools.has(pool)) this.#slotCounts.delete(pool);
+    this.#tables.keep(new Set(allocation.pools.owned.keys()));
+    for (const pool of this.#slotCounts.keys()) if (!allocation.pools.owned.has(pool)) this.#slotCounts.delete(pool);
   }
 
   slotCounts(pool: string): ReadonlyMap<number, number> | undefined {
@@ -93,16 +87,20 @@ export class NativeCompiler implements Compiler {
   }
 
   #slotsOf(pool: string): Uint16Array | undefined {
-    const place = this.#inForce?.compiled.directory.pools.find(({ name }) => name === pool);
-    return place === undefined || place.size === 0 ? undefined : this.#tables.slots(place.firstLine, place.size);
+    const table = this.#allocation.slots.tables.get(pool);
+    return table && this.#tables.slots(table.first, table.content.size);
   }
 
-  #checksumsOf(pools: readonly string[]): ReadonlyMap<string, TableFacts> {
+  #checksumsOf(pools: readonly DesiredPool[]): ReadonlyMap<string, TableFacts> {
     const tables = new Map<string, TableFacts>();
-    for (const pool of pools) {
-      const checksums = this.#tables.checksums(pool);
-      if (checksums !== undefined) tables.set(pool, { fillChecksum: checksums.fill, tableChecksum: checksums.table });
+    for (const { name } of pools) {
+      const checksums = this.#tables.checksums(name);
+      if (checksums !== undefined) tables.set(name, { fillChecksum: checksums.fill, tableChecksum: checksums.table });
     }
     return tables;
   }
+}
+
+function indicesOf({ owned }: IndexSpace): ReadonlyMap<string, number> {
+  return new Map([...owned].map(([key, { index }]) => [key, index]));
 }

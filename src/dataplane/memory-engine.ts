@@ -3,8 +3,8 @@
 // Keeps flows, buckets and counters between runs, as a live engine does. Runs in the calling thread.
 
 import type { Desired } from '../model/desired.ts';
-import { emptyAllocation } from '../steering/allocate-all.ts';
-import { type Compiled, compile, type Directory } from '../steering/snapshot.ts';
+import { type Allocation, emptyAllocation } from '../steering/allocate-all.ts';
+import { type Compiled, compile } from '../steering/snapshot.ts';
 import { type Capacity, type DataplaneAddon, type EngineId, loadDataplaneAddon, type RunOutput } from './addon.ts';
 import { capacityFor } from './capacity.ts';
 import { Counters } from './counters.ts';
@@ -59,11 +59,11 @@ export class MemoryEngine {
   load(desired: Desired, nowNs = 0n): Compiled {
     const compiled = compile(desired, this.#allocation, this.#addon.layout());
     this.#tables.begin();
-    for (const fill of compiled.fills) this.#tables.fill(fill, desired.clusterSecret);
+    for (const fill of compiled.fills) this.#tables.fill(fill);
     this.#addon.load(this.engine, compiled.bytes, nowNs);
     this.#allocation = compiled.allocation;
-    this.#tables.keep(new Set(compiled.directory.pools.map(({ name }) => name)));
-    this.#names = namesOf(compiled.directory);
+    this.#tables.keep(new Set(desired.pools.map(({ name }) => name)));
+    this.#names = namesOf(compiled.allocation);
     return compiled;
   }
 
@@ -122,10 +122,10 @@ interface Names {
   readonly backends: ReadonlyMap<number, string>;
 }
 
-function namesOf(directory: Directory): Names {
+function namesOf({ vips, tenants, backends }: Allocation): Names {
   return {
-    vips: new Map(directory.vips.map(({ index, name }) => [index, name])),
-    tenants: new Map(directory.tenants.map(({ index, name }) => [index, name])),
-    backends: new Map(directory.backends.map(({ index, address }) => [index, address])),
+    vips: new Map([...vips.owned].map(([name, { index }]) => [index, name])),
+    tenants: new Map([...tenants.owned].map(([name, { index }]) => [index, name])),
+    backends: new Map([...backends.owned].map(([key, { index }]) => [index, key.slice(key.lastIndexOf('/') + 1)])),
   };
 }

@@ -8,6 +8,7 @@ import { addressBytes } from '../model/address.ts';
 import { constantOf, type Layout } from '../steering/layout.ts';
 import { expandMaglevKey } from '../steering/maglev.ts';
 import type { Fill } from '../steering/snapshot.ts';
+import { fillsAlike, type TableContent } from '../steering/table-content.ts';
 import type { DataplaneAddon, EngineId } from './addon.ts';
 
 export interface TableChecksums {
@@ -18,8 +19,7 @@ export interface TableChecksums {
 }
 
 interface Filled {
-  /** What the unmasked table depends on. */
-  readonly signature: string;
+  readonly content: TableContent;
   readonly slots: Uint16Array;
   readonly checksums: TableChecksums;
 }
@@ -45,28 +45,27 @@ export class TableFiller {
     this.#drafted.clear();
   }
 
-  /** Writes the table of one pool into its region; `keep` makes it the one in force. `secretHex` is the cluster's. */
-  fill(fill: Fill, secretHex: string): void {
-    const { members, size } = fill;
-    const signature = `${secretHex} ${size} ${members.map(({ address, weight, index }) => `${address}*${weight}#${index}`).join(' ')}`;
-    const before = this.#pools.get(fill.pool);
-    const hasFilled = before?.signature === signature;
+  /** Writes the table of one pool into its region; `keep` makes it the one in force. */
+  fill({ pool, firstLine, content }: Fill): void {
+    const { clusterSecret, members, size } = content;
+    const before = this.#pools.get(pool);
+    const hasFilled = before !== undefined && fillsAlike(before.content, content);
     const filled = hasFilled ? before.slots : new Uint16Array(size);
     const identities = new Uint8Array(members.length * 16);
     members.forEach(({ address }, i) => {
       identities.set(addressBytes(address), i * 16);
     });
     const [fillChecksum, tableChecksum] = this.#addon.fillTable(
-      expandMaglevKey(secretHex),
+      expandMaglevKey(clusterSecret),
       identities,
       Uint32Array.from(members, ({ weight }) => weight),
       Uint16Array.from(members, ({ index }) => index),
       Uint16Array.from(members, ({ takesNewFlows }) => (takesNewFlows ? 1 : 0)),
       filled,
       hasFilled,
-      new Uint16Array(this.#slots, fill.firstLine * this.#lineBytes, size),
+      new Uint16Array(this.#slots, firstLine * this.#lineBytes, size),
     );
-    this.#drafted.set(fill.pool, { signature, slots: filled, checksums: { fill: hex(fillChecksum), table: hex(tableChecksum) } });
+    this.#drafted.set(pool, { content, slots: filled, checksums: { fill: hex(fillChecksum), table: hex(tableChecksum) } });
   }
 
   /** What was filled since `begin` is in force; pools that are no more are forgotten. */

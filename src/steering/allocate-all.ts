@@ -1,22 +1,24 @@
 // Gives every noun of a desired state its place: indices, timeout profiles, slot regions. Pure.
 //
-// What is kept from compile to compile is the Allocation; what a compile asks is Indices.
+// What is kept from compile to compile is the Allocation; what a compile asks is Places.
 
 import { ToriiError } from '../errors.ts';
 import { backendKey } from '../model/backend.ts';
-import type { Desired, DesiredPool, DesiredVip } from '../model/desired.ts';
+import type { Desired, DesiredBackend, DesiredPool, DesiredTenant, DesiredVip } from '../model/desired.ts';
 import {
-  type Assigned,
   type Assignment,
   assign,
   assignSlots,
   emptySlots,
   emptySpace,
   type IndexSpace,
-  type Region,
+  type Owned,
   type SlotSpace,
+  type Table,
+  type TableRequest,
 } from './allocation.ts';
 import { constantOf, type Layout } from './layout.ts';
+import { contentOf, type TableContent } from './table-content.ts';
 
 /** Idle timeouts in the packet path's terms. */
 export interface Profile {
@@ -34,7 +36,7 @@ export interface Allocation {
   readonly backends: IndexSpace;
   readonly pools: IndexSpace;
   readonly tenants: IndexSpace;
-  readonly slots: SlotSpace;
+  readonly slots: SlotSpace<TableContent>;
   /** Encoded profile → index. Old ones stay as long as there is room: live flows point at them. */
   readonly profiles: ReadonlyMap<string, number>;
   /** Lines of the SLOTS table. */
@@ -53,48 +55,50 @@ export function emptyAllocation(slotLines: number): Allocation {
   };
 }
 
-export interface Indices {
+/** A noun and the place that it has. */
+export interface Placed<Noun> extends Owned {
+  readonly noun: Noun;
+  /** True in the compile that gave it this index. */
+  readonly isFresh: boolean;
+}
+
+export interface PlacedPool extends Placed<DesiredPool> {
+  readonly backends: readonly Placed<DesiredBackend>[];
+  /** Undefined without a usable backend. */
+  readonly table: Table<TableContent> | undefined;
+  /** The table is still to be filled. */
+  readonly isFreshTable: boolean;
+}
+
+/** Everything in the order of the desired state. */
+export interface Places {
   readonly allocation: Allocation;
-  /** Highest index + 1 of each table. */
-  readonly counts: { readonly vips: number; readonly backends: number; readonly pools: number; readonly tenants: number };
-  vip(name: string): Assigned;
-  backend(key: string): Assigned;
-  pool(name: string): Assigned;
-  tenant(name: string): Assigned;
+  readonly vips: readonly Placed<DesiredVip>[];
+  readonly tenants: readonly Placed<DesiredTenant>[];
+  readonly pools: readonly PlacedPool[];
+  /** Indices of what VIPs refer to. */
+  pool(name: string): number;
+  tenant(name: string): number;
   profile(vip: DesiredVip): number;
   readonly profiles: readonly (readonly [Profile, number])[];
-  /** Undefined for a pool without a usable backend: it has no table. */
-  slots(pool: string): (Region & { readonly isFresh: boolean }) | undefined;
 }
 
 /** `before` is of a generation that every worker has adopted, or empty. */
-export function allocate(desired: Desired, before: Allocation, layout: Layout): Indices {
+export function allocate(desired: Desired, before: Allocation, layout: Layout): Places {
   const limited = (space: IndexSpace, keys: readonly string[], what: string): Assignment =>
     assign(space, keys, { limit: constantOf(layout, `MAX_${what.toUpperCase()}`), what });
-  const vips = limited(
-    before.vips,
-    desired.vips.map(({ name }) => name),
-    'vips',
-  );
-  const pools = limited(
-    before.pools,
-    desired.pools.map(({ name }) => name),
-    'pools',
-  );
-  const tenants = limited(
-    before.tenants,
-    desired.tenants.map(({ name }) => name),
-    'tenants',
-  );
-  const keys = desired.pools.flatMap(({ name, backends }) => backends.map(({ address }) => backendKey(name, address)));
+  const vips = limited(before.vips, desired.vips.map(nameOf), 'vips');
+  const pools = limited(before.pools, desired.pools.map(nameOf), 'pools');
+  const tenants = limited(before.tenants, desired.tenants.map(nameOf), 'tenants');
+  const members = desired.pools.flatMap((pool) => pool.backends);
+  const keys = members.map(({ pool, address }) => backendKey(pool, address));
   const backends = limited(before.backends, keys, 'backends');
-  const slotsPerLine = constantOf(layout, 'SLOTS_PER_LINE');
-  const requests = desired.pools.filter(hasTable).map((pool) => ({
-    pool: pool.name,
-    lines: Math.ceil(pool.tableSize / slotsPerLine),
-    signature: signatureOf(pool, desired.clusterSecret, backends),
-  }));
-  const slots = assignSlots(before.slots, requests, before.slotLines);
+  const placedPools = placePools(place(desired.pools, pools), place(members, backends));
+  const tables = assignSlots(
+    before.slots,
+    tableRequests(placedPools, desired.clusterSecret, before.slots, layout),
+    before.slotLines,
+  );
   const profiles = assignProfiles(before.profiles, desired.vips, constantOf(layout, 'MAX_PROFILES'));
   return {
     allocation: {
@@ -102,43 +106,68 @@ export function allocate(desired: Desired, before: Allocation, layout: Layout): 
       backends: backends.space,
       pools: pools.space,
       tenants: tenants.space,
-      slots: slots.space,
+      slots: tables.space,
       profiles,
       slotLines: before.slotLines,
     },
-    counts: {
-      vips: vips.space.next,
-      backends: backends.space.next,
-      pools: pools.space.next,
-      tenants: tenants.space.next,
-    },
-    vip: (name) => known(vips, name),
-    backend: (key) => known(backends, key),
-    pool: (name) => known(pools, name),
-    tenant: (name) => known(tenants, name),
+    vips: place(desired.vips, vips),
+    tenants: place(desired.tenants, tenants),
+    pools: placedPools.map((pool) => ({
+      ...pool,
+      table: tables.space.tables.get(pool.noun.name),
+      isFreshTable: tables.fresh.has(pool.noun.name),
+    })),
+    pool: (name) => indexOf(pools, name),
+    tenant: (name) => indexOf(tenants, name),
     profile: (vip) => profiles.get(profileKey(profileOf(vip))) ?? 0,
     profiles: [...profiles].map(([key, index]) => [profileOfKey(key), index] as const),
-    slots: (pool) => slots.of.get(pool),
   };
 }
 
-function known(assignment: Assignment, key: string): Assigned {
-  const found = assignment.of.get(key);
-  if (!found) throw new ToriiError('internal', `desired state refers to ${key}, which it does not contain`);
-  return found;
+function nameOf({ name }: { readonly name: string }): string {
+  return name;
 }
 
-function hasTable(pool: DesiredPool): boolean {
-  return pool.backends.some(({ takesNewFlows }) => takesNewFlows);
+function indexOf({ space }: Assignment, name: string): number {
+  const found = space.owned.get(name);
+  if (!found) throw new ToriiError('internal', `desired state refers to ${name}, which it does not contain`);
+  return found.index;
 }
 
-/** Everything that a table's content depends on. */
-function signatureOf(pool: DesiredPool, secret: string, backends: Assignment): string {
-  const members = pool.backends.map(({ address, weight, takesNewFlows }) => {
-    const { index, generation } = known(backends, backendKey(pool.name, address));
-    return `${address}#${index}.${generation}*${weight}${takesNewFlows ? '+' : '-'}`;
+/** `given` is in the order of the nouns. */
+function place<Noun>(nouns: readonly Noun[], { given, fresh }: Assignment): readonly Placed<Noun>[] {
+  return nouns.map((noun, i) => {
+    const { index = 0, generation = 0 } = given[i] ?? {};
+    return { noun, index, generation, isFresh: fresh.has(index) };
   });
-  return `${secret} ${pool.tableSize} ${members.join(' ')}`;
+}
+
+type PoolWithBackends = Omit<PlacedPool, 'table' | 'isFreshTable'>;
+
+/** `backends` are those of all pools, in their order. */
+function placePools(
+  pools: readonly Placed<DesiredPool>[],
+  backends: readonly Placed<DesiredBackend>[],
+): readonly PoolWithBackends[] {
+  let at = 0;
+  return pools.map((pool) => {
+    at += pool.noun.backends.length;
+    return { ...pool, backends: backends.slice(at - pool.noun.backends.length, at) };
+  });
+}
+
+function tableRequests(
+  pools: readonly PoolWithBackends[],
+  clusterSecret: string,
+  before: SlotSpace<TableContent>,
+  layout: Layout,
+): readonly TableRequest<TableContent>[] {
+  const slotsPerLine = constantOf(layout, 'SLOTS_PER_LINE');
+  return pools.flatMap(({ noun: { name, tableSize }, backends }) => {
+    if (!backends.some(({ noun }) => noun.takesNewFlows)) return [];
+    const content = contentOf({ clusterSecret, size: tableSize, members: backends }, before.tables.get(name)?.content);
+    return [{ pool: name, lines: Math.ceil(tableSize / slotsPerLine), content }];
+  });
 }
 
 export function profileOf({ protocol, timeouts, hash }: DesiredVip): Profile {

@@ -11,7 +11,7 @@
 
 import { ToriiError } from '../errors.ts';
 
-interface Owned {
+export interface Owned {
   readonly index: number;
   readonly generation: number;
 }
@@ -27,48 +27,58 @@ export interface IndexSpace {
 /** Index 0 means "none" in every table. */
 export const emptySpace: IndexSpace = { owned: new Map(), freed: [], next: 1 };
 
-export interface Assigned extends Owned {
-  /** True in the compile that gave it to this key. */
-  readonly isFresh: boolean;
-}
-
 export interface Assignment {
   readonly space: IndexSpace;
-  readonly of: ReadonlyMap<string, Assigned>;
+  /** In the order of the keys. */
+  readonly given: readonly Owned[];
+  /** Indices that this compile gave out. */
+  readonly fresh: ReadonlySet<number>;
 }
 
-/** Gives every key an index ≤ `limit`, keeping those of before; none that this compile frees. Throws `capacity` when there are more keys than indices. */
+/**
+ * Gives every key an index ≤ `limit`, keeping those of before; none that this compile frees. No key comes twice. Throws
+ * `capacity` when there are more keys than indices.
+ */
 export function assign(
   space: IndexSpace,
   keys: readonly string[],
   params: { readonly limit: number; readonly what: string },
 ): Assignment {
+  const same = allOwned(space, keys);
+  if (same?.length === space.owned.size) return { space, given: same, fresh: new Set() };
   const { limit, what } = params;
-  const of = new Map<string, Assigned>();
   const owned = new Map<string, Owned>();
-  const wanting: string[] = [];
-  for (const key of keys) {
-    const known = space.owned.get(key);
-    if (known) {
-      owned.set(key, known);
-      of.set(key, { ...known, isFresh: false });
-    } else wanting.push(key);
-  }
-  const left = [...space.owned].flatMap(([key, given]) => (owned.has(key) ? [] : [given]));
+  const given: Owned[] = [];
+  const fresh = new Set<number>();
   let next = space.next;
   let reused = 0;
-  for (const key of wanting) {
-    let given: Owned;
-    const oldest = space.freed[reused];
-    if (next <= limit) given = { index: next++, generation: 0 };
-    else if (oldest) {
-      reused++;
-      given = { index: oldest.index, generation: (oldest.generation + 1) & 0xff };
-    } else throw new ToriiError('capacity', `expected at most ${limit} ${what}, got ${keys.length}`);
-    owned.set(key, given);
-    of.set(key, { ...given, isFresh: true });
+  for (const key of keys) {
+    let one = space.owned.get(key);
+    if (!one) {
+      const oldest = space.freed[reused];
+      if (next <= limit) one = { index: next++, generation: 0 };
+      else if (oldest) {
+        reused++;
+        one = { index: oldest.index, generation: (oldest.generation + 1) & 0xff };
+      } else throw new ToriiError('capacity', `expected at most ${limit} ${what}, got ${keys.length}`);
+      fresh.add(one.index);
+    }
+    owned.set(key, one);
+    given.push(one);
   }
-  return { space: { owned, freed: [...space.freed.slice(reused), ...left], next }, of };
+  const left = [...space.owned].flatMap(([key, one]) => (owned.has(key) ? [] : [one]));
+  return { space: { owned, freed: [...space.freed.slice(reused), ...left], next }, given, fresh };
+}
+
+/** Undefined when one of the keys has none. */
+function allOwned(space: IndexSpace, keys: readonly string[]): readonly Owned[] | undefined {
+  const given: Owned[] = [];
+  for (const key of keys) {
+    const one = space.owned.get(key);
+    if (!one) return undefined;
+    given.push(one);
+  }
+  return given;
 }
 
 /** Whole lines of the SLOTS table. */
@@ -77,49 +87,55 @@ export interface Region {
   readonly lines: number;
 }
 
-export interface SlotSpace {
+export interface SlotSpace<Content> {
   /** Pool → its table: the region, and what it was filled from. */
-  readonly tables: ReadonlyMap<string, Region & { readonly signature: string }>;
+  readonly tables: ReadonlyMap<string, Table<Content>>;
 }
 
-export const emptySlots: SlotSpace = { tables: new Map() };
+export interface Table<Content> extends Region {
+  readonly content: Content;
+}
 
-export interface TableRequest {
+export const emptySlots: SlotSpace<never> = { tables: new Map() };
+
+export interface TableRequest<Content> {
   readonly pool: string;
   readonly lines: number;
-  /** Equal signatures mean equal tables. */
-  readonly signature: string;
+  /** The same (===) content means an equal table. */
+  readonly content: Content;
 }
 
-export interface SlotAssignment {
-  readonly space: SlotSpace;
-  readonly of: ReadonlyMap<string, Region & { readonly isFresh: boolean }>;
+export interface SlotAssignment<Content> {
+  readonly space: SlotSpace<Content>;
+  /** Pools whose table is to be filled: each has a region of its own. */
+  readonly fresh: ReadonlySet<string>;
 }
 
 /** Keeps the region of every unchanged table and finds room, first fit, for the others beside all that are in force. */
-export function assignSlots(space: SlotSpace, requests: readonly TableRequest[], limit: number): SlotAssignment {
-  const tables = new Map<string, Region & { readonly signature: string }>();
-  const of = new Map<string, Region & { readonly isFresh: boolean }>();
-  for (const { pool, signature } of requests) {
+export function assignSlots<Content>(
+  space: SlotSpace<Content>,
+  requests: readonly TableRequest<Content>[],
+  limit: number,
+): SlotAssignment<Content> {
+  const tables = new Map<string, Table<Content>>();
+  const fresh = new Set<string>();
+  for (const { pool, content } of requests) {
     const known = space.tables.get(pool);
-    if (known?.signature === signature) {
-      tables.set(pool, known);
-      of.set(pool, { first: known.first, lines: known.lines, isFresh: false });
-    }
+    if (known?.content === content) tables.set(pool, known);
   }
   const taken: Region[] = [...space.tables.values()].sort((a, b) => a.first - b.first);
-  for (const { pool, lines, signature } of requests) {
-    if (of.has(pool)) continue;
+  for (const { pool, lines, content } of requests) {
+    if (tables.has(pool)) continue;
     const region = insertFirstFit(taken, lines, limit);
     if (!region)
       throw new ToriiError(
         'capacity',
         `the Maglev tables of all pools, those that change beside those in force, need more than the ${limit} lines there are (pool ${pool})`,
       );
-    tables.set(pool, { ...region, signature });
-    of.set(pool, { ...region, isFresh: true });
+    tables.set(pool, { ...region, content });
+    fresh.add(pool);
   }
-  return { space: { tables }, of };
+  return { space: { tables }, fresh };
 }
 
 /** Adds a region of `lines` to the sorted list, in the first gap that holds it. */

@@ -4,14 +4,16 @@
 // too long doubles the table: the packet path reads one bucket and a bounded number of lines (native/core/vips.h).
 
 import { ToriiError } from '../errors.ts';
-import { addressBytes, familyOf } from '../model/address.ts';
+import { familyOf, type Prefix } from '../model/address.ts';
 import type { DesiredVip } from '../model/desired.ts';
 import { isAnyPort } from '../model/vip.ts';
-import { addressKey, hashDestination, portKey } from './flow-hash.ts';
+import type { Placed, PlacedPool } from './allocate-all.ts';
+import { addressKey, hashAddress, portKey } from './flow-hash.ts';
 
 export const protocolNumber = { tcp: 6, udp: 17 } as const;
 
-const bucketEntries = 16;
+/** Entries of a bucket, a line of 32-bit words. */
+export const bucketEntries = 16;
 const tagShift = 20;
 
 export interface RangeEntry {
@@ -22,7 +24,7 @@ export interface RangeEntry {
 }
 
 export interface AddressEntry {
-  readonly bytes: Uint8Array;
+  readonly address: string;
   /** Prefix length; IPv4's counts the 96 bits before it. */
   readonly length: number;
   readonly anyTcp: number;
@@ -35,8 +37,8 @@ export interface AddressEntry {
 }
 
 export interface DestinationIndex {
-  /** Buckets of tagged VIP indices; a power of two of them. */
-  readonly buckets: readonly (readonly number[])[];
+  /** Tagged VIP indices by bucket, `bucketEntries` words each; a power of two of them. */
+  readonly buckets: Uint32Array<ArrayBuffer>;
   /** Probed from hash & (length - 1); undefined is empty. */
   readonly addresses: readonly (AddressEntry | undefined)[];
   /** Lengths of prefixes in use that are no host's, longest first. */
@@ -50,13 +52,12 @@ export interface IndexLimits {
   readonly ranges: number;
 }
 
-export interface IndexedVip {
-  readonly index: number;
-  readonly vip: DesiredVip;
-}
+export type IndexedVip = Pick<Placed<DesiredVip>, 'index' | 'noun'>;
 
 export function buildDestinationIndex(vips: readonly IndexedVip[], limits: IndexLimits): DestinationIndex {
-  const lengths = new Set(vips.map(({ vip }) => mappedLength(vip)).filter((length) => length < 128));
+  const lengths = new Set<number>();
+  for (const { noun } of vips) lengths.add(mappedLength(noun.prefix));
+  lengths.delete(hostLength);
   return {
     buckets: buildBuckets(vips),
     addresses: buildAddresses(vips, limits),
@@ -64,56 +65,80 @@ export function buildDestinationIndex(vips: readonly IndexedVip[], limits: Index
   };
 }
 
-/** Length of a VIP's prefix in 128-bit terms. */
-export function mappedLength(vip: DesiredVip): number {
-  return familyOf(vip.prefix.address) === 4 ? vip.prefix.length + 96 : vip.prefix.length;
+const hostLength = 128;
+
+/** A prefix's length in 128-bit terms. */
+export function mappedLength({ address, length }: Prefix): number {
+  return familyOf(address) === 4 ? length + 96 : length;
 }
 
-function isExact(vip: DesiredVip): boolean {
-  return vip.ports.first === vip.ports.last && mappedLength(vip) === 128;
+function isExact({ ports, prefix }: DesiredVip): boolean {
+  return ports.first === ports.last && mappedLength(prefix) === hostLength;
 }
 
-function buildBuckets(vips: readonly IndexedVip[]): number[][] {
-  const hashed = vips
-    .filter(({ vip }) => isExact(vip))
-    .map(({ index, vip }) => ({
-      index,
-      hash: hashDestination(addressBytes(vip.prefix.address), portKey(protocolNumber[vip.protocol], vip.ports.first)),
-    }));
+interface Hashed {
+  readonly index: number;
+  readonly hash: number;
+}
+
+function buildBuckets(vips: readonly IndexedVip[]): Uint32Array<ArrayBuffer> {
+  const hashed: Hashed[] = [];
+  for (const { index, noun: vip } of vips) {
+    if (!isExact(vip)) continue;
+    const rest = portKey(protocolNumber[vip.protocol], vip.ports.first);
+    hashed.push({ index, hash: hashAddress(vip.prefix.address, rest) });
+  }
   return intoBuckets(hashed);
 }
 
 /** Tagged indices by the low bits of their hashes; a bucket that overflows doubles the table. */
-function intoBuckets(hashed: readonly { readonly index: number; readonly hash: number }[]): number[][] {
+function intoBuckets(hashed: readonly Hashed[]): Uint32Array<ArrayBuffer> {
   for (let count = powerOfTwoAtLeast(hashed.length / 4); ; count *= 2) {
-    const buckets = Array.from({ length: count }, (): number[] => []);
-    for (const { index, hash } of hashed) buckets[hash & (count - 1)]?.push((((hash >>> tagShift) << tagShift) | index) >>> 0);
-    if (buckets.every((bucket) => bucket.length <= bucketEntries)) return buckets;
+    const buckets = placeInBuckets(hashed, count);
+    if (buckets) return buckets;
   }
+}
+
+function placeInBuckets(hashed: readonly Hashed[], count: number): Uint32Array<ArrayBuffer> | undefined {
+  const buckets = new Uint32Array(count * bucketEntries);
+  const sizes = new Uint8Array(count);
+  for (const { index, hash } of hashed) {
+    const bucket = hash & (count - 1);
+    const size = sizes[bucket] ?? 0;
+    if (size === bucketEntries) return undefined;
+    buckets[bucket * bucketEntries + size] = ((hash >>> tagShift) << tagShift) | index;
+    sizes[bucket] = size + 1;
+  }
+  return buckets;
 }
 
 export interface BackendIndex {
   /** As DestinationIndex.buckets; one entry per address. */
-  readonly buckets: readonly (readonly number[])[];
+  readonly buckets: Uint32Array<ArrayBuffer>;
   /** Index → index of the next backend of the same address. */
   readonly nextSame: ReadonlyMap<number, number>;
 }
 
 /** Backends by address: a backend of several pools is found once and leads to the others. */
-export function buildBackendIndex(backends: readonly { readonly index: number; readonly address: string }[]): BackendIndex {
+export function buildBackendIndex(pools: readonly Pick<PlacedPool, 'backends'>[]): BackendIndex {
   const first = new Map<string, number>();
   const nextSame = new Map<number, number>();
-  for (const { index, address } of backends) {
-    const known = first.get(address);
-    if (known !== undefined) nextSame.set(index, known);
-    first.set(address, index);
+  for (const { backends } of pools) {
+    for (const { index, noun } of backends) {
+      const known = first.get(noun.address);
+      if (known !== undefined) nextSame.set(index, known);
+      first.set(noun.address, index);
+    }
   }
-  const hashed = [...first].map(([address, index]) => ({ index, hash: hashDestination(addressBytes(address), addressKey(128)) }));
+  const rest = addressKey(hostLength);
+  const hashed: Hashed[] = [];
+  for (const [address, index] of first) hashed.push({ index, hash: hashAddress(address, rest) });
   return { buckets: intoBuckets(hashed), nextSame };
 }
 
 function buildAddresses(vips: readonly IndexedVip[], { probes, ranges }: IndexLimits): (AddressEntry | undefined)[] {
-  const entries = [...groupByPrefix(vips)].map(([prefix, group]) => {
+  const entries: AddressEntry[] = [];
+  for (const [prefix, group] of groupByPrefix(vips)) {
     const entry = addressEntry(group);
     if (entry.ranges.length > ranges) {
       throw new ToriiError(
@@ -121,18 +146,21 @@ function buildAddresses(vips: readonly IndexedVip[], { probes, ranges }: IndexLi
         `expected at most ${ranges} port ranges on one address, got ${entry.ranges.length} on ${prefix}`,
       );
     }
-    return entry;
-  });
+    entries.push(entry);
+  }
   for (let count = powerOfTwoAtLeast(entries.length * 2); ; count *= 2) {
     const table = place(entries, count, probes);
     if (table) return table;
   }
 }
 
+/** By address, and by "address/length" where that is no single address. */
 function groupByPrefix(vips: readonly IndexedVip[]): Map<string, IndexedVip[]> {
   const groups = new Map<string, IndexedVip[]>();
   for (const entry of vips) {
-    const key = `${entry.vip.prefix.address}/${mappedLength(entry.vip)}`;
+    const { prefix } = entry.noun;
+    const length = mappedLength(prefix);
+    const key = length === hostLength ? prefix.address : `${prefix.address}/${length}`;
     const group = groups.get(key);
     if (group) group.push(entry);
     else groups.set(key, [entry]);
@@ -143,32 +171,40 @@ function groupByPrefix(vips: readonly IndexedVip[]): Map<string, IndexedVip[]> {
 function addressEntry(group: readonly IndexedVip[]): AddressEntry {
   const [first] = group;
   if (!first) throw new RangeError('an address without VIPs');
-  const anyOf = (protocol: 'tcp' | 'udp'): number =>
-    group.find(({ vip }) => vip.protocol === protocol && isAnyPort(vip.ports))?.index ?? 0;
+  const any = { tcp: 0, udp: 0 };
+  const ranges: RangeEntry[] = [];
+  for (const { index, noun: vip } of group) {
+    const { protocol, ports } = vip;
+    if (isAnyPort(ports)) any[protocol] ||= index;
+    else if (!isExact(vip)) ranges.push({ vip: index, first: ports.first, last: ports.last, protocol: protocolNumber[protocol] });
+  }
   return {
-    bytes: addressBytes(first.vip.prefix.address),
-    length: mappedLength(first.vip),
-    anyTcp: anyOf('tcp'),
-    anyUdp: anyOf('udp'),
+    address: first.noun.prefix.address,
+    length: mappedLength(first.noun.prefix),
+    anyTcp: any.tcp,
+    anyUdp: any.udp,
     firstVip: first.index,
     sourceTcp: sourceSpeaker(group, 'tcp'),
     sourceUdp: sourceSpeaker(group, 'udp'),
-    ranges: group
-      .filter(({ vip }) => !isExact(vip) && !isAnyPort(vip.ports))
-      .map(({ index, vip }) => ({ vip: index, ...vip.ports, protocol: protocolNumber[vip.protocol] })),
+    ranges,
   };
 }
 
 function sourceSpeaker(group: readonly IndexedVip[], protocol: 'tcp' | 'udp'): number {
-  const all = group.filter(({ vip }) => vip.protocol === protocol);
-  const [first] = all;
-  return first && all.every(({ vip }) => vip.hash === 'source' && vip.activePool === first.vip.activePool) ? first.index : 0;
+  let speaker: IndexedVip | undefined;
+  for (const entry of group) {
+    if (entry.noun.protocol !== protocol) continue;
+    if (entry.noun.hash !== 'source') return 0;
+    speaker ??= entry;
+    if (entry.noun.activePool !== speaker.noun.activePool) return 0;
+  }
+  return speaker?.index ?? 0;
 }
 
 function place(entries: readonly AddressEntry[], count: number, probes: number): (AddressEntry | undefined)[] | undefined {
   const table = Array.from({ length: count }, (): AddressEntry | undefined => undefined);
   for (const entry of entries) {
-    const hash = hashDestination(entry.bytes, addressKey(entry.length));
+    const hash = hashAddress(entry.address, addressKey(entry.length));
     let probe = 0;
     while (probe < probes && table[(hash + probe) & (count - 1)]) probe++;
     if (probe === probes) return undefined;

@@ -5,6 +5,7 @@
 // oracle and the snapshot's unkeyed index, never for packets.
 
 import { hkdfSync } from 'node:crypto';
+import { addressBytes, familyOf, ipv4Word } from '../model/address.ts';
 
 const KEY_INFO = 'torii flow hash v1';
 const SECRET_BYTES = 32;
@@ -107,12 +108,17 @@ export function addressKey(length: number): number {
 /** Where the snapshot's indices keep a destination: 32 bits, not keyed. `rest` is portKey or addressKey. */
 export function hashDestination(destination: Uint8Array, rest: number): number {
   const [d0, d1, d2, d3] = words(destination);
-  let h =
-    Math.imul(d0, 0x27d4eb2f) ^
-    Math.imul(d1, 0xc2b2ae3d) ^
-    Math.imul(d2, 0x85ebca77) ^
-    Math.imul(d3, 0x9e3779b1) ^
-    Math.imul(rest, 0x165667b1);
+  return mix(Math.imul(d0, 0x27d4eb2f) ^ Math.imul(d1, 0xc2b2ae3d) ^ Math.imul(d2, 0x85ebca77), d3, rest);
+}
+
+/** hashDestination of an address's text: an IPv4 one needs no bytes made for it. */
+export function hashAddress(address: string, rest: number): number {
+  if (familyOf(address) === 6) return hashDestination(addressBytes(address), rest);
+  return mix(Math.imul(0xffff0000, 0x85ebca77), ipv4Word(address), rest);
+}
+
+function mix(upper: number, last: number, rest: number): number {
+  let h = upper ^ Math.imul(last, 0x9e3779b1) ^ Math.imul(rest, 0x165667b1);
   h ^= h >>> 15;
   h = Math.imul(h, 0x2c1b3c6d);
   h ^= h >>> 12;

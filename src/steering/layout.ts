@@ -60,6 +60,10 @@ export function constantOf(layout: Layout, name: string): number {
   return value;
 }
 
+export function constantsOf<const K extends string>(layout: Layout, names: readonly K[]): Readonly<Record<K, number>> {
+  return Object.fromEntries(names.map((name) => [name, constantOf(layout, name)])) as Record<K, number>;
+}
+
 /** Throws addon_mismatch unless the addon speaks this source's layout. */
 export function checkLayout(layout: Layout): Layout {
   const version = constantOf(layout, 'LAYOUT_VERSION');

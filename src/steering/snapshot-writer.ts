@@ -3,12 +3,13 @@
 // The order of sections is free; native code is told where each begins. Little-endian, as the packet path runs only
 // there. Says nothing about what belongs in a snapshot: that is snapshot.ts.
 
-import { addressBytes, familyOf, type Prefix } from '../model/address.ts';
+import { addressBytes, familyOf, ipv4Word } from '../model/address.ts';
 import { constantOf, type Layout, offsetsOf } from './layout.ts';
 
 export class SnapshotWriter {
   readonly layout: Layout;
   readonly lineBytes: number;
+  /** All zero at first. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
 
@@ -39,35 +40,64 @@ export class SnapshotWriter {
     this.bytes.set(value, at);
   }
 
+  words(at: number, values: Uint32Array<ArrayBuffer>): void {
+    new Uint32Array(this.bytes.buffer, at, values.length).set(values);
+  }
+
+  /** 16 bytes, IPv4 mapped. */
+  address(at: number, address: string): void {
+    if (familyOf(address) === 6) return this.raw(at, addressBytes(address));
+    this.u16(at + 10, 0xffff);
+    this.ipv4(at + 12, address);
+  }
+
+  ipv4(at: number, address: string): void {
+    this.u32(at, ipv4Word(address));
+  }
+
+  /** "02:00:00:00:00:01" */
+  mac(at: number, mac: string): void {
+    for (let i = 0; i < 6; i++) this.u8(at + i, hexDigit(mac.charCodeAt(i * 3)) * 16 + hexDigit(mac.charCodeAt(i * 3 + 1)));
+  }
+
   line(number: number): number {
     return number * this.lineBytes;
   }
 }
 
-/** Where each section begins, in lines, and how long the whole is. */
+/** Of a character's code, letters of either case. */
+function hexDigit(code: number): number {
+  return code < 0x40 ? code - 0x30 : (code | 0x20) - 0x57;
+}
+
+export type SectionName =
+  | 'vip_index'
+  | 'address'
+  | 'vip'
+  | 'backend'
+  | 'pool'
+  | 'tenant'
+  | 'device'
+  | 'profile'
+  | 'range'
+  | 'backend_index';
+
+/** Where each section begins, in lines, and how long it and the whole are. */
 export interface SectionPlan {
-  readonly first: Readonly<Record<string, number>>;
+  readonly first: Readonly<Record<SectionName, number>>;
+  readonly sizes: Readonly<Record<SectionName, number>>;
   readonly lines: number;
 }
 
-export function planSections(layout: Layout, sizes: Readonly<Record<string, number>>): SectionPlan {
+/** Sections follow each other in the order of `sizes`. */
+export function planSections(layout: Layout, sizes: Readonly<Record<SectionName, number>>): SectionPlan {
   let lines = constantOf(layout, 'SNAPSHOT_FIRST_SECTION');
-  const first: Record<string, number> = {};
-  for (const [name, size] of Object.entries(sizes)) {
+  const first = { ...sizes };
+  for (const name of Object.keys(sizes) as SectionName[]) {
     first[name] = lines;
-    lines += size;
+    lines += sizes[name];
   }
-  return { first, lines };
-}
-
-/** "02:00:00:00:00:01" → 6 bytes. */
-export function macBytes(mac: string): Uint8Array {
-  return Uint8Array.from(mac.split(':'), (byte) => Number.parseInt(byte, 16));
-}
-
-/** The 4 bytes of an IPv4 address as they lie in memory, read as a little-endian word. */
-export function ipv4Word(address: string): number {
-  return new DataView(addressBytes(address).buffer).getUint32(12, true);
+  return { first, sizes, lines };
 }
 
 /** Of an outer header, by the backend's family. */
@@ -75,12 +105,6 @@ export const outerBytes = { 4: 20, 6: 40 } as const;
 
 const outerTtl = 64;
 const ipipProtocol = 4;
-
-/** 16 bytes with the bits behind a prefix set: what the flow's hash may fill in. */
-export function hostMask({ address, length }: Prefix): Uint8Array {
-  const first = familyOf(address) === 4 ? 96 + length : length;
-  return Uint8Array.from({ length: 16 }, (_, i) => 0xff >> Math.max(0, Math.min(8, first - i * 8)));
-}
 
 /** Sum of all 16-bit words of an outer IPv4 header that do not depend on the packet, in memory order (native/core/encap.h). */
 export function outerSum(source: string, destination: string): number {

@@ -67,7 +67,12 @@ function bytesOf(desired: Desired, places: Places, layout: Layout): Uint8Array<A
   const ipv6Pools = poolsOfIpv6(desired);
   for (const pool of pools) {
     out.pool(pool);
-    const facts = { node: desired.node, nextSame: backendIndex.nextSame, pool: pool.index, servesIpv6: ipv6Pools.has(pool.noun.name) };
+    const facts = {
+      node: desired.node,
+      nextSame: backendIndex.nextSame,
+      pool: pool.index,
+      servesIpv6: ipv6Pools.has(pool.noun.name),
+    };
     for (const backend of pool.backends) out.backend(backend, facts);
   }
   for (const tenant of tenants) out.tenant(tenant);

@@ -45,12 +45,10 @@ describe.each(engines)('$name', ({ unavailable, addon: load }) => {
     const addon = load();
     const engine = new MemoryEngine({ flowEntries: 64, limits: bpfLimits, ...(addon && { addon }) });
     try {
-      const { backends } = engine.load(desired).directory;
+      const { backends } = engine.load(desired).allocation;
       const outcomes = engine.run(frames.map((bytes) => ({ bytes, timeNs: 0n })));
       expect(outcomes.map(({ verdict }) => verdict)).toEqual(frames.map(() => 'pass'));
-      return Object.fromEntries(
-        backends.map(({ pool, address, index }) => [`${pool}/${address}`, engine.counters.backend(index).unreachable]),
-      );
+      return Object.fromEntries([...backends.owned].map(([key, { index }]) => [key, engine.counters.backend(index).unreachable]));
     } finally {
       engine.close();
     }

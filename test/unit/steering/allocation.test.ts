@@ -1,21 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assign, assignSlots, emptySlots, emptySpace } from '../../../src/steering/allocation.ts';
+import { assign, assignSlots, emptySlots, emptySpace, type SlotSpace } from '../../../src/steering/allocation.ts';
 
-const requests = (count: number, signature: string, lines = 10) =>
-  Array.from({ length: count }, (_, i) => ({ pool: `p${i}`, lines, signature }));
+const requests = (count: number, content: string, lines = 10) =>
+  Array.from({ length: count }, (_, i) => ({ pool: `p${i}`, lines, content }));
 
 describe('slot regions', () => {
   it('let every table change at once, again and again, when half of the memory is free', () => {
-    let { space } = assignSlots(emptySlots, requests(50, '0'), 1000);
+    let { space } = assignSlots<string>(emptySlots, requests(50, '0'), 1000);
     for (let round = 1; round < 10; round++) space = assignSlots(space, requests(50, String(round)), 1000).space;
     expect(space.tables.size).toBe(50);
   });
 
   it('are as free after a compile that failed as before it', () => {
-    const { space } = assignSlots(emptySlots, requests(60, '0'), 1000);
+    const { space } = assignSlots<string>(emptySlots, requests(60, '0'), 1000);
     expect(() => assignSlots(space, requests(60, '1'), 1000)).toThrow(/beside those in force/);
-    const half = requests(60, '1').map((request, i) => (i < 40 ? request : { ...request, signature: '0' }));
+    const half = requests(60, '1').map((request, i) => (i < 40 ? request : { ...request, content: '0' }));
     const next = assignSlots(space, half, 1000).space;
     expect(assignSlots(next, requests(40, '2'), 1000).space.tables.size).toBe(40);
   });
@@ -24,17 +24,18 @@ describe('slot regions', () => {
     const round = fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 1, max: 20 })), { maxLength: 10 });
     fc.assert(
       fc.property(fc.array(round, { maxLength: 20 }), (rounds) => {
-        let space = emptySlots;
+        let space: SlotSpace<string> = emptySlots;
         for (const [number, asked] of rounds.entries()) {
           const unique = [...new Map(asked)].map(([pool, lines]) => ({
             pool: `p${pool}`,
             lines,
-            signature: `${number % 3} ${lines}`,
+            content: `${number % 3} ${lines}`,
           }));
           const next = assignSlots(space, unique, 1000);
-          const taken = [...space.tables.values(), ...[...next.of.values()].filter(({ isFresh }) => isFresh)].sort(
-            (a, b) => a.first - b.first,
-          );
+          const taken = [
+            ...space.tables.values(),
+            ...[...next.space.tables].flatMap(([pool, table]) => (next.fresh.has(pool) ? [table] : [])),
+          ].sort((a, b) => a.first - b.first);
           for (const [i, region] of taken.entries()) {
             const after = taken[i + 1];
             if (after !== undefined) expect(region.first + region.lines).toBeLessThanOrEqual(after.first);
@@ -55,6 +56,7 @@ describe('indices', () => {
     expect(() => assign(first.space, ['a', 'b', 'c', 'e'], what)).toThrow('expected at most 4 vips');
     const second = assign(first.space, ['a', 'b', 'c'], what);
     const third = assign(second.space, ['a', 'b', 'c', 'e'], what);
-    expect(third.of.get('e')).toEqual({ index: 4, generation: 1, isFresh: true });
+    expect(third.given.at(-1)).toEqual({ index: 4, generation: 1 });
+    expect(third.fresh).toEqual(new Set([4]));
   });
 });
