@@ -1,9 +1,10 @@
 // Rules of the document's node section: what this machine needs for what the cluster part asks of it. Pure.
 
-import { familyOf, parseAddress } from '../model/address.ts';
+import { familyOf, parseAddress, parseScopedAddress } from '../model/address.ts';
 import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document, DocumentPeer } from './schema.ts';
+import { checkSession } from './session-rules.ts';
 
 /** `isVip` tells whether an address belongs to a VIP of the document. */
 export function checkNode(document: Document, isVip: (address: string) => boolean, report: Report): void {
@@ -21,8 +22,11 @@ export function checkNode(document: Document, isVip: (address: string) => boolea
   }
   const expected = 'an address, by which a peer is known, that';
   checkUnique(node.bgp.peers, { key: 'address', path: ['node', 'bgp', 'peers'], expected }, report);
-  for (const [i, peer] of node.bgp.peers.entries())
-    checkPeer(peer, ['node', 'bgp', 'peers', i], node.bgp.listen !== undefined, report);
+  for (const [i, peer] of node.bgp.peers.entries()) {
+    const path = ['node', 'bgp', 'peers', i];
+    checkPeer(peer, path, node.bgp.listen !== undefined, report);
+    checkSession(peer, node, path, report);
+  }
 }
 
 function checkBalancer(document: Document, report: Report): void {
@@ -94,7 +98,7 @@ function checkUnique<Key extends string>(
 ): void {
   const seen = new Map<string, number>();
   for (const [i, item] of items.entries()) {
-    const value = parseAddress(item[key]) ?? item[key];
+    const value = parseScopedAddress(item[key]) ?? item[key];
     const first = seen.get(value);
     if (first !== undefined) report.problem([...path, i, key], `${expected} ${pathText([...path, first])} does not have`);
     else seen.set(value, i);

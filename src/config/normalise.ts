@@ -1,7 +1,7 @@
 // A valid document as Config: lists sorted by identity, addresses canonical, each port of a list a VIP of its own,
 // policies joined. Everything here relies on schema and rules having passed. Pure.
 
-import { compareAddresses, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
+import { compareAddresses, type Prefix, parseAddress, parsePrefix, parseScopedAddress } from '../model/address.ts';
 import type { Backend } from '../model/backend.ts';
 import type { Aggregate } from '../model/desired.ts';
 import type { HealthCheck } from '../model/health-check.ts';
@@ -176,22 +176,29 @@ function speakerOf({ bgp, address, address6 }: Document['node']): SpeakerConfig 
     routerId: bgp.routerId ?? address ?? '',
     ...(address === undefined ? {} : { nextHop4: address }),
     ...(address6 === undefined ? {} : { nextHop6: parseAddress(address6) ?? address6 }),
-    ...(bgp.listen === undefined ? {} : { listen: bgp.listen }),
+    ...(bgp.listen === undefined ? {} : { listen: listenOf(bgp.listen) }),
     drainSec: bgp.drainSec,
     peers: bgp.peers.map(peerOf),
   };
 }
 
+function listenOf({ address, port }: { readonly address: string; readonly port: number }): NonNullable<SpeakerConfig['listen']> {
+  return { address: parseScopedAddress(address) ?? address, port };
+}
+
 function peerOf(peer: DocumentPeer): PeerConfig {
-  const { port, as, passive, holdTimeSec, connectRetrySec, localAddress } = peer;
+  const { port, as, passive, holdTimeSec, connectRetrySec, localAddress, families, role, accept } = peer;
   return {
-    address: parseAddress(peer.address) ?? peer.address,
+    address: parseScopedAddress(peer.address) ?? peer.address,
     port,
     as,
     passive,
     holdTimeSec,
     connectRetrySec,
-    ...(localAddress === undefined ? {} : { localAddress: parseAddress(localAddress) ?? localAddress }),
+    ...(localAddress === undefined ? {} : { localAddress: parseScopedAddress(localAddress) ?? localAddress }),
+    ...(families === undefined ? {} : { families }),
+    ...(role === undefined ? {} : { role }),
+    ...(accept === undefined ? {} : { accept }),
     policy: policyOf(peer),
   };
 }

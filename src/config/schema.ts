@@ -6,7 +6,7 @@
 // do yet is in unsupported.ts, so that its keys are still checked here.
 
 import { z } from 'zod';
-import { parseAddress, parsePrefix } from '../model/address.ts';
+import { parseAddress, parsePrefix, parseScopedAddress } from '../model/address.ts';
 import { defaultWeight, maxWeight } from '../model/backend.ts';
 import { defaultTimeouts, parsePorts } from '../model/vip.ts';
 
@@ -44,6 +44,11 @@ function list<Item extends z.ZodType>(item: Item) {
 const flag = z.boolean({ error: 'true or false' });
 const name = pattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a name of up to 63 letters, digits, ".", "_" or "-"');
 const address = text((value) => parseAddress(value) !== undefined, 'an IPv4 or IPv6 address', 'ip');
+const linkAddress = text(
+  (value) => parseScopedAddress(value) !== undefined,
+  'an IPv4 or IPv6 address, a link-local one with its device, like fe80::1%eth0',
+  'ip',
+);
 const prefix = text(
   (value) => value.includes('/') && parsePrefix(value) !== undefined,
   'a prefix without host bits, like 203.0.113.0/24',
@@ -67,21 +72,29 @@ const colonNumbers = (count: number, max: number) => (value: string) => {
   return parts.length === count && parts.every((part) => /^\d{1,10}$/.test(part) && Number(part) <= max);
 };
 
+// Together with the longest path they leave most of the shortest BGP message to the routes.
+const maxCommunities = 128;
+const maxLargeCommunities = 64;
+
 const policyKeys = {
-  communities: list(text(colonNumbers(2, 65535), 'a community like "65000:100", both 0..65535', 'bgp-community')).optional(),
+  communities: list(text(colonNumbers(2, 65535), 'a community like "65000:100", both 0..65535', 'bgp-community'))
+    .max(maxCommunities, { error: `at most ${maxCommunities} communities` })
+    .optional(),
   largeCommunities: list(
     text(colonNumbers(3, max32), `a large community like "65000:1:2", each 0..${max32}`, 'bgp-large-community'),
-  ).optional(),
+  )
+    .max(maxLargeCommunities, { error: `at most ${maxLargeCommunities} large communities` })
+    .optional(),
   med: integer(0, max32).optional(),
   localPref: integer(0, max32).optional(),
   prepend: integer(0, 64).optional(),
 };
 
 const peer = object({
-  address,
+  address: linkAddress,
   port: port.default(179),
   as: integer(1, max32),
-  localAddress: address.optional(),
+  localAddress: linkAddress.optional(),
   passive: flag.default(false),
   holdTimeSec: integer(0, 65535, '0 or 3..65535')
     .refine((sec) => sec === 0 || sec >= 3, { error: '0 or 3..65535' })
@@ -91,7 +104,7 @@ const peer = object({
   ttlSecurity: integer(1, 254).optional(),
   multihop: integer(1, 255).optional(),
   bfd: object({ intervalMs: integer(50, 60_000).default(100), multiplier: integer(1, 255).default(3) }).optional(),
-  families: list(word('ipv4', 'ipv6')).optional(),
+  families: list(word('ipv4', 'ipv6')).min(1, { error: 'at least one family' }).optional(),
   role: word('provider', 'rs', 'rs-client', 'customer', 'peer').optional(),
   accept: word('default').optional(),
   ...policyKeys,
@@ -102,7 +115,7 @@ const bgp = object({
   routerId: pattern(/^\d{1,3}(\.\d{1,3}){3}$/, 'a dotted quad')
     .refine((value) => parseAddress(value) !== undefined && value !== '0.0.0.0', { error: 'a dotted quad that is not 0.0.0.0' })
     .optional(),
-  listen: object({ address, port: port.default(179) }).optional(),
+  listen: object({ address: linkAddress, port: port.default(179) }).optional(),
   drainSec: integer(0, 600).default(5),
   speaker: word('built-in', 'exabgp').default('built-in'),
   peers: list(peer).default([]),

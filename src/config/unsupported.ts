@@ -3,7 +3,6 @@
 // The schema already checks the values, so an entry goes away in the commit that makes its feature work. `*` in a
 // path stands for every item of a list or every name of a mapping. Pure.
 
-import { familyOf } from '../model/address.ts';
 import type { Path } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document } from './schema.ts';
@@ -21,7 +20,6 @@ const oneOf =
   (...words: readonly string[]) =>
   (value: unknown): boolean =>
     words.includes(value as string);
-const isIpv6 = (value: unknown): boolean => typeof value === 'string' && familyOf(value) === 6;
 const peers: Path = ['node', 'bgp', 'peers', '*'];
 const vips: Path = ['tenants', '*', 'vips', '*'];
 const pools: Path = ['pools', '*'];
@@ -30,15 +28,10 @@ export const unsupported: readonly Unsupported[] = [
   { path: ['node', 'flows', 'records'], asks: isTrue, expected: 'false' },
   { path: ['node', 'devices', '*', 'engine'], asks: oneOf('xdp', 'af_xdp'), expected: 'auto or af_packet' },
   { path: ['node', 'bgp', 'speaker'], asks: oneOf('exabgp'), expected: 'built-in' },
-  { path: ['node', 'bgp', 'listen', 'address'], asks: isIpv6, expected: 'an IPv4 address' },
-  { path: [...peers, 'address'], asks: isIpv6, expected: 'an IPv4 address' },
   { path: [...peers, 'password'], asks: present, expected: 'no password' },
   { path: [...peers, 'ttlSecurity'], asks: present, expected: 'no ttlSecurity' },
   { path: [...peers, 'multihop'], asks: present, expected: 'no multihop' },
   { path: [...peers, 'bfd'], asks: present, expected: 'no bfd' },
-  { path: [...peers, 'families'], asks: present, expected: 'no families' },
-  { path: [...peers, 'role'], asks: present, expected: 'no role' },
-  { path: [...peers, 'accept'], asks: present, expected: 'no accept' },
   { path: [...vips, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'via'], asks: oneOf('tunnel'), expected: 'direct' },

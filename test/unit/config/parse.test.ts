@@ -329,7 +329,6 @@ describe("the design's example document", () => {
     const problems = problemsOf(text);
     expect(problems.every((problem) => problem.includes('not supported in this version'))).toBe(true);
     expect(problems.map((problem) => problem.split(':')[0])).toEqual([
-      'node.bgp.peers[1].address',
       'node.bgp.peers[0].password',
       'node.bgp.peers[0].bfd',
       'pools.acme-web.healthCheck.via',
