@@ -7,6 +7,7 @@ import { type Backend, backendKey, type Health, type NextHop, type OperatorState
 import type { DesiredBackend, DesiredPool } from '../model/desired.ts';
 import { healthKey } from '../model/health-check.ts';
 import { type Override, type Overrides, overrideKey, wordsOf } from './overrides.ts';
+import { noDemands, type PoolDemands } from './pool-demands.ts';
 
 export interface ObservedHealth {
   readonly health: Health;
@@ -33,14 +34,6 @@ const notYetResolved: NextHop = { kind: 'unresolved', reason: 'next hop not look
 const unchecked: ObservedHealth = { health: 'up', reason: null };
 const notYetChecked: ObservedHealth = { health: 'unknown', reason: 'waiting for its first checks' };
 
-/** What the VIPs that a pool serves ask of the way to its backends. */
-export interface PoolDemands {
-  readonly servesIpv6: boolean;
-  /** Some VIP is `encap: l2`: the backend must be on the node's own segment. */
-  readonly isDirect: boolean;
-}
-
-const noDemands: PoolDemands = { servesIpv6: false, isDirect: false };
 /** RFC 8200 section 5: what every IPv6 path must carry. */
 const ipv6MtuBytes = 1280;
 const outerBytes = { 4: 20, 6: 40 } as const;

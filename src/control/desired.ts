@@ -5,12 +5,12 @@
 // (announce-state.ts), then no device, no usable backend, a pool that is not known yet. Whether every worker has adopted the
 // tables is the reconciler's to know.
 
-import type { Config, LocalVipConfig, PoolConfig, VipConfig } from '../config/config.ts';
-import { familyOf } from '../model/address.ts';
+import type { LocalVipConfig, PoolConfig, VipConfig } from '../config/config.ts';
 import type { AnnounceState, Desired, DesiredDevice, DesiredLocalVip, DesiredPool, DesiredVip } from '../model/desired.ts';
 import { announceState, type RouteInput, type RouteScope, routeScope, withheld } from './announce-state.ts';
 import { serviceState } from './desired-local-vip.ts';
-import { type Observed, type PoolDemands, resolvePool } from './desired-pool.ts';
+import { type Observed, resolvePool } from './desired-pool.ts';
+import { demandsOf } from './pool-demands.ts';
 
 export interface ResolveInput extends RouteInput {
   readonly revision: number;
@@ -21,7 +21,8 @@ export interface ResolveInput extends RouteInput {
 
 export function resolve(input: ResolveInput): Desired {
   const { config } = input;
-  const pools = config.pools.map((pool) => resolvePool(pool, input.overrides, input.observed, demandsOn(pool.name, config)));
+  const demands = demandsOf(config);
+  const pools = config.pools.map((pool) => resolvePool(pool, input.overrides, input.observed, demands.get(pool.name)));
   const byName = new Map(pools.map((pool) => [pool.name, pool]));
   const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
   const { address, address6, devices, answers, entropy } = config.node;
@@ -34,19 +35,6 @@ export function resolve(input: ResolveInput): Desired {
     vips: config.vips.map((vip) => resolveVip(vip, scope)),
     localVips: config.localVips.map((vip) => resolveLocalVip(vip, scope)),
     pools,
-  };
-}
-
-/** By the VIPs of the pool, and of those pools that fall back to it. */
-function demandsOn(name: string, { vips, pools }: Config): PoolDemands {
-  const feeders = new Set([
-    name,
-    ...pools.filter(({ onAllDown }) => typeof onAllDown === 'object' && onAllDown.pool === name).map((pool) => pool.name),
-  ]);
-  const served = vips.filter(({ pool }) => feeders.has(pool));
-  return {
-    servesIpv6: served.some(({ prefix, encap }) => familyOf(prefix.address) === 6 && encap === 'ipip'),
-    isDirect: served.some(({ encap }) => encap === 'l2'),
   };
 }
 

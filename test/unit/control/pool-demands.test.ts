@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { demandsOf, noDemands } from '../../../src/control/pool-demands.ts';
 import type { NextHop } from '../../../src/model/backend.ts';
 import { configOf, desiredOf, documentOf, observedOf, webVip } from './world.ts';
 
@@ -31,5 +32,24 @@ describe('what the VIPs of a pool ask of the way to its backends', () => {
       reason: 'behind a gateway, which encap l2 cannot cross',
     });
     expect(backendWith({ isGateway: true }, [webVip])?.takesNewFlows).toBe(true);
+  });
+
+  it('is that of pools which fall back to it, too, and no other', () => {
+    const pools = {
+      own: { backends: [] },
+      front: { backends: [], onAllDown: { pool: 'sorry' } },
+      sorry: { backends: [], onAllDown: { pool: 'last' } },
+      last: { backends: [] },
+    };
+    const vips = [
+      { ...ipv6Vip, pool: 'front' },
+      { ...webVip, pool: 'sorry', encap: 'l2' },
+      { ...webVip, ports: [81], pool: 'own' },
+    ];
+    const demands = demandsOf(configOf(documentOf({ vips, pools, node: { address6: '2001:db8::1' } })));
+    expect(demands.get('front')).toEqual({ servesIpv6: true, isDirect: false });
+    expect(demands.get('sorry')).toEqual({ servesIpv6: true, isDirect: true });
+    expect(demands.get('last')).toEqual({ servesIpv6: false, isDirect: true });
+    expect(demands.get('own') ?? noDemands).toEqual(noDemands);
   });
 });
