@@ -5,12 +5,11 @@
 #pragma once
 #include "types.h"
 
-/* Folds until no carry is left, then complements. The first fold leaves at most 0x1fffe, so the second is the last. */
+/* Folds until no carry is left, then complements. Added to itself with its halves exchanged, a sum has both halves' sum in
+ * its upper half, and the carry of the lower one has come around already. */
 static always_inline u16 csum_fold(u32 sum)
 {
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (u16)~sum;
+    return (u16)(~(sum + (sum << 16 | sum >> 16)) >> 16);
 }
 
 /* Checksum after one 16-bit word of the covered data changed (RFC 1624, equation 3). A checksum that was wrong stays

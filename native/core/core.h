@@ -38,18 +38,7 @@ struct packet {
     u8 *data;
     u8 *end;
     void *engine; /* the engine's own, e.g. the XDP context */
-    u32 kind;     /* enum packet_kind; far from `fault`, since bytes written one by one and read as one word stall for 6 ns */
-    struct tuple tuple;
-    struct flow_hash hash;
-    u32 bucket[2];        /* lines of FLOWS that the flow may lie in */
-    u32 destination_hash; /* of address, protocol and port: the bucket of vip_index */
-    u16 l3, l4; /* offsets from data */
-    u16 l3_len; /* of the IP packet, without Ethernet padding */
-    u8 ttl, tos, tcp_flags;
-    u8 is_v4;
-    u8 fragment;     /* enum fragment_kind */
-    u8 fault;   /* the drop it earns if its destination is a VIP address; VERDICT_FORWARD: none */
-    /* Outcome. Index 0: unknown or none. */
+    /* Outcome, in the first line. Index 0: unknown or none. */
     u8 verdict;
     u8 flow;    /* FLOW_*; NONE unless forwarded */
     u8 encap;   /* of the VIP */
@@ -57,11 +46,22 @@ struct packet {
     u8 is_error; /* an ICMP error: never answered by another */
     u8 is_handed_over; /* to the engine in user space, as it came */
     u16 piece;  /* payload bytes of each inner fragment that it leaves as; 0: it leaves whole, from data */
-    u16 device; /* to send on, when forwarded; answers leave where they came from */
     u32 vip, tenant, backend;
-    u32 fragment_id; /* as on the wire, of a fragment */
     u32 in_len;  /* bytes of the frame as it came: cut_tail moves `end` */
     u32 out_len; /* bytes from data that leave, when forwarded or answered */
+    u16 device; /* to send on, when forwarded; answers leave where they came from */
+    u16 l3, l4; /* offsets from data */
+    u16 l3_len; /* of the IP packet, without Ethernet padding */
+    u32 kind;   /* enum packet_kind; far from `fault`, since bytes written one by one and read as one word stall for 6 ns */
+    struct tuple tuple;
+    struct flow_hash hash;
+    u32 bucket[2];        /* lines of FLOWS that the flow may lie in */
+    u32 destination_hash; /* of address, protocol and port: the bucket of vip_index */
+    u32 fragment_id; /* as on the wire, of a fragment */
+    u8 ttl, tos, tcp_flags;
+    u8 is_v4;
+    u8 fragment;     /* enum fragment_kind */
+    u8 fault;   /* the drop it earns if its destination is a VIP address; VERDICT_FORWARD: none */
 };
 
 #define ENCAP_ROOM 64

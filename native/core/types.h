@@ -38,10 +38,13 @@ static always_inline u32 be32(u32 v) { return __builtin_bswap32(v); }
 #endif
 struct wire16 { u16 v; } __attribute__((PACKED may_alias));
 struct wire32 { u32 v; } __attribute__((PACKED may_alias));
+struct wire64 { u64 v; } __attribute__((PACKED may_alias));
 static always_inline u16 load16(const u8 *p) { return ((const struct wire16 *)(const void *)p)->v; }
 static always_inline u32 load32(const u8 *p) { return ((const struct wire32 *)(const void *)p)->v; }
+static always_inline u64 load64(const u8 *p) { return ((const struct wire64 *)(const void *)p)->v; }
 static always_inline void store16(u8 *p, u16 v) { ((struct wire16 *)(void *)p)->v = v; }
 static always_inline void store32(u8 *p, u32 v) { ((struct wire32 *)(void *)p)->v = v; }
+static always_inline void store64(u8 *p, u64 v) { ((struct wire64 *)(void *)p)->v = v; }
 
 /* A word that other threads write: one load, every time. clang's BPF backend has no atomic load before version 20. */
 static always_inline u64 load_shared(const u64 *p) { return *(const volatile u64 *)p; }

@@ -1,5 +1,5 @@
 #include "engine.h"
-#include "../core/forward.h"
+#include "../core/express.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -7,6 +7,7 @@
 #define SWEEP_PERIOD_NS 60000000000ull /* the whole flow table is looked at once a minute */
 #define SWEEP_LINES_MAX 256            /* in one go, about 5 us; what more is due follows with the next bursts, or at once when idle */
 #define PREFETCH_FRAMES 4
+#define STRIDE 32 /* packets whose lines all fit into a first-level cache: 2 ns less than 64 */
 
 static line *map_lines(size_t lines)
 {
@@ -155,6 +156,49 @@ static void pass_all(struct worker *w, struct packet *packets, u32 n)
     verdicts[VERDICT_PASS] += n;
 }
 
+/* Step one of a packet that does not go express: the lines that deciding will read are on their way. */
+static __attribute__((noinline)) void parse_whole(const struct core *core, struct packet *p)
+{
+    core_parse(core, p);
+    if (p->kind != KIND_FLOW || p->fault)
+        return;
+    __builtin_prefetch(flow_bucket(core, p, 0), 1);
+    __builtin_prefetch(flow_bucket(core, p, 1), 1);
+    __builtin_prefetch(at(core, TABLE_SNAPSHOT, core->sections->vip_index + (p->destination_hash & core->sections->vip_index_mask)));
+}
+
+/* Steps two and three of it, or of one that step two found to be no express one. */
+static __attribute__((noinline)) void walk_whole(const struct core *core, struct packet *p, struct tally *tally, bool is_parsed)
+{
+    if (!is_parsed)
+        core_parse(core, p);
+    core_steer(core, p);
+    core_finish(core, p, tally);
+}
+
+/* Each step over all packets before the next one, so that what one asks of memory has come when the next one needs it. */
+static always_inline void walk(const struct core *core, struct express_view *view, struct packet *packets, u32 n, struct tally *tally)
+{
+    struct express express[STRIDE];
+    for (u32 i = 0; i < n; i++) {
+        if (i + PREFETCH_FRAMES < n)
+            __builtin_prefetch(packets[i + PREFETCH_FRAMES].data);
+        express[i].kind = express_parse(view, &express[i], &packets[i]);
+        if (unlikely(express[i].kind == EXPRESS_NO))
+            parse_whole(core, &packets[i]);
+    }
+    for (u32 i = 0; i < n; i++) {
+        bool is_express = express[i].kind != EXPRESS_NO;
+        if (unlikely(!is_express || !express_steer(core, view, &express[i], &packets[i]))) {
+            walk_whole(core, &packets[i], tally, !is_express);
+            express[i].kind = EXPRESS_NO;
+        }
+    }
+    for (u32 i = 0; i < n; i++)
+        if (likely(express[i].kind != EXPRESS_NO))
+            express_forward(view, &express[i], &packets[i]);
+}
+
 void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
 {
     struct core *core = &w->core;
@@ -165,22 +209,13 @@ void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
         return;
     }
     core_begin(core, now_ns);
-    for (u32 i = 0; i < n; i++) {
-        if (i + PREFETCH_FRAMES < n)
-            __builtin_prefetch(packets[i + PREFETCH_FRAMES].data);
-        struct packet *p = &packets[i];
-        core_parse(core, p);
-        if (p->kind == KIND_FLOW && !p->fault) {
-            __builtin_prefetch(flow_bucket(core, p, 0), 1);
-            __builtin_prefetch(flow_bucket(core, p, 1), 1);
-            __builtin_prefetch(at(core, TABLE_SNAPSHOT, core->sections->vip_index + (p->destination_hash & core->sections->vip_index_mask)));
-        }
-    }
-    for (u32 i = 0; i < n; i++)
-        core_steer(core, &packets[i]);
     struct tally tally = {0, 0, 0};
-    for (u32 i = 0; i < n; i++)
-        core_finish(core, &packets[i], &tally);
+    struct express_view view = express_begin(core);
+    for (u32 done = 0; done < n; done += STRIDE)
+        walk(core, &view, packets + done, n - done < STRIDE ? n - done : STRIDE, &tally);
+    tally.bytes += view.bytes;
+    tally.forwarded += n - tally.packets;
+    tally.packets = n;
     core_end(core, &tally);
     sweep(w, now_ns);
 }

@@ -158,7 +158,7 @@ double memory_bench(struct engine *e, u32 number, const struct bench_frames *fra
             u8 *data = buffers + (i + j) % BENCH_BUFFERS * room + ENCAP_ROOM;
             memcpy(data, starts[which], length < BENCH_COPIED_BYTES ? length : BENCH_COPIED_BYTES);
             write_flow(data, flow);
-            burst[j] = (struct packet){.data = data, .end = data + length};
+            burst[j].data = data; burst[j].end = data + length;
         }
         u64 start = clock_ns();
         worker_burst(w, burst, BURST_MAX, now);

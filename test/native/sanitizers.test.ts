@@ -21,18 +21,18 @@ describe('the core under AddressSanitizer and UndefinedBehaviorSanitizer', () =>
     folder = mkdtempSync(join(tmpdir(), 'torii-core-test-'));
     writeFileSync(join(folder, 'state'), stateFile());
     writeFileSync(join(folder, 'frames'), framesFile(fixtureFrames));
-  }, 60_000);
+  }, 240_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('reads and writes nothing outside a frame, cut at every length', () => {
     expect(run('truncate')).toBe(fixtureFrames.reduce((sum, frame) => sum + frame.length + 1, 0));
-  }, 60_000);
+  }, 240_000);
 
   it('takes whatever bytes come, one verdict a packet', () => {
     expect(run('fuzz', '1', '500000')).toBeGreaterThanOrEqual(500_000);
-  }, 60_000);
+  }, 240_000);
 
   it('refuses a snapshot, or runs packets through it without leaving its tables', () => {
     expect(run('loads', '1', '20000')).toBe(20_000 * 64);
-  }, 60_000);
+  }, 240_000);
 });

@@ -40,6 +40,7 @@ function randomVips(random: Random, prefix: string): readonly VipWords[] {
         hash: isBySource ? 'source' : random.pick(['5tuple', '5tuple', 'source', 'destinationPort']),
         encap: random.oneIn(5) ? 'l2' : 'ipip',
         entropy: random.oneIn(4),
+        isBlackhole: random.oneIn(12),
         timeouts: randomTimeouts(random),
         ...(random.oneIn(12) ? { isBlackhole: true } : {}),
         ...(random.oneIn(8) ? { activePool: random.pick(pools) } : {}),
