@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ToriiError } from '../errors.ts';
-import { parseAddress } from '../model/address.ts';
+import { parseScopedAddress } from '../model/address.ts';
 import type { ApiContext } from './context.ts';
 import { sendElement, sendResource } from './read.ts';
 import { errorResponses, peerView } from './schemas.ts';
@@ -21,7 +21,7 @@ export function peerRoutes({ control }: ApiContext): FastifyPluginAsyncZod {
       '/v1/peers/:address',
       { schema: { summary: 'One BGP peer', tags: ['peers'], params, response: { 200: peerView, ...errorResponses } } },
       async (request, reply) => {
-        const name = parseAddress(request.params.address);
+        const name = parseScopedAddress(request.params.address);
         if (name === undefined) throw new ToriiError('bad_request', `expected a peer's address, got ${request.params.address}`);
         return sendElement(control, { resource: 'peers', noun: 'peer', key: 'address', name }, reply);
       },

@@ -77,6 +77,10 @@ export const tenantView: z.ZodType<TenantView> = z
   })
   .meta({ id: 'Tenant' });
 
+const defaultRouteView = z
+  .strictObject({ prefix: text, nextHop: text, asPath: text, communities: z.array(text), at: time })
+  .meta({ id: 'DefaultRoute' });
+
 export const peerView: z.ZodType<PeerStatus> = z
   .strictObject({
     address: text,
@@ -92,6 +96,8 @@ export const peerView: z.ZodType<PeerStatus> = z
       .nullable(),
     bfd: words,
     messages: z.strictObject({ sent: counts, received: counts }),
+    capabilities: z.strictObject({ sent: z.array(text), received: z.array(text) }).exactOptional(),
+    defaultRoutes: z.array(defaultRouteView).exactOptional(),
   })
   .meta({ id: 'Peer' });
 

@@ -1,14 +1,15 @@
 // `torii peers`: each BGP session and its last error in words. `--json` is the list of docs/bgp.md, no key more.
 
 import { ToriiError } from '../../errors.ts';
-import { parseAddress } from '../../model/address.ts';
-import type { PeerStatus } from '../../model/peer.ts';
+import { parseScopedAddress } from '../../model/address.ts';
+import type { DefaultRoute, PeerStatus } from '../../model/peer.ts';
 import { durationText } from '../duration.ts';
 import { nearText } from '../near.ts';
 import { type Column, number, type Screen, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 
-function columns({ nowMs }: Screen): readonly Column<PeerStatus>[] {
+function columns(peers: readonly PeerStatus[], { nowMs }: Screen): readonly Column<PeerStatus>[] {
+  const defaults = defaultColumn(peers);
   return [
     { title: 'PEER', cell: ({ address }) => address },
     { title: 'AS', align: 'right', cell: (peer) => `${peer.as}` },
@@ -19,6 +20,7 @@ function columns({ nowMs }: Screen): readonly Column<PeerStatus>[] {
     { title: 'FLAPS', align: 'right', cell: ({ flaps }) => ({ text: number(flaps), tone: flaps > 0 ? 'warn' : 'plain' }) },
     { title: 'BFD', cell: ({ bfd }) => bfd ?? '-' },
     { title: 'FAMILIES', cell: ({ families }) => families.join(', ') },
+    ...(defaults === undefined ? [] : [defaults]),
     { title: 'REASON', cell: (peer) => reasonOf(peer, nowMs) },
   ];
 }
@@ -31,14 +33,23 @@ export function reasonOf({ lastError }: PeerStatus, nowMs: number): string {
   return `${where} (${durationText((nowMs - Date.parse(at)) / 1000)} ago)`;
 }
 
-function settledRow(peer: PeerStatus): Omit<PeerStatus, 'messages'> {
-  const { address, as, state, uptimeSec, holdTimeSec, families, announced, flaps, lastError, bfd } = peer;
-  return { address, as, state, uptimeSec, holdTimeSec, families, announced, flaps, lastError, bfd };
+// The default routes only where the document asks for them.
+function settledRow(peer: PeerStatus): Omit<PeerStatus, 'messages' | 'capabilities'> {
+  const { address, as, state, uptimeSec, holdTimeSec, families, announced, flaps, lastError, bfd, defaultRoutes } = peer;
+  const row = { address, as, state, uptimeSec, holdTimeSec, families, announced, flaps, lastError, bfd };
+  return defaultRoutes === undefined ? row : { ...row, defaultRoutes };
+}
+
+/** Undefined where no peer's document asks for its default route. */
+function defaultColumn(peers: readonly PeerStatus[]): Column<PeerStatus> | undefined {
+  if (peers.every(({ defaultRoutes }) => defaultRoutes === undefined)) return undefined;
+  const viaText = ({ prefix, nextHop }: DefaultRoute) => `${prefix} via ${nextHop}`;
+  return { title: 'DEFAULT', cell: ({ defaultRoutes = [] }) => defaultRoutes.map(viaText).join(', ') || '-' };
 }
 
 export const peersPage: LoadPage = async (client, name) => {
   const all = await client.read('peers');
-  const wanted = name === null ? null : (parseAddress(name) ?? name);
+  const wanted = name === null ? null : (parseScopedAddress(name) ?? name);
   const shown = wanted === null ? all : all.filter(({ address }) => address === wanted);
   if (wanted !== null && shown.length === 0) {
     const names = all.map(({ address }) => address);
@@ -47,7 +58,7 @@ export const peersPage: LoadPage = async (client, name) => {
   return {
     json: JSON.stringify(shown.map(settledRow)),
     text: (screen) =>
-      shown.length === 0 ? 'no peers: node.bgp.peers of the document is empty\n' : table(columns(screen), shown, screen),
+      shown.length === 0 ? 'no peers: node.bgp.peers of the document is empty\n' : table(columns(shown, screen), shown, screen),
     // Every node has its own router; their sessions need not agree.
     comparable: new Map(),
   };

@@ -38,13 +38,16 @@ describe('reading', () => {
     expect(JSON.parse((await api.ask(path)).text)).toEqual(expected);
   });
 
-  it.each(['/v1/vips/203.0.113.99%3A80%2Ftcp', '/v1/peers/10.9.9.9', '/v1/tenants/nobody', '/v1/nothing'])(
-    'says not_found at %s',
-    async (path) => {
-      const { status, text } = await api.ask(path);
-      expect([status, JSON.parse(text).error.code]).toEqual([404, 'not_found']);
-    },
-  );
+  it.each([
+    '/v1/vips/203.0.113.99%3A80%2Ftcp',
+    '/v1/peers/10.9.9.9',
+    '/v1/peers/fe80::1%25eth0',
+    '/v1/tenants/nobody',
+    '/v1/nothing',
+  ])('says not_found at %s', async (path) => {
+    const { status, text } = await api.ask(path);
+    expect([status, JSON.parse(text).error.code]).toEqual([404, 'not_found']);
+  });
 
   it('refuses a query that it would have to ignore', async () => {
     expect((await api.ask('/v1/vips?tenant=acme')).status).toBe(400);
@@ -239,7 +242,19 @@ describe('the OpenAPI document', () => {
       '/v1/vips',
       '/v1/vips/{name}',
     ]);
-    const names = ['Backend', 'Error', 'Explanation', 'Peer', 'Pool', 'Reload', 'Revision', 'Status', 'Tenant', 'Vip'];
+    const names = [
+      'Backend',
+      'DefaultRoute',
+      'Error',
+      'Explanation',
+      'Peer',
+      'Pool',
+      'Reload',
+      'Revision',
+      'Status',
+      'Tenant',
+      'Vip',
+    ];
     expect(Object.keys(document.components.schemas).sort()).toEqual(names);
     expect(document.paths['/v1/vips/{name}'].get.responses['200'].content['application/json'].schema).toEqual({
       $ref: '#/components/schemas/Vip',

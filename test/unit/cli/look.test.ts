@@ -93,6 +93,22 @@ describe('torii peers', () => {
   });
 });
 
+describe('torii peers of a document that accepts default routes', () => {
+  const route = { prefix: '::/0', nextHop: 'fe80::1', asPath: '65000', communities: [], at: '2025-01-01T00:00:00.000Z' };
+
+  it('shows them, and a link-local peer by any form of its address', async () => {
+    const [first] = views.peers;
+    if (first === undefined) throw new Error('no peer to start from');
+    const peers = [first, { ...first, address: 'fe80::1%eth0', defaultRoutes: [route] }];
+    node.node.views = { ...views, peers };
+    const { out } = await torii(at(node, 'peers'));
+    expect(out).toMatch(/DEFAULT/);
+    expect(out).toMatch(/fe80::1%eth0 .* ::\/0 via fe80::1 /);
+    const shown = JSON.parse((await torii(at(node, 'peers', 'FE80::0:1%eth0', '--json'))).out) as readonly object[];
+    expect(shown).toMatchObject([{ address: 'fe80::1%eth0', defaultRoutes: [route] }]);
+  });
+});
+
 describe('torii status', () => {
   it('tells what is wrong from what somebody has taken out of use', async () => {
     const [first] = views.backends;
