@@ -4,8 +4,11 @@ import { Framer } from '../../../src/bgp/header.ts';
 import { decodeMessage, encodeMessage } from '../../../src/bgp/messages.ts';
 import { NotificationError } from '../../../src/bgp/notification.ts';
 import type { WireContext } from '../../../src/bgp/wire-context.ts';
+import { bird } from './golden/bird.ts';
+import { exabgp } from './golden/exabgp.ts';
+import { frr } from './golden/frr.ts';
+import { gobgp } from './golden/gobgp.ts';
 import { message } from './support/arbitraries.ts';
-import { bird, frr } from './support/golden.ts';
 
 const contexts: readonly WireContext[] = [true, false].flatMap((fourOctetAs) =>
   [true, false].flatMap((internal) =>
@@ -31,7 +34,7 @@ const withLength = (bytes: Uint8Array) => {
   return fitted;
 };
 
-const samples = [...bird, ...frr].map(({ bytes }) => bytes);
+const samples = [...bird, ...frr, ...gobgp, ...exabgp].map(({ bytes }) => bytes);
 
 describe('decoding survives any bytes', () => {
   it('of routers’ messages cut at every length, with and without a header that fits', () => {
