@@ -1,0 +1,71 @@
+// All of YAML, by the `yaml` package: text to plain values, and back from a path to its line and column.
+//
+// The package takes as long to load as the rest of a start's configuration together, so the first text that needs it loads it;
+// neither JSON nor plain YAML does (tree.ts).
+
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
+import { messageOf } from '../errors.ts';
+import type { Path, Position, Problem } from './problem.ts';
+import type { Tree } from './tree.ts';
+
+let loaded: typeof Yaml | undefined;
+
+function loadYaml(): typeof Yaml {
+  loaded ??= createRequire(import.meta.url)('yaml') as typeof Yaml;
+  return loaded;
+}
+
+/** The text's values, or why it is no YAML. */
+export function readYaml(text: string): { readonly tree: Tree } | { readonly problems: readonly Problem[] } {
+  const { LineCounter, parseDocument } = loadYaml();
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
+  const position = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const problems = document.errors.map((error) => syntaxProblem(error.message, position(error.pos[0])));
+  if (problems.length > 0) return { problems };
+  try {
+    return { tree: { value: document.toJS(), locate: (path, part) => position(offsetOf(document, path, part)) } };
+  } catch (error) {
+    return { problems: [syntaxProblem(messageOf(error), { line: 1, column: 1 })] };
+  }
+}
+
+function syntaxProblem(message: string, position: Position): Problem {
+  return { path: '', expected: 'YAML', got: `an error: ${message.replace(/\s+/g, ' ').trim()}`, ...position };
+}
+
+function offsetOf(document: Yaml.Document, path: Path, part: 'key' | 'value'): number {
+  const { isMap, isScalar, isSeq } = loadYaml();
+  let node = resolved(document, document.contents);
+  let offset = startOf(node) ?? 0;
+  for (const [depth, segment] of path.entries()) {
+    const isLast = depth === path.length - 1;
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment));
+      if (pair === undefined) return offset;
+      const value = pair.value as Yaml.Node | null;
+      // A block collection starts on the line after its key; people look for the key.
+      const useKey = (isLast && part === 'key') || !isScalar(value);
+      offset = startOf(useKey ? (pair.key as Yaml.Node) : value) ?? offset;
+      node = resolved(document, value);
+    } else if (isSeq(node)) {
+      const item = node.items[Number(segment)] as Yaml.Node | undefined;
+      if (item === undefined) return offset;
+      offset = startOf(item) ?? offset;
+      node = resolved(document, item);
+    } else return offset;
+  }
+  return offset;
+}
+
+function resolved(document: Yaml.Document, node: Yaml.Node | null): Yaml.Node | null {
+  return loadYaml().isAlias(node) ? (node.resolve(document) ?? null) : node;
+}
+
+function startOf(node: Yaml.Node | null): number | undefined {
+  return node?.range?.[0];
+}
