@@ -2,11 +2,11 @@
 // document may be checked on a machine that must not have it. Pure unless told to look for secrets.
 
 import { messageOf } from '../errors.ts';
+import type { Config } from './config.ts';
 import { parseDocument } from './parse.ts';
-import { formatProblem } from './problem.ts';
+import { formatProblem, type Path } from './problem.ts';
 import { formatWarning } from './report.ts';
-import type { SecretRef } from './schema.ts';
-import { readClusterSecret } from './secrets.ts';
+import { passwordPlace, readClusterSecret, readPassword } from './secrets.ts';
 
 export interface CheckSummary {
   readonly tenants: number;
@@ -31,11 +31,11 @@ export function checkDocument(text: string, fileName: string, env?: NodeJS.Proce
   if (result.kind === 'bad') {
     return { problems: result.problems.map((problem) => formatProblem(problem, fileName)), warnings, summary: null };
   }
-  const { tenants, vips, localVips, pools, node, clusterSecret } = result.config;
-  const place = `${fileName}:${result.lineOf(['cluster', 'secret'])}`;
+  const { tenants, vips, localVips, pools, node } = result.config;
+  const placeOf = (path: Path) => `${fileName}:${result.lineOf(path)}`;
   return {
     problems: [],
-    warnings: env === undefined ? warnings : [...warnings, ...secretWarnings(clusterSecret, env, place)],
+    warnings: env === undefined ? warnings : [...warnings, ...secretWarnings(result.config, env, placeOf)],
     summary: {
       tenants: tenants.length,
       vips: vips.length + localVips.length,
@@ -46,11 +46,17 @@ export function checkDocument(text: string, fileName: string, env?: NodeJS.Proce
   };
 }
 
-function secretWarnings(ref: SecretRef | null, env: NodeJS.ProcessEnv, place: string): readonly string[] {
-  try {
-    readClusterSecret(ref, env, place);
-    return [];
-  } catch (error) {
-    return [`${messageOf(error)}; torii would not start here`];
-  }
+function secretWarnings(config: Config, env: NodeJS.ProcessEnv, placeOf: (path: Path) => string): readonly string[] {
+  const { clusterSecret, node } = config;
+  return [
+    () => readClusterSecret(clusterSecret, env, placeOf(['cluster', 'secret'])),
+    ...node.peerPasswords.map((password) => () => readPassword(passwordPlace(password, placeOf), env)),
+  ].flatMap((read) => {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      return [`${messageOf(error)}; torii would not start here`];
+    }
+  });
 }

@@ -71,11 +71,22 @@ export interface LogsConfig {
   readonly format: 'auto' | 'json' | 'text';
 }
 
+/** Where the password of a peer is. */
+export interface PeerPassword {
+  /** Its address. */
+  readonly peer: string;
+  /** Its place in the document's list. */
+  readonly index: number;
+  readonly ref: SecretRef;
+}
+
 export interface NodeConfig {
   readonly address: string | null;
   readonly address6: string | null;
   readonly devices: readonly DeviceConfig[];
+  /** Without passwords, so that nothing which shows a Config shows one. */
   readonly speaker: SpeakerConfig | null;
+  readonly peerPasswords: readonly PeerPassword[];
   readonly flowTableEntries: number;
   readonly answers: { readonly echo: AnswerRate; readonly tooBig: AnswerRate; readonly timeExceeded: AnswerRate };
   readonly entropy: { readonly prefix: Prefix | null; readonly prefix6: Prefix | null };

@@ -63,6 +63,8 @@ function checkPeer(peer: DocumentPeer, path: Path, isListening: boolean, report:
   if (peer.localAddress !== undefined && familyOf(peer.localAddress) !== familyOf(peer.address)) {
     report.problem([...path, 'localAddress'], `an IPv${familyOf(peer.address)} address, as the peer's own`);
   }
+  if (peer.ttlSecurity !== undefined && peer.multihop !== undefined)
+    report.problem([...path, 'multihop'], 'no multihop beside ttlSecurity, which says itself how far away the peer may be');
   if (peer.passive && !isListening)
     report.problem([...path, 'passive'], 'false, since node.bgp.listen is absent and the peer could not call');
 }

@@ -158,6 +158,9 @@ function nodeOf({ node }: Document): NodeConfig {
     address6: parseAddress(node.address6 ?? '') ?? null,
     devices: node.devices,
     speaker: speakerOf(node),
+    peerPasswords: (node.bgp?.peers ?? []).flatMap(({ address, password }, index) =>
+      password === undefined ? [] : [{ peer: parseScopedAddress(address) ?? address, index, ref: password }],
+    ),
     flowTableEntries: node.flowTable.entries,
     answers: node.answers,
     entropy: {
@@ -187,7 +190,7 @@ function listenOf({ address, port }: { readonly address: string; readonly port: 
 }
 
 function peerOf(peer: DocumentPeer): PeerConfig {
-  const { port, as, passive, holdTimeSec, connectRetrySec, localAddress, families, role, accept } = peer;
+  const { port, as, passive, holdTimeSec, connectRetrySec, localAddress, ttlSecurity, multihop, families, role, accept } = peer;
   return {
     address: parseScopedAddress(peer.address) ?? peer.address,
     port,
@@ -196,6 +199,8 @@ function peerOf(peer: DocumentPeer): PeerConfig {
     holdTimeSec,
     connectRetrySec,
     ...(localAddress === undefined ? {} : { localAddress: parseScopedAddress(localAddress) ?? localAddress }),
+    ...(ttlSecurity === undefined ? {} : { ttlSecurity }),
+    ...(multihop === undefined ? {} : { multihop }),
     ...(families === undefined ? {} : { families }),
     ...(role === undefined ? {} : { role }),
     ...(accept === undefined ? {} : { accept }),

@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, ToriiError } from '../errors.ts';
+import type { PeerPassword } from './config.ts';
+import { type Path, pathText } from './problem.ts';
 import type { SecretRef } from './schema.ts';
 
 /** The key of a cluster whose document names none: the same on every node, and no secret. */
@@ -21,12 +23,39 @@ export function readClusterSecret(ref: SecretRef | null, env: NodeJS.ProcessEnv,
   return text.toLowerCase();
 }
 
+/** What TCP MD5 takes. */
+const maxPasswordBytes = 80;
+
+/** One line. Throws config_unreadable when the secret is missing, config_invalid when it is no password for TCP MD5. */
+export function readPassword(place: SecretPlace, env: NodeJS.ProcessEnv): string {
+  const text = readSecret(place, env).replace(/\r?\n$/, '');
+  const bytes = Buffer.byteLength(text);
+  const isOneLine = !/\p{Cc}/u.test(text);
+  if (isOneLine && bytes > 0 && bytes <= maxPasswordBytes) return text;
+  const got = isOneLine ? `${bytes} bytes` : 'line breaks or other control characters';
+  const expected = `one line of 1 to ${maxPasswordBytes} bytes in ${placeOf(place.ref)}`;
+  throw new ToriiError('config_invalid', `${place.path}: expected ${expected}, got ${got}${place.at}`);
+}
+
 export interface SecretPlace {
   /** The key that refers to it, for the message. */
   readonly path: string;
   readonly ref: SecretRef;
   /** " (torii.yaml:7)", or empty. */
   readonly at: string;
+}
+
+/** `placeOf`: "torii.yaml:7". */
+export function passwordPlace({ index, ref }: PeerPassword, placeOf: (path: Path) => string): SecretPlace {
+  const path = ['node', 'bgp', 'peers', index, 'password'];
+  return {
+    path: pathText(path),
+    ref,
+    // Finding a line may mean to read the whole document again: only where there is something to say.
+    get at() {
+      return ` (${placeOf(path)})`;
+    },
+  };
 }
 
 /** The secret's text as it is stored. */

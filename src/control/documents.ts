@@ -5,13 +5,25 @@ import { readClusterSecret } from '../config/secrets.ts';
 import { ToriiError } from '../errors.ts';
 import { guard } from './guard.ts';
 import { restartNeeded } from './node-changes.ts';
+import { isSamePasswords, readPeerPasswords } from './peer-passwords.ts';
 import type { LoadedDocument } from './store.ts';
 
 /** Throws config_invalid or config_unreadable, every problem with its place. */
 export function loadDocument(source: string, text: string, env: NodeJS.ProcessEnv): LoadedDocument {
+  const { loaded, placeOf } = load(source, text, env);
+  return { ...loaded, peerPasswords: readPeerPasswords(loaded.config, env, placeOf) };
+}
+
+/** For those who speak no BGP, on machines that need not have the peers' passwords. */
+export function loadSilentDocument(source: string, text: string, env: NodeJS.ProcessEnv): LoadedDocument {
+  return load(source, text, env).loaded;
+}
+
+function load(source: string, text: string, env: NodeJS.ProcessEnv) {
   const { config, warnings, placeOf } = parseOrThrow(text, source);
   const clusterSecret = readClusterSecret(config.clusterSecret, env, placeOf(['cluster', 'secret']));
-  return { source, text, config, clusterSecret, warnings };
+  const loaded: LoadedDocument = { source, text, config, clusterSecret, peerPasswords: new Map(), warnings };
+  return { loaded, placeOf };
 }
 
 /** Throws what forbids taking `next` after `old`: config_invalid, or config_guarded unless forced. */
@@ -24,5 +36,6 @@ export function admitDocument(old: LoadedDocument, next: LoadedDocument, force: 
 
 /** Same text from the same place with the same secrets. */
 export function isSameDocument(a: LoadedDocument, b: LoadedDocument): boolean {
-  return a.source === b.source && a.text === b.text && a.clusterSecret === b.clusterSecret;
+  const hasSameSecrets = a.clusterSecret === b.clusterSecret && isSamePasswords(a.peerPasswords, b.peerPasswords);
+  return a.source === b.source && a.text === b.text && hasSameSecrets;
 }

@@ -18,6 +18,7 @@ import { withLeaving, withoutLeaving } from './leaving.ts';
 import type { AppliedReply, FromConfig, Outcome } from './messages.ts';
 import { nodeChanges } from './node-changes.ts';
 import type { Overrides } from './overrides.ts';
+import { type PeerPasswords, passwordChanges, withPasswords } from './peer-passwords.ts';
 import type { Compiler, Draft } from './ports.ts';
 import { lostByHealth, type PlannedRoute, replacedOf, routesOf } from './routes.ts';
 import { backendAddressesOf, healthTargetsOf, type Intent, type Store } from './store.ts';
@@ -251,12 +252,13 @@ export class Planner {
     const compile = ++this.#compile;
     const changes = [
       ...(before === null ? [] : nodeChanges(before.config.node, config.node)),
+      ...(before === null ? [] : passwordChanges(before.intent.document.peerPasswords, intent.document.peerPasswords)),
       ...diff(before === null ? null : withoutLeaving(before), withoutLeaving(state)),
     ];
     // What is still there and not wanted goes with this outcome: #withdraw has left nothing else.
     const replaced = this.#notAmong(routes);
     this.#routes = [...routes, ...replaced];
-    const needs = this.#needsOf(config);
+    const needs = this.#needsOf(config, intent.document.peerPasswords);
     const outcome: Outcome = {
       compile,
       revision: intent.revision,
@@ -276,15 +278,16 @@ export class Planner {
   }
 
   /** What main must probe, follow and run for this document. */
-  #needsOf(config: Config): Pick<Outcome, 'targets' | 'addresses' | 'node'> {
+  #needsOf(config: Config, passwords: PeerPasswords): Pick<Outcome, 'targets' | 'addresses' | 'node'> {
     if (config === this.#toldConfig) return { targets: null, addresses: null, node: null };
     this.#toldConfig = config;
     const targets = healthTargetsOf(config);
     const addresses = backendAddressesOf(config);
+    const node = withPasswords(config.node, passwords);
     return {
       targets: this.#told.news('targets', targets),
       addresses: this.#told.news('addresses', addresses),
-      node: this.#told.news('node', config.node) === null ? null : config.node,
+      node: this.#told.news('node', node) === null ? null : node,
     };
   }
 

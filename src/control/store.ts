@@ -10,6 +10,7 @@ import { backendKey, type NextHop } from '../model/backend.ts';
 import { type HealthReport, type HealthTarget, healthKey, vipHealthKey } from '../model/health-check.ts';
 import type { ObservedDevice, ObservedHealth } from './desired-pool.ts';
 import { type Edit, noOverrides, type Overrides, type Targets, withChange, withoutExpired } from './overrides.ts';
+import type { PeerPasswords } from './peer-passwords.ts';
 
 export interface LoadedDocument {
   readonly source: string;
@@ -17,6 +18,7 @@ export interface LoadedDocument {
   readonly config: Config;
   /** 64 hex digits. */
   readonly clusterSecret: string;
+  readonly peerPasswords: PeerPasswords;
   readonly warnings: readonly string[];
 }
 

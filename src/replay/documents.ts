@@ -3,7 +3,7 @@
 
 import { FileSource } from '../config/file-source.ts';
 import { type Assumptions, resolveAssumed } from '../control/assumed.ts';
-import { loadDocument } from '../control/documents.ts';
+import { loadSilentDocument } from '../control/documents.ts';
 import { backendAddressesOf, type LoadedDocument } from '../control/store.ts';
 import { MemoryEngine } from '../dataplane/memory-engine.ts';
 import { ToriiError } from '../errors.ts';
@@ -48,7 +48,7 @@ export async function readDocuments(options: ReplayOptions): Promise<ReplayDocum
 
 async function read(file: string): Promise<LoadedDocument> {
   const { text } = await new FileSource(file).read();
-  return loadDocument(file, text, process.env);
+  return loadSilentDocument(file, text, process.env);
 }
 
 function checkDown(down: readonly string[], documents: readonly LoadedDocument[]): void {

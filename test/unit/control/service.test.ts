@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConfigService } from '../../../src/control/config-service.ts';
 import type { FromConfig, NodeFacts, Outcome, ReplyOf, Request } from '../../../src/control/messages.ts';
@@ -680,5 +683,29 @@ describe('a view', () => {
       vips: { total: 1, announced: 1 },
       backends: { total: 2, usable: 2 },
     });
+  });
+});
+
+describe('the password of a peer', () => {
+  it('is told to main, also when it alone has changed, and in no view or change', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'torii-service-'));
+    try {
+      const file = join(directory, 'bgp.key');
+      const peers = [{ address: '10.0.1.1', as: 65000, password: { file } }];
+      const document = documentOf({ node: { bgp: { localAs: 65010, peers } } });
+      const bed = new Bed();
+      writeFileSync(file, 'hunter2');
+      expect((await bed.start(document)).node?.speaker?.peers[0]?.password).toBe('hunter2');
+      writeFileSync(file, 'hunter3');
+      const reloaded = bed.reload(document);
+      const { node, changes } = await bed.adopt();
+      expect(node?.speaker?.peers[0]?.password).toBe('hunter3');
+      expect(changes).toEqual(['node.bgp.peers: password of 10.0.1.1 changed']);
+      expect(await reloaded).toMatchObject({ changes });
+      const shown = [await bed.view('status'), await bed.view('vips'), bed.keeper.lastGood, changes];
+      expect(JSON.stringify(shown)).not.toContain('hunter');
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 });
