@@ -25,6 +25,7 @@ import { MetricsFeed } from './metrics-feed.ts';
 import { OwnAddressWatch } from './own-address.ts';
 import { engineName, LivePath } from './packet-path.ts';
 import { SpeakerSlot } from './speaker-slot.ts';
+import { feedWatchdog } from './watchdog.ts';
 
 export interface BalancerOptions {
   /** Path of the document. */
@@ -57,6 +58,7 @@ export class Balancer {
   #control: LiveNodeControl | undefined;
   #api: Api | undefined;
   #unwatch = (): void => undefined;
+  #unfeed = (): void => undefined;
   #trouble: string | null = null;
   #warned: ReadonlySet<string> = new Set();
   #isReady = false;
@@ -136,7 +138,7 @@ export class Balancer {
         },
         onLook: (watch) => this.#onLook(watch),
       });
-    }
+    } else this.#unfeed = feedWatchdog(this.#net, process.env);
     const checks = startChecksThread({
       onChanges: (reports) => this.#config.tell({ kind: 'health', reports }),
       onLog: ({ level, message, ...fields }) => this.#log[level](fields, message),
@@ -248,7 +250,7 @@ export class Balancer {
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     if (trouble === null) this.#log.warn('the packet path works again');
-    else this.#log.error(`every VIP is withdrawn: ${trouble}`);
+    else this.#log.error(`every forwarding VIP is withdrawn: ${trouble}`);
     this.#reconciler?.setBlocked(trouble);
   }
 
@@ -282,6 +284,7 @@ export class Balancer {
     if (graceful) await this.#path?.quiet();
     await this.#api?.close();
     this.#reconciler?.close();
+    this.#unfeed();
     this.#feed.stop();
     this.#path?.stop();
     await Promise.all([this.#checks?.close(), this.#metrics?.close(), this.#config.close()]);
