@@ -71,7 +71,7 @@ function wordsAgainst(vip: RoutedVipConfig, { maintenance, holds }: RouteScope):
   if (maintenance !== undefined) {
     words.push({ key: overrideKey('maintenance', nodeTarget), reason: `maintenance by ${wordsOf(maintenance)}` });
   }
-  const held = holds.get(prefixText(vip.prefix));
+  const held = holds.size === 0 ? undefined : holds.get(prefixText(vip.prefix));
   if (held !== undefined) {
     words.push({ key: overrideKey('hold', held.hold.target), reason: `held by ${wordsOf(held.hold)} (${held.vip})` });
   }

@@ -53,13 +53,30 @@ interface Scope {
 function resolveVip(vip: VipConfig, scope: Scope): DesiredVip {
   const pool = scope.pools.get(vip.pool);
   const fallback = pool !== undefined && !pool.usable ? scope.pools.get(pool.fallback ?? '') : undefined;
-  const activePool = fallback?.usable === true ? fallback.name : vip.pool;
-  return { ...vip, activePool, announce: announceState(vip, poolState(vip, scope), scope.routes) };
+  // Each by its name: copying an object with more keys added is a hundred times slower, and there may be ten thousand.
+  const { name, prefix, tenant, policy, aggregate, isBlackhole, protocol, ports, hash, encap, entropy, timeouts } = vip;
+  return {
+    name,
+    prefix,
+    tenant,
+    policy,
+    aggregate,
+    isBlackhole,
+    protocol,
+    ports,
+    pool: vip.pool,
+    activePool: fallback?.usable === true ? fallback.name : vip.pool,
+    hash,
+    encap,
+    entropy,
+    timeouts,
+    announce: announceState(vip, poolState(vip, scope), scope.routes),
+  };
 }
 
 function resolveLocalVip(vip: LocalVipConfig, scope: Scope): DesiredLocalVip {
   const { healthCheck: _, ...routed } = vip;
-  const { health, announce } = serviceState(vip, scope.input.observed);
+  const { health, announce } = serviceState(vip, scope.input);
   return { ...routed, health, announce: announceState(vip, announce, scope.routes) };
 }
 
