@@ -6,9 +6,13 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export interface ToldRoute {
   readonly prefix: string;
   readonly nextHop: string;
+  readonly asPath: readonly number[];
   readonly med: number | null;
+  readonly localPref: number | null;
   /** "65000:1" */
   readonly communities: readonly string[];
+  /** "65000:1:2" */
+  readonly largeCommunities: readonly string[];
 }
 
 export type Told =
@@ -152,11 +156,16 @@ function readUpdate(body: Buffer): readonly Told[] {
     ...(reach === undefined ? [] : readReach(reach)),
   ];
   if (withdrawn.length === 0 && announced.length === 0) return [{ kind: 'endOfRib' }];
-  const med = attributes.get(4)?.readUInt32BE(0) ?? null;
-  const communities = communitiesOf(attributes.get(8));
+  const words = {
+    asPath: asPathOf(attributes.get(2)),
+    med: attributes.get(4)?.readUInt32BE(0) ?? null,
+    localPref: attributes.get(5)?.readUInt32BE(0) ?? null,
+    communities: communitiesOf(attributes.get(8)),
+    largeCommunities: largeCommunitiesOf(attributes.get(32)),
+  };
   return [
     ...withdrawn.map((prefix) => ({ kind: 'withdraw' as const, prefix })),
-    ...announced.map((route) => ({ kind: 'announce' as const, ...route, med, communities })),
+    ...announced.map((route) => ({ kind: 'announce' as const, ...route, ...words })),
   ];
 }
 
@@ -181,6 +190,24 @@ function readReach(reach: Buffer): readonly { readonly prefix: string; readonly 
 function communitiesOf(bytes: Buffer | undefined): readonly string[] {
   const count = (bytes?.length ?? 0) / 4;
   return Array.from({ length: count }, (_, i) => `${bytes?.readUInt16BE(4 * i)}:${bytes?.readUInt16BE(4 * i + 2)}`);
+}
+
+/** RFC 8092 */
+function largeCommunitiesOf(bytes: Buffer = Buffer.alloc(0)): readonly string[] {
+  return Array.from({ length: bytes.length / 12 }, (_, i) =>
+    [0, 4, 8].map((part) => bytes.readUInt32BE(12 * i + part)).join(':'),
+  );
+}
+
+/** Of AS_SEQUENCEs with four octets for each (RFC 6793). */
+function asPathOf(bytes: Buffer = Buffer.alloc(0)): readonly number[] {
+  const path: number[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const count = bytes.readUInt8(at + 1);
+    for (let i = 0; i < count; i++) path.push(bytes.readUInt32BE(at + 2 + 4 * i));
+    at += 2 + 4 * count;
+  }
+  return path;
 }
 
 function prefixesOf(bytes: Buffer = Buffer.alloc(0), width: 4 | 16 = 4): readonly string[] {
