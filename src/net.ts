@@ -78,7 +78,46 @@ export interface SocketAddon {
   closeSocket(descriptor: number): void;
 }
 
-export interface NetAddon extends SocketAddon {
+/** Where the words of BFD are: indices into a BigUint64Array (native/net/bfd_words.h). */
+export interface BfdLayout {
+  readonly speaker: Readonly<Record<string, number>>;
+  /** From the session's first word. */
+  readonly session: Readonly<Record<string, number>>;
+  /** Reasons to discard a packet; their counters follow firstDiscard. */
+  readonly discards: readonly string[];
+  readonly firstDiscard: number;
+  readonly firstSession: number;
+  readonly sessionWords: number;
+  readonly sessions: number;
+}
+
+export interface BfdSession {
+  /** Link-local ones with their zone; `local` is 0.0.0.0 or :: where the kernel shall choose. */
+  readonly peer: string;
+  readonly local: string;
+  readonly peerPort: number;
+  readonly intervalMs: number;
+  readonly multiplier: number;
+  /** For how long the word `beat` may stand still before the session goes Down. */
+  readonly hungAfterMs: number;
+}
+
+export type BfdHandle = object & { readonly bfd: never };
+
+/** BFD speakers, each a native thread. Orders return at once; what comes of them is in the words. */
+export interface BfdAddon {
+  bfdLayout(): BfdLayout;
+  /** `wake` is called soon after news, once for several. */
+  bfdStart(port: number, wake: () => void): { readonly handle: BfdHandle; readonly words: ArrayBuffer };
+  /** Opens the session of a free slot; for a slot in use it changes interval, multiplier and hungAfterMs. */
+  bfdSet(handle: BfdHandle, slot: number, session: BfdSession): void;
+  /** Says AdminDown for a moment; then the slot is free. */
+  bfdLeave(handle: BfdHandle, slot: number): void;
+  /** At once, without a farewell. */
+  bfdStop(handle: BfdHandle): void;
+}
+
+export interface NetAddon extends SocketAddon, BfdAddon {
   links(): readonly Link[];
   neighbours(): readonly Neighbour[];
   /** One answer per address, in order. */

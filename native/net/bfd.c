@@ -32,7 +32,7 @@ struct slot {
     uint16_t source_port, peer_port;
     struct bfd_address local;
     uint64_t retry_ns, hung_after_ns;
-    uint64_t ended; /* how many sessions this slot has had */
+    uint64_t begun, ended; /* how many sessions this slot has had, and how many are over */
 };
 
 struct receiver {
@@ -103,16 +103,17 @@ static void show_session(struct bfd *b, uint32_t i)
     uint32_t first = BFD_FIRST_SESSION_WORD + i * BFD_SESSION_WORD_COUNT;
     put(b, first + BFD_SESSION_LAST_DIAGNOSTIC, s->last_diagnostic);
     put(b, first + BFD_SESSION_REMOTE_DIAGNOSTIC, s->remote_diagnostic);
-    put(b, first + BFD_SESSION_SEND_INTERVAL_US, bfd_interval_us(s));
-    put(b, first + BFD_SESSION_DETECTION_US, bfd_detection_us(s));
     put(b, first + BFD_SESSION_FLAPS, s->flaps);
     put(b, first + BFD_SESSION_SENT, s->sent);
     put(b, first + BFD_SESSION_RECEIVED, s->received);
     put(b, first + BFD_SESSION_DISCARDED, s->discarded);
     bool is_news = put(b, first + BFD_SESSION_REMOTE_STATE, s->remote_state);
+    is_news |= put(b, first + BFD_SESSION_SEND_INTERVAL_US, bfd_interval_us(s));
+    is_news |= put(b, first + BFD_SESSION_DETECTION_US, bfd_detection_us(s));
     is_news |= put(b, first + BFD_SESSION_STATE, s->state);
     is_news |= put(b, first + BFD_SESSION_FAILURES, s->failures);
     is_news |= put(b, first + BFD_SESSION_SEND_ERROR, (uint64_t)-b->slot[i].error);
+    is_news |= put(b, first + BFD_SESSION_BEGUN, b->slot[i].begun);
     is_news |= put(b, first + BFD_SESSION_ENDED, b->slot[i].ended);
     b->has_news |= is_news;
 }
@@ -216,6 +217,7 @@ static void set_session(struct bfd *b, const struct bfd_order *o)
     slot->local = o->local;
     slot->source_port = 0;
     slot->retry_ns = 0;
+    slot->begun++;
     bfd_open(&e->session, &o->wants, discriminator);
     bfd_table_open(&b->table, o->slot, &o->peer);
 }

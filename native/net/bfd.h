@@ -21,7 +21,7 @@ struct bfd_setup {
 enum bfd_order_kind { BFD_ORDER_SET, BFD_ORDER_LEAVE, BFD_ORDER_END };
 
 /* SET opens the session of a free slot, and changes what the session of a slot in use wants. LEAVE says AdminDown; the slot becomes
- * free, and its word `ended` one more, when that is over. */
+ * free, and its words `begun` and `ended` equal, when that is over. */
 struct bfd_order {
     enum bfd_order_kind kind;
     uint32_t slot;

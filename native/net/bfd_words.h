@@ -27,7 +27,8 @@
     W(RECEIVED, "received") \
     W(DISCARDED, "discarded") \
     W(SEND_ERROR, "sendError")              /* errno; 0: the last packet left */ \
-    W(ENDED, "ended")                       /* how many sessions of this slot are over */
+    W(BEGUN, "begun")                       /* how many sessions this slot has had; the other words are the last one's */ \
+    W(ENDED, "ended")                       /* how many of them are over */
 
 #define BFD_WORD_ENUM(name, text) BFD_WORD_##name,
 enum { BFD_SPEAKER_WORDS(BFD_WORD_ENUM) BFD_WORD_DISCARDS };

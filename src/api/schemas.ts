@@ -77,6 +77,24 @@ export const tenantView: z.ZodType<TenantView> = z
   })
   .meta({ id: 'Tenant' });
 
+const bfdState = z.enum(['adminDown', 'down', 'init', 'up']);
+
+const bfdView = z
+  .strictObject({
+    state: bfdState,
+    remoteState: bfdState,
+    uptimeSec: count,
+    intervalMs: count,
+    multiplier: count,
+    sendIntervalMs: z.number().nonnegative(),
+    detectTimeMs: z.number().nonnegative().nullable(),
+    flaps: count,
+    lastDiag: words,
+    trouble: words,
+    packets: z.strictObject({ sent: count, received: count, discarded: count }),
+  })
+  .meta({ id: 'Bfd' });
+
 const defaultRouteView = z
   .strictObject({ prefix: text, nextHop: text, asPath: text, communities: z.array(text), at: time })
   .meta({ id: 'DefaultRoute' });
@@ -94,7 +112,7 @@ export const peerView: z.ZodType<PeerStatus> = z
     lastError: z
       .strictObject({ direction: z.enum(['sent', 'received', 'local']), code: count, subcode: count, text, at: time })
       .nullable(),
-    bfd: words,
+    bfd: bfdView.nullable(),
     messages: z.strictObject({ sent: counts, received: counts }),
     capabilities: z.strictObject({ sent: z.array(text), received: z.array(text) }).exactOptional(),
     defaultRoutes: z.array(defaultRouteView).exactOptional(),

@@ -81,6 +81,7 @@ export class Balancer {
       startedAtMs: this.#startedAtMs,
       facts: () => this.#facts(),
       peers: () => this.#speaker.peers(),
+      bfdDiscards: () => this.#speaker.bfdDiscards(),
     });
   }
 

@@ -14,6 +14,7 @@ export interface MetricsFeedParams {
   readonly startedAtMs: number;
   readonly facts: () => NodeFacts;
   readonly peers: () => readonly PeerStatus[];
+  readonly bfdDiscards: () => Readonly<Record<string, number>>;
 }
 
 export class MetricsFeed {
@@ -74,6 +75,7 @@ export class MetricsFeed {
       applied: this.#applied,
       refused: this.#refused,
       peers: this.#params.peers(),
+      bfdDiscards: this.#params.bfdDiscards(),
       checks,
       eventLoops: [{ thread: 'main', ...this.#lag }],
       workers: workerDevices.map((worker) => ({ ...worker, flowCapacity: flowCapacity / workerDevices.length })),

@@ -56,6 +56,10 @@ export class SpeakerSlot {
     return this.#speaker?.troubles() ?? [];
   }
 
+  bfdDiscards(): Readonly<Record<string, number>> {
+    return this.#speaker?.bfdDiscards() ?? {};
+  }
+
   async close(graceful: boolean): Promise<void> {
     await this.#speaker?.close(graceful);
   }

@@ -29,6 +29,8 @@ export interface Link {
 export interface FsmState {
   readonly config: FsmConfig;
   readonly started: boolean;
+  /** Known to be dead by other means: neither called nor heard. */
+  readonly held: boolean;
   /** idle: after an error, or stopped; active: after a call that did not get through; both wait for retry. */
   readonly dial: 'idle' | 'active' | 'connect';
   readonly links: readonly Link[];
@@ -49,6 +51,9 @@ export type FsmEvent = { readonly atMs: number } & (
   /** The notification goes out on every link. */
   | { readonly kind: 'stop'; readonly notification: NotificationMessage }
   | { readonly kind: 'configure'; readonly config: FsmConfig }
+  /** Other means than BGP say that the peer is dead, or that it may be tried again. */
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'regained' }
   | { readonly kind: 'retryDue' }
   | { readonly kind: 'dialled'; readonly link: number }
   | { readonly kind: 'dialFailed'; readonly text: string }

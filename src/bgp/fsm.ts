@@ -26,7 +26,7 @@ export const goodSessionMs = 30_000;
 export const omissionMs = 3_600_000;
 
 export function initialState(config: FsmConfig): FsmState {
-  return { config, started: false, dial: 'idle', links: [], failures: 0, omission: omitNothing, omissionUntilMs: 0 };
+  return { config, started: false, held: false, dial: 'idle', links: [], failures: 0, omission: omitNothing, omissionUntilMs: 0 };
 }
 
 /** The one word of RFC 4271 8.2.2 for the whole peer: its furthest link, else its dialling side. */
@@ -43,6 +43,10 @@ export function step(state: FsmState, event: FsmEvent): Step {
       return state.started ? unchanged(state) : wake({ ...state, started: true });
     case 'stop':
       return stop(state, event.notification);
+    case 'lost':
+      return lost(state, event.atMs);
+    case 'regained':
+      return regained({ ...state, held: false });
     case 'configure':
       // What the peer refused may have been cured by what the operator changed.
       return unchanged({ ...state, config: event.config, omission: omitNothing });
@@ -91,6 +95,7 @@ function unchanged(state: FsmState): Step {
 
 // Idle or Active to Connect, or to Active for a peer that is only waited for.
 function wake(state: FsmState): Step {
+  if (state.held) return unchanged(state);
   if (state.config.passive) return unchanged({ ...state, dial: 'active' });
   return { state: { ...state, dial: 'connect' }, actions: [{ kind: 'dial' }] };
 }
@@ -106,13 +111,30 @@ function stop(state: FsmState, notification: NotificationMessage): Step {
 
 // After the last link or call of a started peer is gone, wait before dialling again.
 function rest(state: FsmState, actions: readonly FsmAction[]): Step {
-  if (!state.started || state.links.length > 0 || state.dial === 'connect') return { state, actions };
+  if (!state.started || state.held || state.links.length > 0 || state.dial === 'connect') return { state, actions };
   if (state.config.passive) return { state: { ...state, dial: 'active' }, actions };
   return { state, actions: [...actions, { kind: 'retryAfter', failures: Math.max(1, state.failures) }] };
 }
 
+// RFC 5882 4.3, RFC 9384: what was agreed on with a peer that is dead is worth nothing, however far it had come.
+function lost(state: FsmState, atMs: number): Step {
+  const quiet: FsmAction[] = [{ kind: 'retryAfter', failures: undefined }, { kind: 'cancelDial' }];
+  let step: Step = { state: { ...state, held: true, dial: 'idle' }, actions: quiet };
+  for (const link of state.links) {
+    const error = new NotificationError(errorCode.cease, ceaseError.bfdDown, 'the peer is dead');
+    const next = fail(step.state, link, error, atMs);
+    step = { state: next.state, actions: [...step.actions, ...next.actions] };
+  }
+  return step;
+}
+
+// With the pause that its failures have earned: a peer that comes and goes is not called each time at once.
+function regained(state: FsmState): Step {
+  return rest(state, []);
+}
+
 function called(state: FsmState, id: number, atMs: number): Step {
-  if (!state.started) {
+  if (!state.started || state.held) {
     const notification = ceaseNotification(ceaseError.connectionRejected, '');
     return { state, actions: [{ kind: 'close', link: id, notification, abort: false }] };
   }

@@ -16,7 +16,7 @@ export interface BgpThreadOptions {
 }
 
 const restartDelayMs = 1000;
-// Beyond the drain: withdrawing and closing take at most two seconds in there.
+// Beyond the drain: withdrawing, closing and BFD's farewell take at most four seconds in there.
 const closePatienceMs = 5000;
 
 export function startBgpThread(config: SpeakerConfig, options: BgpThreadOptions): RemoteSpeaker {
@@ -31,6 +31,7 @@ export class RemoteSpeaker implements Speaker {
   #restart: NodeJS.Timeout | undefined;
   #peers: readonly PeerStatus[] = [];
   #troubles: readonly string[] = [];
+  #bfdDiscards: Readonly<Record<string, number>> = {};
   #routes: Uint8Array = new TextEncoder().encode('[]');
   #nextRequest = 1;
   #closing: Promise<void> | undefined;
@@ -69,6 +70,11 @@ export class RemoteSpeaker implements Speaker {
   /** What is wrong with BGP and no peer's own trouble, in words; empty once mended. */
   troubles(): readonly string[] {
     return this.#troubles;
+  }
+
+  /** BFD packets that were discarded, by reason; as last reported. */
+  bfdDiscards(): Readonly<Record<string, number>> {
+    return this.#bfdDiscards;
   }
 
   /** The last messages of one peer, oldest first; undefined when there is no such peer. */
@@ -110,6 +116,7 @@ export class RemoteSpeaker implements Speaker {
       case 'peers':
         this.#peers = message.peers;
         this.#troubles = message.troubles;
+        this.#bfdDiscards = message.bfdDiscards;
         return this.#options.onPeers(message.peers);
       case 'log':
         return this.#options.onLog(message.entry);
@@ -128,7 +135,8 @@ export class RemoteSpeaker implements Speaker {
     this.#requests.clear();
     this.#workerGone();
     if (this.#closing !== undefined) return;
-    this.#peers = this.#peers.map((peer) => ({ ...peer, state: 'idle', uptimeSec: 0, announced: 0, families: [] }));
+    const nothing = { state: 'idle', uptimeSec: 0, announced: 0, families: [], bfd: null } as const;
+    this.#peers = this.#peers.map((peer) => ({ ...peer, ...nothing }));
     this.#troubles = ['the bgp thread ended and is being started again: every session is lost'];
     this.#options.onPeers(this.#peers);
     this.#restart = setTimeout(() => {

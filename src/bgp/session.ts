@@ -111,6 +111,15 @@ export class PeerSession {
     this.#options.onChange();
   }
 
+  /** Other means than BGP say that the peer is dead: every connection ends, and none is made until it is regained. */
+  lost(): void {
+    this.#dispatch({ kind: 'lost' });
+  }
+
+  regained(): void {
+    this.#dispatch({ kind: 'regained' });
+  }
+
   /** The peer calls. */
   accept(connection: Connection): void {
     this.#dispatch({ kind: 'called', link: this.#addLink(connection) });

@@ -9,6 +9,7 @@ import type { Advertisement, PeerConfig, PeerStatus, Speaker, SpeakerConfig } fr
 import { type Clock, systemClock, type Timer } from './clock.ts';
 import { ceaseError } from './constants.ts';
 import type { JournalEntry } from './journal.ts';
+import { type Liveness, type LivenessEvents, noLiveness } from './liveness.ts';
 import { ceaseNotification } from './notification.ts';
 import { peerSocket } from './peer-socket.ts';
 import { routePolicyOf } from './policy.ts';
@@ -23,6 +24,8 @@ export interface SpeakerOptions {
   onLog(entry: { readonly level: LogLevel; readonly message: string; readonly peer?: string }): void;
   readonly transport?: Transport;
   readonly clock?: Clock;
+  /** What tells that a peer is dead before its hold time is over. */
+  readonly liveness?: (events: LivenessEvents) => Liveness;
   /** What this host calls itself, unless it is to be something else. */
   readonly hostname?: string;
 }
@@ -43,6 +46,7 @@ export class BgpSpeaker implements Speaker {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #peers = new Map<string, Peer>();
+  readonly #liveness: Liveness;
   #config: SpeakerConfig;
   #routes: Routes = new Map();
   #listener: Listener | undefined;
@@ -58,6 +62,8 @@ export class BgpSpeaker implements Speaker {
     this.#clock = options.clock ?? systemClock;
     this.#config = config;
     for (const peer of config.peers) this.#add(peer);
+    this.#liveness = options.liveness?.(this.#livenessEvents()) ?? noLiveness;
+    this.#liveness.configure(config.peers);
     this.#listen();
   }
 
@@ -66,12 +72,16 @@ export class BgpSpeaker implements Speaker {
   }
 
   peers(): readonly PeerStatus[] {
-    return [...this.#peers.values()].map(({ session }) => session.status());
+    return [...this.#peers].map(([address, { session }]) => ({ ...session.status(), bfd: this.#liveness.status(address) }));
   }
 
   /** What is wrong and no peer's own trouble, in words for an operator; empty once mended. */
   troubles(): readonly string[] {
-    return this.#listenTrouble === null ? [] : [this.#listenTrouble];
+    return [...(this.#listenTrouble === null ? [] : [this.#listenTrouble]), ...this.#liveness.troubles()];
+  }
+
+  bfdDiscards(): Readonly<Record<string, number>> {
+    return this.#liveness.discards();
   }
 
   /** The last messages of one peer, oldest first; undefined when there is no such peer. */
@@ -95,6 +105,7 @@ export class BgpSpeaker implements Speaker {
     if (isListeningAlike && this.#listener !== undefined) this.#admit(this.#listener);
     const all = before.localAs !== config.localAs || before.routerId !== config.routerId;
     for (const peer of config.peers) this.#reconfigure(peer, all);
+    this.#liveness.configure(config.peers);
     if (!isListeningAlike) this.#listen();
     this.#options.onChange();
   }
@@ -124,6 +135,15 @@ export class BgpSpeaker implements Speaker {
   #tell(routes: Routes): void {
     this.#routes = routes;
     for (const { session } of this.#peers.values()) session.set(routes);
+  }
+
+  #livenessEvents(): LivenessEvents {
+    return {
+      onLost: (address) => this.#peers.get(address)?.session.lost(),
+      onRegained: (address) => this.#peers.get(address)?.session.regained(),
+      onChange: () => this.#options.onChange(),
+      onLog: (entry) => this.#options.onLog(entry),
+    };
   }
 
   #reconfigure(peer: PeerConfig, restart: boolean): void {
@@ -217,6 +237,8 @@ export class BgpSpeaker implements Speaker {
     }
     const notification = ceaseNotification(ceaseError.administrativeShutdown, shutdownText);
     await Promise.all(sessions.map((session) => session.stop(notification)));
+    // Only now: where BFD ends first, some routers take it for a failure.
+    await this.#liveness.close();
     this.#options.onChange();
   }
 

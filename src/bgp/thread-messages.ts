@@ -18,7 +18,12 @@ export interface LogEntry {
 }
 
 export type FromWorker =
-  | { readonly kind: 'peers'; readonly peers: readonly PeerStatus[]; readonly troubles: readonly string[] }
+  | {
+      readonly kind: 'peers';
+      readonly peers: readonly PeerStatus[];
+      readonly troubles: readonly string[];
+      readonly bfdDiscards: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'log'; readonly entry: LogEntry }
   | { readonly kind: 'messages'; readonly request: number; readonly entries: readonly JournalEntry[] | undefined }
   | { readonly kind: 'closed' };

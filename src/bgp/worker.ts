@@ -5,6 +5,9 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Advertisement, SpeakerConfig } from '../model/peer.ts';
+import { loadNetAddon } from '../net.ts';
+import { Bfd } from './bfd.ts';
+import { systemClock } from './clock.ts';
 import { BgpSpeaker } from './speaker.ts';
 import type { FromWorker, ToWorker } from './thread-messages.ts';
 
@@ -13,7 +16,8 @@ const reportIntervalMs = 1000;
 function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void {
   let reportDue = false;
   const tell = (message: FromWorker) => port.postMessage(message);
-  const report = () => tell({ kind: 'peers', peers: speaker.peers(), troubles: speaker.troubles() });
+  const report = () =>
+    tell({ kind: 'peers', peers: speaker.peers(), troubles: speaker.troubles(), bfdDiscards: speaker.bfdDiscards() });
   const reportSoon = () => {
     if (reportDue) return;
     reportDue = true;
@@ -22,7 +26,11 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
       report();
     });
   };
-  const speaker = new BgpSpeaker(config, { onChange: reportSoon, onLog: (entry) => tell({ kind: 'log', entry }) });
+  const speaker = new BgpSpeaker(config, {
+    onChange: reportSoon,
+    onLog: (entry) => tell({ kind: 'log', entry }),
+    liveness: (events) => new Bfd({ addon: loadNetAddon(), clock: systemClock, events }),
+  });
   const ticking = setInterval(report, reportIntervalMs);
 
   const obey = (message: ToWorker) => {

@@ -67,6 +67,8 @@ function checkPeer(peer: DocumentPeer, path: Path, isListening: boolean, report:
     report.problem([...path, 'multihop'], 'no multihop beside ttlSecurity, which says itself how far away the peer may be');
   if (peer.passive && !isListening)
     report.problem([...path, 'passive'], 'false, since node.bgp.listen is absent and the peer could not call');
+  if (peer.bfd !== undefined && (peer.multihop ?? 1) > 1)
+    report.problem([...path, 'bfd'], 'no bfd, which is for peers on the own link, since multihop says it is further away');
 }
 
 function checkApi(listen: string, report: Report): void {

@@ -1,6 +1,7 @@
 // Turns the sources into values of the defined metrics. Pure: what it finds goes to `put`.
 
 import type { VipCounters, WorkerCounters } from '../dataplane/counters.ts';
+import type { BfdStatus } from '../model/bfd.ts';
 import { vipKeyPrefix } from '../model/health-check.ts';
 import type { PeerStatus } from '../model/peer.ts';
 import type { MetricId } from './definitions.ts';
@@ -33,6 +34,7 @@ function collectState(state: MetricsState, put: Put): void {
     put('eventLoopLag', maxMs / 1000, thread, '1');
   }
   for (const peer of state.peers) collectPeer(peer, put);
+  for (const [reason, count] of Object.entries(state.bfdDiscards)) put('bfdDiscarded', count, reason);
   for (const [key, row] of checksByOwner(state.checks)) collectChecks(key, row, put);
 }
 
@@ -49,7 +51,15 @@ function collectPeer(peer: PeerStatus, put: Put): void {
   for (const direction of ['sent', 'received'] as const) {
     for (const [type, count] of Object.entries(messages[direction])) put('bgpMessages', count, address, direction, type);
   }
-  if (bfd !== null) put('bfdUp', Number(bfd === 'up'), address);
+  if (bfd !== null) collectBfd(bfd, address, put);
+}
+
+function collectBfd({ state, flaps, detectTimeMs, packets }: BfdStatus, address: string, put: Put): void {
+  put('bfdUp', Number(state === 'up'), address);
+  put('bfdFlaps', flaps, address);
+  if (detectTimeMs !== null) put('bfdDetectTime', detectTimeMs / 1000, address);
+  put('bfdPackets', packets.sent, address, 'sent');
+  put('bfdPackets', packets.received, address, 'received');
 }
 
 /** Whoever changes its check has two keys for a moment; its counters must not be put twice. */

@@ -140,6 +140,18 @@ export const definitions = {
   prefixesAnnounced: gauge('torii_bgp_prefixes_announced', peer, 'Prefixes announced to the peer.'),
   bgpMessages: counter('torii_bgp_messages_total', [...peer, 'direction', 'type'], 'BGP messages sent and received.'),
   bfdUp: gauge('torii_bfd_session_up', peer, '1 while BFD is up; absent without BFD.'),
+  bfdFlaps: counter('torii_bfd_session_flaps_total', peer, 'How often BFD was up and then no longer.'),
+  bfdDetectTime: gauge(
+    'torii_bfd_detect_time_seconds',
+    peer,
+    'Silence of the peer that ends the BFD session, as agreed; absent while it is not heard.',
+  ),
+  bfdPackets: counter('torii_bfd_packets_total', [...peer, 'direction'], 'BFD packets sent and accepted.'),
+  bfdDiscarded: counter(
+    'torii_bfd_discarded_packets_total',
+    ['reason'],
+    'BFD packets discarded; kernel: hop limit below 255, or no room in the socket.',
+  ),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricId = keyof typeof definitions;

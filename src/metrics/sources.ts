@@ -69,6 +69,8 @@ export interface MetricsState {
   readonly refused: number;
   readonly applyMs: number | null;
   readonly peers: readonly PeerStatus[];
+  /** BFD packets that were discarded, by reason; empty where no peer has BFD. */
+  readonly bfdDiscards: Readonly<Record<string, number>>;
   readonly checks: readonly CheckRow[];
   /** One row per thread that measures itself. */
   readonly eventLoops: readonly {

@@ -1,5 +1,7 @@
 // BGP peers: what the document says of one, and what the speaker reports. Pure.
 
+import type { BfdConfig, BfdStatus } from './bfd.ts';
+
 export interface Policy {
   /** "65000:100" (RFC 1997). */
   readonly communities?: readonly string[];
@@ -30,6 +32,7 @@ export interface PeerConfig {
   readonly passive: boolean;
   readonly holdTimeSec: number;
   readonly connectRetrySec: number;
+  readonly bfd?: BfdConfig;
   /** Whose routes are offered; absent: those of the address's own family. */
   readonly families?: readonly ('ipv4' | 'ipv6')[];
   /** eBGP only. */
@@ -95,7 +98,7 @@ export interface PeerStatus {
   readonly announced: number;
   readonly flaps: number;
   readonly lastError: PeerError | null;
-  readonly bfd: string | null;
+  readonly bfd: BfdStatus | null;
   readonly messages: { readonly sent: Readonly<Record<string, number>>; readonly received: Readonly<Record<string, number>> };
   /** Of the established session, in words. */
   readonly capabilities?: { readonly sent: readonly string[]; readonly received: readonly string[] };

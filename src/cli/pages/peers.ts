@@ -18,7 +18,7 @@ function columns(peers: readonly PeerStatus[], { nowMs }: Screen): readonly Colu
     { title: 'HOLD', align: 'right', cell: ({ holdTimeSec }) => `${holdTimeSec} s` },
     { title: 'ANNOUNCED', align: 'right', cell: ({ announced }) => number(announced) },
     { title: 'FLAPS', align: 'right', cell: ({ flaps }) => ({ text: number(flaps), tone: flaps > 0 ? 'warn' : 'plain' }) },
-    { title: 'BFD', cell: ({ bfd }) => bfd ?? '-' },
+    { title: 'BFD', cell: ({ bfd }) => (bfd === null ? '-' : { text: bfd.state, tone: bfd.state === 'up' ? 'good' : 'warn' }) },
     { title: 'FAMILIES', cell: ({ families }) => families.join(', ') },
     ...(defaults === undefined ? [] : [defaults]),
     { title: 'REASON', cell: (peer) => reasonOf(peer, nowMs) },

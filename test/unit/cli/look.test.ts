@@ -89,7 +89,7 @@ describe('torii peers', () => {
 
   it('tells the last error in words and its age', async () => {
     const { out } = await torii(at(node, 'peers', '10.0.1.1'));
-    expect(out).toMatch(/10\.0\.1\.1 +65000 +established +1 min 1 s .*received 6\/2 administrative shutdown \(1 h ago\)/);
+    expect(out).toMatch(/10\.0\.1\.1 +65000 +established +1 min 1 s .* up .*received 6\/2 administrative shutdown \(1 h ago\)/);
   });
 });
 

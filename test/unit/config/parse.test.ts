@@ -328,6 +328,6 @@ describe("the design's example document", () => {
     const text = readFileSync(new URL('../../fixtures/config/full.yaml', import.meta.url), 'utf8');
     const problems = problemsOf(text);
     expect(problems.every((problem) => problem.includes('not supported in this version'))).toBe(true);
-    expect(problems.map((problem) => problem.split(':')[0])).toEqual(['node.bgp.peers[0].bfd', 'pools.acme-web.healthCheck.via']);
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual(['pools.acme-web.healthCheck.via']);
   });
 });

@@ -23,4 +23,10 @@ describe('torii.service', () => {
     const wanted = /^#define NICE (-\d+)/m.exec(readFileSync(workers, 'utf8'))?.[1];
     expect(/^LimitNICE=(.*)$/m.exec(readFileSync(unit('torii.service'), 'utf8'))?.[1]).toBe(wanted);
   });
+
+  it('lets the thread of BFD have real-time priority', () => {
+    const text = readFileSync(unit('torii.service'), 'utf8');
+    expect(text).toMatch(/^LimitRTPRIO=1$/m);
+    expect(text).not.toMatch(/^RestrictRealtime=yes$/m);
+  });
 });

@@ -92,6 +92,7 @@ export const state: MetricsState = {
   refused: 1,
   applyMs: 12,
   peers: views.peers,
+  bfdDiscards: { stranger: 3 },
   checks: [
     { key: 'acme-web/10.0.2.21|tcp:80', passed: 10, failed: 2, inconclusive: 0, latencyMs: 1.5 },
     { key: 'acme-web/10.0.2.21|http:80/a|b', passed: 1, failed: 0, inconclusive: 1, latencyMs: null },
