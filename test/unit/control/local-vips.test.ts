@@ -61,6 +61,17 @@ describe('a VIP of mode local', () => {
     expect(withService(localOnly, refused).localVips[1]).toMatchObject({ health: 'up', announce: { kind: 'announce' } });
   });
 
+  it('stays with routers while a check that the document changed has no verdict, and goes by that', () => {
+    const announced = new Set(['203.0.113.53/32']);
+    expect(withService(localOnly, null, { announced }).localVips[0]).toMatchObject({
+      health: 'unknown',
+      announce: { kind: 'announce' },
+    });
+    const failedOnce: ObservedHealth = { health: 'unknown', reason: 'tcp 53: connection refused' };
+    expect(withService(localOnly, failedOnce, { announced }).localVips[0]?.announce.kind).toBe('announce');
+    expect(withService(localOnly, refused, { announced }).localVips[0]?.announce.kind).toBe('withheld');
+  });
+
   it('is withheld while held, by its own name, and during maintenance', () => {
     const held = withService(localOnly, up, { overrides: say({ kind: 'hold', target: '203.0.113.53/32', value: true }) });
     expect(held.localVips.map(({ announce }) => announce)).toEqual([
