@@ -65,6 +65,12 @@ export function ipv4Number(address: string): number {
   return number * 256 + byte;
 }
 
+/** The 4 bytes of an IPv4 address as they lie in memory, read as a little-endian word. */
+export function ipv4Word(address: string): number {
+  const number = ipv4Number(address);
+  return ((number << 24) | ((number & 0xff00) << 8) | ((number >>> 8) & 0xff00) | (number >>> 24)) >>> 0;
+}
+
 /** Text of 16 network-order bytes; a mapped address comes back as IPv4. */
 export function addressText(bytes: Uint8Array): string {
   const parsed = ipaddr.fromByteArray([...bytes]) as ipaddr.IPv6;
