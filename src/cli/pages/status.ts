@@ -128,13 +128,21 @@ function isSpared({ state, weight }: BackendView): boolean {
   return state !== 'active' || weight === 0;
 }
 
-function sparedOf({ backends }: Parts): readonly string[] {
-  return some(
-    backends
-      .filter((backend) => !backend.takesNewFlows && isSpared(backend))
-      .map(({ pool, address, reason }) => `backend ${pool}/${address}: ${reason ?? 'takes no new flows'}`),
-    'torii backends',
-  );
+function sparedOf({ vips, backends }: Parts): readonly string[] {
+  return [
+    ...some(
+      vips
+        .filter(({ state }) => state === 'draining' || state === 'blackhole')
+        .map(({ vip, state, reason }) => `vip ${vip} ${state}: ${reason ?? 'no reason given'}`),
+      'torii vips',
+    ),
+    ...some(
+      backends
+        .filter((backend) => !backend.takesNewFlows && isSpared(backend))
+        .map(({ pool, address, reason }) => `backend ${pool}/${address}: ${reason ?? 'takes no new flows'}`),
+      'torii backends',
+    ),
+  ];
 }
 
 function some(lines: readonly string[], verb: string): readonly string[] {

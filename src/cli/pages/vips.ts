@@ -1,4 +1,4 @@
-// `torii vips`: each VIP, whether it is announced, and if not, why.
+// `torii vips`: each VIP, whether it is announced, how, and if not, why.
 
 import type { ToriiError } from '../../errors.ts';
 import { parseAddress } from '../../model/address.ts';
@@ -6,8 +6,15 @@ import type { VipView } from '../../model/views.ts';
 import { canonicalVipName, parseVipName } from '../../model/vip.ts';
 import { CliFailure } from '../failure.ts';
 import { nearText } from '../near.ts';
-import { bytes, type Column, number, table } from '../table.ts';
+import { bytes, type Column, number, type Tone, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
+
+const tones: Readonly<Record<VipView['state'], Tone>> = {
+  announced: 'good',
+  draining: 'warn',
+  blackhole: 'warn',
+  withheld: 'bad',
+};
 
 const columns: readonly Column<VipView>[] = [
   { title: 'VIP', cell: ({ vip }) => vip },
@@ -16,7 +23,7 @@ const columns: readonly Column<VipView>[] = [
     title: 'POOL',
     cell: ({ pool, activePool }) => (pool === null ? '(local)' : pool === activePool ? pool : `${pool} -> ${activePool}`),
   },
-  { title: 'STATE', cell: ({ state }) => ({ text: state, tone: state === 'announced' ? 'good' : 'bad' }) },
+  { title: 'STATE', cell: ({ state }) => ({ text: state, tone: tones[state] }) },
   {
     title: 'USABLE',
     align: 'right',
@@ -34,7 +41,7 @@ const columns: readonly Column<VipView>[] = [
   { title: 'REASON', cell: (vip) => reasonOf(vip) },
 ];
 
-/** Why it is withheld; for an announced one, what it drops. */
+/** Why it is withheld, or as what it is announced; and what it drops. */
 function reasonOf({ reason, drops }: VipView): string {
   const dropped = Object.entries(drops).map(([why, count]) => `${why} ${number(count)}`);
   return [reason, dropped.length === 0 ? null : `dropped: ${dropped.join(', ')}`].filter((each) => each !== null).join('; ');

@@ -62,6 +62,26 @@ describe('torii backends', () => {
   });
 });
 
+describe('torii vips of an aggregate', () => {
+  it('shows what is announced for a VIP, a blackhole and one that drains', async () => {
+    const [vip] = views.vips;
+    if (vip === undefined) throw new Error('no VIP to start from');
+    const row = (n: number, more: Partial<typeof vip>) => ({ ...vip, vip: `203.0.113.${n}:80/tcp`, drops: {}, ...more });
+    node.node.views = {
+      ...views,
+      vips: [
+        row(1, { state: 'announced', reason: 'announced as 203.0.113.0/28' }),
+        row(2, { state: 'blackhole', reason: 'announced as a blackhole: routers discard its packets', drops: { denied: 7 } }),
+        row(3, { state: 'draining', reason: 'held by alice (203.0.113.3:80/tcp)' }),
+      ],
+    };
+    const { out } = await torii(at(node, 'vips'));
+    expect(out).toMatch(/203\.0\.113\.1:80\/tcp .* announced .* announced as 203\.0\.113\.0\/28\n/);
+    expect(out).toMatch(/203\.0\.113\.2:80\/tcp .* blackhole .* routers discard its packets; dropped: denied 7\n/);
+    expect(out).toMatch(/203\.0\.113\.3:80\/tcp .* draining .* held by alice \(203\.0\.113\.3:80\/tcp\)\n/);
+  });
+});
+
 describe('torii tenants', () => {
   it('shows plan, admitted and limited', async () => {
     const { out } = await torii(at(node, 'tenants'));
@@ -122,10 +142,14 @@ describe('torii status', () => {
         { ...spared, address: '10.0.2.33', health: 'down', reason: 'down (timed out)' },
       ],
     };
+    const [vip] = views.vips;
+    if (vip === undefined) throw new Error('no VIP to start from');
+    const hole = { ...vip, vip: '203.0.113.66:80/tcp', state: 'blackhole' as const, reason: 'announced as a blackhole' };
+    node.node.views = { ...node.node.views, vips: [vip, hole] };
     const { out } = await torii(at(node, 'status'));
     const [wrong = '', onPurpose = ''] = out.split('Out of use on purpose:');
     expect(onPurpose).toMatch(
-      /^\n {2}backend acme-web\/10\.0\.2\.31: weight 0\n {2}backend acme-web\/10\.0\.2\.32: draining by alice\n/,
+      /^\n {2}vip 203\.0\.113\.66:80\/tcp blackhole: announced as a blackhole\n {2}backend acme-web\/10\.0\.2\.31: weight 0\n {2}backend acme-web\/10\.0\.2\.32: draining by alice\n/,
     );
     expect(wrong).toContain('backend acme-web/10.0.2.33 down: down (timed out)');
     expect(wrong).not.toMatch(/10\.0\.2\.3[12]/);
