@@ -107,7 +107,7 @@ function addWeight(program: Command, io: Io): void {
 
 function addHolds(program: Command, io: Io): void {
   const verbs = [
-    ['hold', true, 'withdraw a VIP on this node until it is released'],
+    ['hold', true, 'let routers move a VIP away from this node, then withdraw it until it is released'],
     ['release', false, 'announce a held VIP again, as soon as it works'],
   ] as const;
   for (const [verb, held, summary] of verbs) {
@@ -132,7 +132,7 @@ function addHolds(program: Command, io: Io): void {
 }
 
 function addMaintenance(program: Command, io: Io): void {
-  const summary = 'withdraw every VIP of this node (on), or announce them again (off)';
+  const summary = 'let routers move all VIPs away from this node, then withdraw them (on), or announce them again (off)';
   const command = withWords(program.command('maintenance').summary(summary).description(summary).argument('<on|off>'));
   withExample(command, ['torii maintenance on --for 2h --why "switch replacement"', 'torii maintenance off']);
   command.action(async (word: string) => {
