@@ -33,7 +33,7 @@ export function addReplay(program: Command, io: Io, launch: ReplayLauncher): voi
     .command('replay')
     .summary('run a capture through the packet core')
     .description(description)
-    .argument('<in>', 'capture to read')
+    .argument('<in>', 'capture to read; - is standard input')
     .argument('<out>', 'capture to write')
     .requiredOption('--config <file>', 'the document')
     .addOption(
@@ -51,6 +51,7 @@ export function addReplay(program: Command, io: Io, launch: ReplayLauncher): voi
     .option('--json', 'one line per packet on standard output; the summary goes to standard error');
   withExample(command, [
     'torii replay in.pcap out.pcap --config /etc/torii/torii.yaml',
+    'torii replay - out.pcap --config torii.yaml < in.pcap',
     'torii replay in.pcapng out.pcap --config torii.yaml --reload 12.5:new.yaml --down 10.0.2.22 --json',
   ]);
   command.action(async (input: string, output: string) => {

@@ -7,20 +7,23 @@ import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { messageOf, ToriiError } from '../errors.ts';
 
 const chunkBytes = 1024 * 1024;
+const standardInput = { path: '-', name: 'standard input', fd: 0 } as const;
+/** Between two looks at a pipe that would not wait. */
+const pollMs = 20;
 
 export class ByteSource {
-  /** Path as it was given, for messages. */
+  /** Path as it was given, or what "-" stands for; for messages. */
   readonly name: string;
   readonly #fd: number;
   #chunk = Buffer.alloc(0);
   #at = 0;
   #chunkOffset = 0;
 
-  /** Throws capture_invalid when the file cannot be opened. */
+  /** "-" is standard input. Throws capture_invalid when the file cannot be opened. */
   constructor(path: string) {
-    this.name = path;
+    this.name = path === standardInput.path ? standardInput.name : path;
     try {
-      this.#fd = openSync(path, 'r');
+      this.#fd = path === standardInput.path ? standardInput.fd : openSync(path, 'r');
     } catch (cause) {
       throw new ToriiError('capture_invalid', `expected a readable capture at ${path}: ${messageOf(cause)}`, { cause });
     }
@@ -92,9 +95,23 @@ export class ByteSource {
 
   #read(into: Buffer, from: number): number {
     try {
-      return readSync(this.#fd, into, from, into.length - from, null);
+      for (;;) {
+        const read = readIfReady(this.#fd, into, from);
+        if (read !== undefined) return read;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pollMs);
+      }
     } catch (cause) {
       throw new ToriiError('capture_invalid', `${this.name} cannot be read: ${messageOf(cause)}`, { cause });
     }
+  }
+}
+
+/** Undefined where a pipe has nothing yet, and whoever made it wants no reader to wait in it. */
+function readIfReady(fd: number, into: Buffer, from: number): number | undefined {
+  try {
+    return readSync(fd, into, from, into.length - from, null);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return undefined;
+    throw error;
   }
 }

@@ -9,7 +9,7 @@ export interface Reload {
 }
 
 export interface ReplayOptions {
-  /** Path of the capture to read. */
+  /** Path of the capture to read; "-": standard input. */
   readonly input: string;
   /** Path of the capture to write. */
   readonly output: string;

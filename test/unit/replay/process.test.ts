@@ -18,8 +18,13 @@ const packets = Array.from({ length: 2000 }, (_, i) => ({
 const whole = pcapFile(packets);
 
 function torii(...args: readonly string[]) {
+  return toriiReading(undefined, ...args);
+}
+
+function toriiReading(input: Uint8Array | undefined, ...args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'replay', ...args], {
     encoding: 'utf8',
+    ...(input && { input }),
     maxBuffer: 64 * 1024 * 1024,
   });
   return { exit: status, out: stdout, err: stderr };
@@ -69,6 +74,33 @@ describe('the program', { timeout: 30_000 }, () => {
     );
     expect(stdout).toContain('{"packet":1,');
     expect(readNanoPcap(readFileSync(at('out.pcap'))).length).toBe(20 * packets.length);
+  });
+
+  it('takes a capture from standard input', () => {
+    const file = torii(at('in.pcap'), at('a.pcap'), '--config', at('torii.yaml'), '--json');
+    const piped = toriiReading(whole, '-', at('b.pcap'), '--config', at('torii.yaml'), '--json');
+    expect(piped).toEqual(file);
+    expect(readFileSync(at('b.pcap'))).toEqual(readFileSync(at('a.pcap')));
+    const broken = toriiReading(whole.subarray(0, 3), '-', at('b.pcap'), '--config', at('torii.yaml'));
+    expect(broken).toMatchObject({ exit: 1 });
+    expect(broken.err).toContain('standard input');
+  });
+
+  it('waits for a pipe that does not make it wait', () => {
+    const slow = `const { readFileSync, writeSync } = require('node:fs');
+      const file = readFileSync(process.argv[1]);
+      writeSync(1, file.subarray(0, 1000));
+      setTimeout(() => writeSync(1, file.subarray(1000)), 100);`;
+    const open = `const { spawn } = require('node:child_process');
+      const [program, input, output, config, slow] = process.argv.slice(1);
+      const writer = spawn(process.execPath, ['-e', slow, input], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const words = [program, 'replay', '-', output, '--config', config];
+      spawn(process.execPath, words, { stdio: [writer.stdout, 'inherit', 'inherit'] }).on('exit', (code) => { process.exitCode = code; });`;
+    const words = ['-e', open, program, at('in.pcap'), at('out.pcap'), at('torii.yaml'), slow];
+    const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+    expect(stderr).toMatch(/^packets +2000\n/);
+    expect(status).toBe(0);
+    expect(readNanoPcap(readFileSync(at('out.pcap'))).length).toBe(packets.length);
   });
 
   it('ends with 1 behind a capture that is cut off, all before it written', () => {
