@@ -77,7 +77,7 @@ function onLink(state: FsmState, event: LinkEvent): Step {
     case 'malformed':
       return fail(state, link, event.error, event.atMs);
     case 'closed':
-      return drop(state, link, localEnding(event.text), event.atMs);
+      return closed(state, link, event.text, event.atMs);
     case 'holdExpired':
       return fail(state, link, new NotificationError(errorCode.holdTimer, 0, 'hold timer expired'), event.atMs);
     case 'keepaliveDue':
@@ -298,6 +298,13 @@ function drop(state: FsmState, link: Link, ending: Ending, atMs: number, actions
   const dial = state.dial === 'connect' ? 'connect' : 'idle';
   const next: FsmState = { ...without(state, link), dial, failures: wasGood ? 1 : state.failures + 1 };
   return rest(next, [...actions, ended(link.id, ending, wasEstablished)]);
+}
+
+// RFC 4271 8.2.2: without an OPEN there was no session to fail, only a connection.
+function closed(state: FsmState, link: Link, text: string, atMs: number): Step {
+  const dropped = drop(state, link, localEnding(text), atMs);
+  const isWaiting = link.phase === 'openSent' && dropped.state.links.length === 0 && dropped.state.dial === 'idle';
+  return isWaiting ? { ...dropped, state: { ...dropped.state, dial: 'active' } } : dropped;
 }
 
 function without(state: FsmState, link: Link): FsmState {

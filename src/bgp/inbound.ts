@@ -31,12 +31,14 @@ interface Kept {
 
 export class Inbound {
   readonly #setting: InboundSetting;
+  readonly #families: readonly FamilyName[];
   readonly #defaults = new Map<FamilyName, Kept>();
   /** Families whose first set is not over: a peer that offers graceful restart marks its end (RFC 7313 4). */
   readonly #incomplete: Set<FamilyName>;
 
   constructor(setting: InboundSetting, { families, capabilities }: Negotiated) {
     this.#setting = setting;
+    this.#families = families;
     this.#incomplete = new Set(hasCapability(capabilities.received, 'gracefulRestart') ? families : []);
   }
 
@@ -70,7 +72,7 @@ export class Inbound {
     at: string,
   ): boolean {
     const prefix = defaultPrefix[family];
-    if (!prefixes.includes(prefix)) return false;
+    if (!this.#families.includes(family) || !prefixes.includes(prefix)) return false;
     if (faults.length > 0 || !this.#isUsable(attributes)) return this.#defaults.delete(family);
     const { asPath = [], communities = [] } = attributes;
     const said = { prefix, nextHop: nextHops.join(' '), asPath: pathText(asPath), communities };

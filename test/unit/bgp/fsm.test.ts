@@ -187,6 +187,14 @@ describe('a session ends', () => {
     expect(sessionState(result.state)).toBe('idle');
   });
 
+  it('as Active where only the connection was lost, before an OPEN had come', () => {
+    const gone: Untimed = { kind: 'closed', link: 1, text: 'gone' };
+    expect(sessionState(run([...toOpenSent, gone]).state)).toBe('active');
+    expect(sessionState(run([...toOpenConfirm, gone]).state)).toBe('idle');
+    expect(sessionState(run([...toOpenSent, called(2), gone]).state)).toBe('openSent');
+    expect(kinds(run([...toOpenSent, gone, { kind: 'retryDue' }]))).toEqual(['dial']);
+  });
+
   it('and tries again later, unless it was stopped', () => {
     expect(kinds(run([...toEstablished, { kind: 'closed', link: 1, text: 'gone' }]))).toEqual(['ended', 'retryAfter']);
     const stopped = run([...toEstablished, { kind: 'stop', notification: shutdown }]);

@@ -47,6 +47,12 @@ describe('the default route of a peer', () => {
     expect(inbound.hear(update({ announced: ['10.0.0.0/8'], attributes: sound }), 'later')).toBe(false);
   });
 
+  it('is none of a family that was not agreed on', () => {
+    const inbound = new Inbound(setting, { ...negotiated, families: ['ipv4'] });
+    expect(inbound.hear(update({ attributes: { ...sound, reach } }), 'now')).toBe(false);
+    expect(inbound.defaultRoutes).toEqual([]);
+  });
+
   it('has the time at which it last changed', () => {
     const inbound = new Inbound(setting, negotiated);
     inbound.hear(come(), 'first');
