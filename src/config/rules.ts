@@ -3,7 +3,8 @@
 //
 // What the node section must satisfy is in node-rules.ts, what fits the tables in size-rules.ts.
 
-import { familyOf, isHostPrefix, maskAddress, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
+import { familyOf, ipv4Number, isHostPrefix, maskAddress, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
+import { prefixText } from '../model/prefix-map.ts';
 import type { PortRange } from '../model/vip.ts';
 import { isAnyPort } from '../model/vip.ts';
 import { checkAnnouncements } from './announce-rules.ts';
@@ -32,10 +33,15 @@ export function checkRules(document: Document, report: Report): void {
   }
 }
 
+interface TakenPorts {
+  readonly ports: PortRange;
+  readonly path: Path;
+}
+
 /** Addresses that are VIPs, and the port ranges taken at each. */
 class VipSet {
-  readonly #ranges = new Map<string, { readonly ports: PortRange; readonly path: Path }[]>();
-  readonly #prefixes = new Set<string>();
+  /** By prefix, then by protocol. */
+  readonly #prefixes = new Map<string, Map<string, TakenPorts[]>>();
   readonly #lengths = new Set<number>();
 
   get size(): number {
@@ -44,18 +50,29 @@ class VipSet {
 
   /** The place that already has one of these ports, if any. A VIP of any port gives way to narrower ones. */
   add(prefix: Prefix, protocol: string, ports: PortRange, path: Path): Path | undefined {
-    const text = `${prefix.address}/${prefix.length}`;
-    this.#prefixes.add(text);
-    if (!isHostPrefix(prefix)) this.#lengths.add(prefix.length);
-    const key = `${text} ${protocol}`;
-    const taken = this.#ranges.get(key) ?? [];
-    if (taken.length === 0) this.#ranges.set(key, taken);
+    const taken = this.#takenOf(prefix, protocol);
     const clash = taken.find(
       (other) =>
         isAnyPort(other.ports) === isAnyPort(ports) && other.ports.first <= ports.last && ports.first <= other.ports.last,
     );
     taken.push({ ports, path });
     return clash?.path;
+  }
+
+  #takenOf(prefix: Prefix, protocol: string): TakenPorts[] {
+    const text = prefixText(prefix);
+    let protocols = this.#prefixes.get(text);
+    if (protocols === undefined) {
+      if (!isHostPrefix(prefix)) this.#lengths.add(prefix.length);
+      protocols = new Map();
+      this.#prefixes.set(text, protocols);
+    }
+    let taken = protocols.get(protocol);
+    if (taken === undefined) {
+      taken = [];
+      protocols.set(protocol, taken);
+    }
+    return taken;
   }
 
   holds(address: string): boolean {
@@ -192,11 +209,15 @@ function checkTimeout(check: DocumentCheck, path: Path, report: Report): void {
   }
 }
 
+/** First half of 169.254.0.0/16. */
+const linkLocal = 0xa9fe;
+
 /** Not unspecified, loopback, link-local, multicast or reserved for broadcast: none of these can be routed here. */
 export function isUnicast(address: string): boolean {
   if (familyOf(address) === 6) return !/^(::1?$|ff|fe[89ab])/i.test(address);
-  const [first, second] = address.split('.', 2).map(Number);
-  return first !== undefined && first >= 1 && first <= 223 && first !== 127 && !(first === 169 && second === 254);
+  const number = ipv4Number(address);
+  const first = Math.floor(number / 2 ** 24);
+  return first >= 1 && first <= 223 && first !== 127 && number >>> 16 !== linkLocal;
 }
 
 function listed(names: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { isIP, isIPv4 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -25,6 +26,17 @@ describe('an address', () => {
 
   it.each(['010.0.0.1', '1.2.3', '1.2.3.4.5', '256.0.0.1', 'fe80::1%eth0', '', ' 1.2.3.4', '::g'])('is not %j', (text) => {
     expect(parseAddress(text)).toBeUndefined();
+  });
+
+  it('is a dotted quad wherever others see one', () => {
+    const parts = fc.array(
+      fc.oneof(fc.nat(300).map(String), fc.constantFrom('', '0', '00', '01', '-1', 'a', ' 1', '1e1', '１')),
+      { minLength: 3, maxLength: 5 },
+    );
+    fc.assert(fc.property(parts, (each) => (parseAddress(each.join('.')) !== undefined) === isIPv4(each.join('.'))));
+    fc.assert(
+      fc.property(fc.string(), (text) => (parseAddress(text) !== undefined) === (isIP(text) !== 0 && !text.includes('%'))),
+    );
   });
 
   it('survives its 16 bytes', () => {
