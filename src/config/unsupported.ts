@@ -14,13 +14,11 @@ interface Unsupported {
   readonly expected: string;
 }
 
-const present = (value: unknown): boolean => value !== undefined;
 const isTrue = (value: unknown): boolean => value === true;
 const oneOf =
   (...words: readonly string[]) =>
   (value: unknown): boolean =>
     words.includes(value as string);
-const peers: Path = ['node', 'bgp', 'peers', '*'];
 const vips: Path = ['tenants', '*', 'vips', '*'];
 const pools: Path = ['pools', '*'];
 
