@@ -101,8 +101,9 @@ function collectDirectory(directory: MetricsDirectory, isAnyHeard: boolean, put:
   const { revision, generation, vips, backends, tenants, pools } = directory;
   put('revision', revision);
   put('generation', generation);
-  for (const { vip, tenant, announced, health } of vips) {
+  for (const { vip, tenant, announced, blackholed, health } of vips) {
     put('vipAnnounced', Number(announced && isAnyHeard), vip, tenant);
+    if (blackholed) put('vipBlackholed', 1, vip, tenant);
     if (health !== null && health !== 'unknown') put('vipUp', Number(health === 'up'), vip, tenant);
   }
   for (const { pool, address, weight, health, takesNewFlows } of backends) {

@@ -74,6 +74,7 @@ export const definitions = {
   resteered: counter('torii_flows_resteered_total', worker, 'Packets of known flows whose backend was gone.'),
 
   vipAnnounced: gauge('torii_vip_announced', vip, '1 while the VIP is announced to one BGP peer at least.'),
+  vipBlackholed: gauge('torii_vip_blackholed', vip, '1 where the document says blackhole: routers discard its packets.'),
   vipUp: gauge('torii_vip_up', vip, "1 up, 0 down: a local VIP's service, by health check; absent while unknown."),
   vipChecks: counter('torii_vip_checks_total', ['vip', 'result'], "Probes of a local VIP's service by result."),
   vipCheckLatency: gauge('torii_vip_check_latency_seconds', ['vip'], 'Time the latest conclusive probe of it took.'),

@@ -24,11 +24,12 @@ export function makeDirectory({ desired, generation, indices, tables }: Director
     revision: desired.revision,
     generation,
     vips: [...desired.vips.map((vip) => ({ ...vip, health: null })), ...desired.localVips].map(
-      ({ name, tenant, announce, health }) => ({
+      ({ name, tenant, announce, isBlackhole, health }) => ({
         index: indices?.vips.get(name) ?? 0,
         vip: name,
         tenant,
         announced: announce.kind !== 'withheld',
+        blackholed: isBlackhole,
         health,
       }),
     ),

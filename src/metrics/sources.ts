@@ -23,6 +23,7 @@ export interface MetricsDirectory {
     readonly vip: string;
     readonly tenant: string;
     readonly announced: boolean;
+    readonly blackholed: boolean;
     /** Of a local VIP's service; null where the mode is forward. */
     readonly health: Health | null;
   }[];

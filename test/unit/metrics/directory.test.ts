@@ -48,7 +48,7 @@ const desired: Desired = {
       announce: { kind: 'withheld', by: 'health', reason: 'service at 203.0.113.53 down (tcp 53: connection refused)' },
       policy: {},
       aggregate: null,
-      isBlackhole: false,
+      isBlackhole: true,
     },
   ],
   pools: [

@@ -72,6 +72,8 @@ describe('the exposition', () => {
     const series = await rendered(whole());
     expect(series.get('torii_vip_up{vip="203.0.113.53",tenant="acme"}')).toBe(0);
     expect(series.get('torii_vip_announced{vip="203.0.113.53",tenant="acme"}')).toBe(0);
+    expect(series.get('torii_vip_blackholed{vip="203.0.113.53",tenant="acme"}')).toBe(1);
+    expect(series.get('torii_vip_blackholed{vip="203.0.113.10:80/tcp",tenant="acme"}')).toBeUndefined();
     expect(series.get('torii_vip_checks_total{vip="203.0.113.53",result="failed"}')).toBe(5);
     expect(series.get('torii_vip_check_latency_seconds{vip="203.0.113.53"}')).toBe(0.002);
     expect(series.has('torii_vip_received_packets_total{vip="203.0.113.53",tenant="acme"}')).toBe(false);

@@ -62,8 +62,8 @@ export const directory: MetricsDirectory = {
   revision: 7,
   generation: 9,
   vips: [
-    { index: 1, vip: '203.0.113.10:80/tcp', tenant: 'acme', announced: true, health: null },
-    { index: 0, vip: '203.0.113.53', tenant: 'acme', announced: false, health: 'down' },
+    { index: 1, vip: '203.0.113.10:80/tcp', tenant: 'acme', announced: true, blackholed: false, health: null },
+    { index: 0, vip: '203.0.113.53', tenant: 'acme', announced: false, blackholed: true, health: 'down' },
   ],
   backends: [
     { index: 1, pool: 'acme-web', address: '10.0.2.21', weight: 100, health: 'up', takesNewFlows: true },
