@@ -244,6 +244,7 @@ describe('the OpenAPI document', () => {
     ]);
     const names = [
       'Backend',
+      'Bfd',
       'DefaultRoute',
       'Error',
       'Explanation',
