@@ -50,6 +50,13 @@ static always_inline line *at(const struct core *core, u32 table, u32 index)
     }
 }
 
+static always_inline void *item_at(const struct core *core, u32 table, u32 first, u32 number, u32 bytes)
+{
+    u32 in_line = LINE_BYTES / bytes;
+    line *l = at(core, table, first + number / in_line);
+    return l ? l->bytes + number % in_line * bytes : NULL_PTR;
+}
+
 /* The same number, but the verifier forgets which, since it does not know what a map holds. What comes after is then verified
  * once and not once for every value. */
 static always_inline u64 opaque(const struct core *core, u64 v)

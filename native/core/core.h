@@ -3,7 +3,7 @@
  * In a process a table is a base pointer, and a validated snapshot holds no index out of range; what slots and flows hold
  * outlives snapshots and is compared with the one in force before it is used. In BPF each table is an array map and a lookup
  * can fail as far as the verifier knows, so callers test for NULL; a process's compiler drops the test, since its `at` never
- * yields one. The build's platform.h supplies `at`, `opaque`, `pinned`, `in_frame`, `grow_head`, `cut_tail`, APART,
+ * yields one. The build's platform.h supplies `at`, `item_at`, `opaque`, `pinned`, `in_frame`, `grow_head`, `cut_tail`, APART,
  * FRAME_BYTES_MAX and CORE_HANDS_OVER. */
 #pragma once
 #include "hash.h"

@@ -1,10 +1,10 @@
-/* The short way of what nearly every packet is: TCP or UDP without VLAN tag, options, extension headers or fragments, of an
- * established flow to a VIP of exactly that port, wrapped in IPIP for an IPv4 backend.
+/* The short way of what nearly every packet is: TCP or UDP without VLAN tag, options, extension headers or fragments, to a VIP of
+ * exactly that port, wrapped in IPIP for an IPv4 backend; shortest for established flows.
  *
  * Three steps, each over some packets before the next: `express_parse`, `express_steer`, `express_forward`. They do all that
  * forward.h would do, to the same bytes, verdict and counters (fixtures and differential test hold them to that), or one of the
- * first two says no and has changed nothing; then the packet takes the whole walk. 350 instructions a packet instead of 600. In a
- * process only: a BPF program takes one packet at a time and reaches tables by look-ups. */
+ * first two says no and has changed nothing; then the packet takes the whole walk. 350 instructions a packet of an established flow
+ * instead of 600. In a process only: a BPF program takes one packet at a time and reaches tables by look-ups. */
 #pragma once
 #include "forward.h"
 
@@ -79,18 +79,12 @@ static always_inline void express_locate(const struct express_view *v, struct ex
     __builtin_prefetch(x->vips);
 }
 
-/* TCP or UDP, and nothing that a first or a last segment says. */
-static always_inline bool is_plain_transport(u32 protocol, const u8 *l4)
-{
-    return likely(protocol == PROTOCOL_TCP) ? !(l4[TCP_FLAGS] & (TCP_SYN | TCP_FIN)) : protocol == PROTOCOL_UDP;
-}
-
 static always_inline u16 express_parse_ipv4(const struct express_view *v, struct express *x, const struct packet *p, const u8 *ip)
 {
     u32 total = be16(load16(ip + IPV4_TOTAL_LENGTH)), protocol = ip[IPV4_PROTOCOL];
     if (unlikely(ip[0] != IPV4_PLAIN || load16(ip + IPV4_FRAGMENT) & be16(IPV4_OFFSET_MASK | IPV4_MF)))
         return EXPRESS_NO;
-    if (unlikely(total < IPV4_BYTES + EXPRESS_L4_BYTES || ip + total > p->end || !is_plain_transport(protocol, ip + IPV4_BYTES)))
+    if (unlikely(total < IPV4_BYTES + EXPRESS_L4_BYTES || ip + total > p->end || (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)))
         return EXPRESS_NO;
     x->l3_len = (u16)total;
     struct tuple t = {
@@ -109,7 +103,7 @@ static always_inline u16 express_parse_ipv6(const struct express_view *v, struct
     if (unlikely(ip[0] >> 4 != 6 || load64(ip + IPV6_DST) == 0 /* an IPv4-mapped address is none on the wire */))
         return EXPRESS_NO;
     if (unlikely(total < IPV6_BYTES + EXPRESS_L4_BYTES || total > 65535 || ip + total > p->end ||
-                 !is_plain_transport(protocol, ip + IPV6_BYTES)))
+                 (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)))
         return EXPRESS_NO;
     x->l3_len = (u16)total;
     struct tuple t = {
@@ -236,7 +230,16 @@ static always_inline void express_count(struct express_view *v, const struct pac
     backend->bytes_out += out_len;
 }
 
-/* The backend of a live entry, if packets of the VIP may go there as they are; 0: not this way. */
+/* Whether packets of `l3_len` bytes for the VIP go to this backend wrapped in IPv4, now and whole. */
+static always_inline bool express_suits(const struct core *core, const struct express_view *v, u32 index, u8 generation, u32 l3_len)
+{
+    const struct backend *b = v->backends + index;
+    u32 needed = l3_len + OUTER_IPV4_BYTES;
+    return likely(((load32(&b->generation) ^ generation) & EXPRESS_BACKEND_MASK) == EXPRESS_BACKEND) &&
+           likely(needed <= b->mtu && (needed <= PATH_MTU_FLOOR || needed <= path_mtu(core, b, index)));
+}
+
+/* The backend of a live entry of an established flow; 0: not this way. */
 static always_inline u32 express_backend(const struct core *core, const struct express_view *v, const struct vip *vip, u64 meta, u32 l3_len)
 {
     if (unlikely(flow_state(meta) != FLOW_ESTABLISHED))
@@ -244,41 +247,68 @@ static always_inline u32 express_backend(const struct core *core, const struct e
     if (unlikely(((v->now_ms - (u32)meta) & FLOW_SEEN_MASK) >= v->profiles[(u8)(meta >> FLOW_PROFILE_SHIFT)].established_ms))
         return 0;
     u32 index = flow_backend(meta);
-    if (unlikely(index >= v->backend_count))
+    if (unlikely(index >= v->backend_count || !express_suits(core, v, index, flow_generation(meta), l3_len)))
         return 0;
     const struct backend *b = v->backends + index;
-    if (unlikely(((load32(&b->generation) ^ flow_generation(meta)) & EXPRESS_BACKEND_MASK) != EXPRESS_BACKEND))
-        return 0;
-    if (unlikely(b->pool != vip->pool && b->pool != vip->home_pool))
-        return 0;
-    u32 needed = l3_len + OUTER_IPV4_BYTES;
-    return likely(needed <= b->mtu && (needed <= PATH_MTU_FLOOR || needed <= path_mtu(core, b, index))) ? index : 0;
+    return likely(b->pool == vip->pool || b->pool == vip->home_pool) ? index : 0;
 }
 
-static always_inline bool express_steer_as(const struct core *core, const struct express_view *v, struct express *x,
-                                           const struct packet *p, bool is_v4)
+/* What became of a packet in step two. */
+enum express_fate {
+    EXPRESS_WHOLE,   /* nothing: it takes the whole walk */
+    EXPRESS_FORWARD, /* step three forwards it */
+    EXPRESS_DECIDED, /* its verdict is given, but forward.h has to finish it */
+};
+
+/* A packet that is no mere next one of an established flow: decided by the rules of steer.h, from what step one found. */
+static __attribute__((noinline)) enum express_fate express_decide(const struct core *core, const struct express_view *v, struct express *x,
+                                                                  struct packet *p, const struct vip *vip)
 {
+    if (vip->hash_mode != HASH_5TUPLE)
+        return EXPRESS_WHOLE;
+    bool is_v4 = x->kind == EXPRESS_IPV4;
     const u8 *ip = p->data + ETH_BYTES;
+    p->tuple.protocol = ip[is_v4 ? IPV4_PROTOCOL : IPV6_NEXT_HEADER];
+    p->tcp_flags = p->tuple.protocol == PROTOCOL_TCP ? ip[(is_v4 ? IPV4_BYTES : IPV6_BYTES) + TCP_FLAGS] : 0;
+    p->ttl = ip[is_v4 ? IPV4_TTL : IPV6_HOP_LIMIT];
+    p->hash.fp = x->fp;
+    p->bucket[0] = core->flow_first + (u32)(x->bucket[0] - v->flows);
+    p->bucket[1] = core->flow_first + (u32)(x->bucket[1] - v->flows);
+    packet_begin(p);
+    belong(p, vip);
+    p->verdict = steer_flow(core, vip, p);
+    if (p->verdict != VERDICT_FORWARD || !express_suits(core, v, p->backend, v->backends[p->backend].generation, x->l3_len))
+        return EXPRESS_DECIDED;
+    x->vip = vip;
+    x->backend = p->backend;
+    return EXPRESS_FORWARD;
+}
+
+static always_inline enum express_fate express_steer_as(const struct core *core, const struct express_view *v, struct express *x,
+                                                        struct packet *p, bool is_v4)
+{
+    const u8 *ip = p->data + ETH_BYTES, *l4 = ip + (is_v4 ? IPV4_BYTES : IPV6_BYTES);
     const struct vip *vip = express_vip(v, x, ip, is_v4);
     if (unlikely(!vip || load32(&vip->encap) & EXPRESS_VIP_MASK))
-        return false;
+        return EXPRESS_WHOLE;
     if (unlikely(ip[is_v4 ? IPV4_TTL : IPV6_HOP_LIMIT] <= 1 || !is_plain_source(core, v, ip, is_v4)))
-        return false;
+        return EXPRESS_WHOLE;
     u32 place = express_match(x);
-    if (unlikely(place == FLOW_PLACES))
-        return false;
+    if (unlikely(place == FLOW_PLACES || (vip->protocol == PROTOCOL_TCP && l4[TCP_FLAGS] & (TCP_SYN | TCP_FIN))))
+        return express_decide(core, v, x, p, vip);
     u64 *entry = &x->bucket[place / FLOWS_PER_LINE]->meta[place % FLOWS_PER_LINE], meta = *entry;
     u32 backend = express_backend(core, v, vip, meta, x->l3_len);
     if (unlikely(backend == 0))
-        return false;
+        return express_decide(core, v, x, p, vip);
     *entry = flow_meta_again(meta, v->now_ms, FLOW_ESTABLISHED, vip->profile);
+    p->flow = FLOW_KNOWN;
     x->vip = vip;
     x->backend = backend;
-    return true;
+    return EXPRESS_FORWARD;
 }
 
-/* Step two, of a packet that step one took: the flow's entry is renewed. */
-static always_inline bool express_steer(const struct core *core, const struct express_view *v, struct express *x, const struct packet *p)
+/* Step two, of a packet that step one took. */
+static always_inline enum express_fate express_steer(const struct core *core, const struct express_view *v, struct express *x, struct packet *p)
 {
     return likely(x->kind == EXPRESS_IPV4) ? express_steer_as(core, v, x, p, true) : express_steer_as(core, v, x, p, false);
 }
@@ -293,7 +323,6 @@ static always_inline void express_forward(struct express_view *v, const struct e
         express_wrap(p->data, b, x->l3_len, false);
     u32 in_len = (u32)(p->end - p->data), out_len = ETH_BYTES + OUTER_IPV4_BYTES + x->l3_len;
     p->verdict = VERDICT_FORWARD;
-    p->flow = FLOW_KNOWN;
     p->encap = ENCAP_IPIP;
     p->entropy = p->is_error = p->is_handed_over = 0;
     p->piece = 0;

@@ -38,9 +38,7 @@ static always_inline u32 flow_idle_ms(const struct core *core, u64 meta)
 
 static always_inline const struct profile *flow_profile(const struct core *core, u64 meta)
 {
-    u32 n = (u32)(meta >> FLOW_PROFILE_SHIFT) & 0xff;
-    const line *l = at(core, TABLE_SNAPSHOT, core->sections->profile + n / 4);
-    return l ? (const struct profile *)(const void *)l + n % 4 : NULL_PTR;
+    return item_at(core, TABLE_SNAPSHOT, core->sections->profile, (u8)(meta >> FLOW_PROFILE_SHIFT), sizeof(struct profile));
 }
 
 /* An entry that counts for nothing: empty, or idle for its whole timeout. */
@@ -121,8 +119,8 @@ static always_inline u32 table_choice(const struct core *core, u32 pool, u32 slo
     if (!entry || entry->size == 0)
         return 0;
     u32 slot = slot_hash % entry->size;
-    const line *l = at(core, TABLE_SLOTS, entry->slots + slot / SLOTS_PER_LINE);
-    return l ? ((const u16 *)(const void *)l)[slot % SLOTS_PER_LINE] : 0;
+    const u16 *index = item_at(core, TABLE_SLOTS, entry->slots, slot, sizeof(u16));
+    return index ? *index : 0;
 }
 
 /* Whether forgetting this established entry changes nothing while the table stands: idle for a minute, and its

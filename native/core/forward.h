@@ -8,8 +8,8 @@
 #include "path.h"
 #include "pieces.h"
 
-/* Step one: take apart, hash. */
-static always_inline void core_parse(const struct core *core, struct packet *p)
+/* Nothing is known of the packet's fate yet. */
+static always_inline void packet_begin(struct packet *p)
 {
     p->verdict = VERDICT_PASS;
     p->flow = FLOW_NONE;
@@ -19,6 +19,12 @@ static always_inline void core_parse(const struct core *core, struct packet *p)
     p->piece = 0;
     p->is_error = p->entropy = p->is_handed_over = 0;
     p->in_len = (u32)(p->end - p->data);
+}
+
+/* Step one: take apart, hash. */
+static always_inline void core_parse(const struct core *core, struct packet *p)
+{
+    packet_begin(p);
     parse_packet(p);
     if (p->kind == KIND_FLOW && !p->fault)
         locate_flow(core, p);

@@ -167,13 +167,23 @@ static __attribute__((noinline)) void parse_whole(const struct core *core, struc
     __builtin_prefetch(at(core, TABLE_SNAPSHOT, core->sections->vip_index + (p->destination_hash & core->sections->vip_index_mask)));
 }
 
-/* Steps two and three of it, or of one that step two found to be no express one. */
-static __attribute__((noinline)) void walk_whole(const struct core *core, struct packet *p, struct tally *tally, bool is_parsed)
+/* Steps two and three of it. */
+static __attribute__((noinline)) void walk_whole(const struct core *core, struct packet *p, struct tally *tally)
 {
-    if (!is_parsed)
-        core_parse(core, p);
     core_steer(core, p);
     core_finish(core, p, tally);
+}
+
+/* What remains to be done with a packet that went express in step one and can't in step three. */
+static __attribute__((noinline)) void leave_express(const struct core *core, struct packet *p, enum express_fate fate, struct tally *tally)
+{
+    if (fate == EXPRESS_DECIDED) {
+        parse_packet(p);
+        core_finish(core, p, tally);
+    } else {
+        core_parse(core, p);
+        walk_whole(core, p, tally);
+    }
 }
 
 /* Each step over all packets before the next one, so that what one asks of memory has come when the next one needs it. */
@@ -188,9 +198,13 @@ static always_inline void walk(const struct core *core, struct express_view *vie
             parse_whole(core, &packets[i]);
     }
     for (u32 i = 0; i < n; i++) {
-        bool is_express = express[i].kind != EXPRESS_NO;
-        if (unlikely(!is_express || !express_steer(core, view, &express[i], &packets[i]))) {
-            walk_whole(core, &packets[i], tally, !is_express);
+        if (unlikely(express[i].kind == EXPRESS_NO)) {
+            walk_whole(core, &packets[i], tally);
+            continue;
+        }
+        enum express_fate fate = express_steer(core, view, &express[i], &packets[i]);
+        if (unlikely(fate != EXPRESS_FORWARD)) {
+            leave_express(core, &packets[i], fate, tally);
             express[i].kind = EXPRESS_NO;
         }
     }

@@ -15,6 +15,12 @@ static always_inline line *at(const struct core *core, u32 table, u32 index)
     return l;
 }
 
+/* Item `number` of a section of items that divide a line, from line `first` on. */
+static always_inline void *item_at(const struct core *core, u32 table, u32 first, u32 number, u32 bytes)
+{
+    return at(core, table, first)->bytes + (u64)number * bytes;
+}
+
 /* Only BPF's verifier needs it. */
 static always_inline u64 opaque(const struct core *core, u64 v)
 {
