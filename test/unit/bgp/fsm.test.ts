@@ -341,6 +341,40 @@ describe('a peer that refuses our capabilities', () => {
   });
 });
 
+describe('a peer that other means know to be dead', () => {
+  const lost: Untimed = { kind: 'lost' };
+  const regained: Untimed = { kind: 'regained' };
+
+  it('loses its session with CEASE / BFD Down, however far it had come', () => {
+    expect(closing(run([...toEstablished, lost]))).toEqual([[1, '6/10']]);
+    expect(closing(run([...toOpenConfirm, called(2), lost]))).toEqual([
+      [1, '6/10'],
+      [2, '6/10'],
+    ]);
+    expect(kinds(run([start, lost]))).toEqual(['retryAfter', 'cancelDial']);
+  });
+
+  it('is neither called nor heard', () => {
+    const after = run([...toEstablished, lost]).state;
+    expect(kinds(run([{ kind: 'retryDue' }], after))).toEqual([]);
+    expect(closing(run([called(2)], after))).toEqual([[2, '6/5']]);
+    expect(kinds(run([{ kind: 'stop', notification: shutdown }, start], after))).toEqual([]);
+    expect(sessionState(after)).toBe('idle');
+  });
+
+  it('is called again once regained, after the pause that its failures have earned', () => {
+    const flap = [dialled(1), hears(1, router), hears(1, keepalive), lost, regained];
+    const waits = (events: readonly Untimed[]) =>
+      run(events).actions.map((action) => [action.kind, 'failures' in action ? action.failures : 0]);
+    expect(waits([start, ...flap])).toEqual([['retryAfter', 1]]);
+    expect(waits([start, ...flap, { kind: 'retryDue' }, ...flap])).toEqual([['retryAfter', 2]]);
+    expect(kinds(run([start, ...flap, { kind: 'retryDue' }]))).toEqual(['dial']);
+    const passive = initialState({ ...config, passive: true });
+    expect(kinds(run([start, lost, regained], passive))).toEqual([]);
+    expect(kinds(run([start, lost, regained, called(1)], passive))).toEqual(['retryAfter', 'send', 'hold']);
+  });
+});
+
 describe('whatever happens', () => {
   const link = fc.integer({ min: 1, max: 4 });
   const message = fc.constantFrom<Message>(
@@ -356,6 +390,7 @@ describe('whatever happens', () => {
     fc.constant<Untimed>({ kind: 'retryDue' }),
     fc.constant<Untimed>({ kind: 'dialFailed', text: 'refused' }),
     fc.constant<Untimed>({ kind: 'stop', notification: shutdown }),
+    fc.constantFrom<Untimed>({ kind: 'lost' }, { kind: 'regained' }),
     link.map(called),
     fc.tuple(link, message).map(([id, heard]) => hears(id, heard)),
     link.map((id): Untimed => ({ kind: 'holdExpired', link: id })),
@@ -377,13 +412,13 @@ describe('whatever happens', () => {
           if (fresh.kind !== 'closed') expect(closed).toEqual(expect.arrayContaining(gone));
           expect(state.links.length).toBeLessThanOrEqual(2);
           expect(state.links.filter(({ phase }) => phase === 'established').length).toBeLessThanOrEqual(1);
-          if (!state.started) expect(state.links).toEqual([]);
+          if (!state.started || state.held) expect(state.links).toEqual([]);
         }
       }),
     );
   });
 
-  it('a started peer that may dial is either connected, dialling or waiting to dial', () => {
+  it('a started peer that may dial is either connected, dialling or waiting to dial, and one known to be dead is neither', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 40 }), (events) => {
         let state = initialState(config);
@@ -403,7 +438,7 @@ describe('whatever happens', () => {
             if (action.kind === 'cancelDial') dialling = false;
             if (action.kind === 'retryAfter') waiting = action.failures !== undefined;
           }
-          if (state.started) expect(state.links.length > 0 || dialling || waiting).toBe(true);
+          if (state.started && !state.held) expect(state.links.length > 0 || dialling || waiting).toBe(true);
           else expect(dialling || waiting).toBe(false);
         }
       }),
