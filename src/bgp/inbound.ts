@@ -23,6 +23,9 @@ export interface InboundSetting {
 
 const defaultPrefix: Readonly<Record<FamilyName, string>> = { ipv4: '0.0.0.0/0', ipv6: '::/0' };
 
+// A router without a global address on a link says "::" in its place.
+const isAddress = (hop: string) => hop !== '::';
+
 interface Kept {
   readonly route: DefaultRoute;
   /** Not said again since a refresh began. */
@@ -75,7 +78,7 @@ export class Inbound {
     if (!this.#families.includes(family) || !prefixes.includes(prefix)) return false;
     if (faults.length > 0 || !this.#isUsable(attributes)) return this.#defaults.delete(family);
     const { asPath = [], communities = [] } = attributes;
-    const said = { prefix, nextHop: nextHops.join(' '), asPath: pathText(asPath), communities };
+    const said = { prefix, nextHop: nextHops.filter(isAddress).join(' '), asPath: pathText(asPath), communities };
     const before = this.#defaults.get(family)?.route;
     const isSame = before !== undefined && JSON.stringify({ ...before, at }) === JSON.stringify({ ...said, at });
     this.#defaults.set(family, { route: { ...said, at: isSame ? before.at : at }, isStale: false });

@@ -16,8 +16,10 @@ export type NextHop =
 export type NextHops = Readonly<Partial<Record<FamilyName, NextHop>>>;
 
 export interface NextHopSources {
-  /** The session's own address. */
+  /** The session's own address; a link-local one with its device. */
   readonly localAddress: string;
+  /** Whether the node's IPv6 address is on the device of a link-local session. */
+  readonly isNextHop6OnLink: boolean;
   /** The node's. */
   readonly nextHop4: string | undefined;
   readonly nextHop6: string | undefined;
@@ -42,14 +44,15 @@ function nextHopOf(family: FamilyName, sources: NextHopSources): NextHop | undef
     if (family === 'ipv4') return { kind: 'attribute', address: localAddress };
     return nextHop6 === undefined ? undefined : { kind: 'reach', addresses: [nextHop6] };
   }
-  if (family === 'ipv6' || ipv4OverIpv6) return { kind: 'reach', addresses: ownIpv6(localAddress, nextHop6) };
+  if (family === 'ipv6' || ipv4OverIpv6) return { kind: 'reach', addresses: ownIpv6(sources) };
   return nextHop4 === undefined ? undefined : { kind: 'attribute', address: nextHop4 };
 }
 
-// RFC 2545 3 wants a global address before the link-local one; where the node has none, routers take the latter alone.
-function ownIpv6(localAddress: string, nextHop6: string | undefined): readonly string[] {
+// RFC 2545 3 has a global address of the link before the link-local one. Some routers drop routes by a global one that they
+// do not reach directly, and all that were tried take the link-local one alone.
+function ownIpv6({ localAddress, nextHop6, isNextHop6OnLink }: NextHopSources): readonly string[] {
   const own = withoutZone(localAddress);
-  return isLinkLocal(own) && nextHop6 !== undefined ? [nextHop6, own] : [own];
+  return isLinkLocal(own) && nextHop6 !== undefined && isNextHop6OnLink ? [nextHop6, own] : [own];
 }
 
 /** What keeps agreed families from being announced, in words; undefined when nothing does. */

@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** What this host is called, for the peer's operators (capability 73); undefined: it is not said. */
   readonly hostname: string | undefined;
+  /** Canonical addresses of a device of this host. */
+  readonly addressesOf: (device: string) => readonly string[];
   onChange(): void;
   onLog(level: LogLevel, message: string): void;
 }
@@ -295,7 +297,12 @@ export class PeerSession {
   }
 
   #outboundSetting({ localAddress }: BgpLink, negotiated: Negotiated): OutboundSetting {
-    return outboundSetting(this.#speaker, this.#peer, { localAddress, negotiated, draining: this.#draining });
+    return outboundSetting(this.#speaker, this.#peer, {
+      localAddress,
+      negotiated,
+      draining: this.#draining,
+      addressesOf: this.#options.addressesOf,
+    });
   }
 
   #ended(action: Extract<FsmAction, { readonly kind: 'ended' }>): void {

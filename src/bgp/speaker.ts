@@ -3,8 +3,9 @@
 // set() is the whole contract with the rest: "this should be announced now". Reconfiguring touches only peers whose own
 // settings changed. Leaving on purpose follows RFC 8326 and RFC 9003: prefer others, wait, withdraw, say why.
 
-import { hostname } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { messageOf } from '../errors.ts';
+import { parseAddress } from '../model/address.ts';
 import type { Advertisement, PeerConfig, PeerStatus, Speaker, SpeakerConfig } from '../model/peer.ts';
 import { type Clock, systemClock, type Timer } from './clock.ts';
 import { ceaseError } from './constants.ts';
@@ -28,6 +29,8 @@ export interface SpeakerOptions {
   readonly liveness?: (events: LivenessEvents) => Liveness;
   /** What this host calls itself, unless it is to be something else. */
   readonly hostname?: string;
+  /** Canonical addresses of a device of this host, unless they are to be others. */
+  readonly addressesOf?: (device: string) => readonly string[];
 }
 
 interface Peer {
@@ -164,6 +167,7 @@ export class BgpSpeaker implements Speaker {
       transport: this.#transport,
       clock: this.#clock,
       hostname: this.#options.hostname ?? hostname(),
+      addressesOf: this.#options.addressesOf ?? deviceAddresses,
       onChange: () => this.#options.onChange(),
       onLog: (level, message) => this.#options.onLog({ level, message, peer: peer.address }),
     });
@@ -252,6 +256,10 @@ export class BgpSpeaker implements Speaker {
       this.#clock.after(ms, resolve);
     });
   }
+}
+
+function deviceAddresses(device: string): readonly string[] {
+  return (networkInterfaces()[device] ?? []).map(({ address }) => parseAddress(address) ?? address);
 }
 
 /** What cannot change under a running session. */

@@ -1,6 +1,6 @@
 // Rules of one BGP session between a peer's own keys and the node's: what can never work, and what may not. Pure.
 
-import { familyOf, isLinkLocal } from '../model/address.ts';
+import { familyOf, isLinkLocal, zoneOf } from '../model/address.ts';
 import type { Path } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document, DocumentPeer } from './schema.ts';
@@ -16,12 +16,8 @@ export function checkSession(peer: DocumentPeer, node: DocumentNode, path: Path,
 }
 
 function checkDevice({ address, localAddress = '' }: DocumentPeer, path: Path, report: Report): void {
-  if (!isLinkLocal(localAddress) || !isLinkLocal(address) || deviceOf(localAddress) === deviceOf(address)) return;
-  report.problem([...path, 'localAddress'], `an address on ${deviceOf(address)}, as the peer's own`);
-}
-
-function deviceOf(address: string): string {
-  return address.split('%')[1] ?? '';
+  if (!isLinkLocal(localAddress) || !isLinkLocal(address) || zoneOf(localAddress) === zoneOf(address)) return;
+  report.problem([...path, 'localAddress'], `an address on ${zoneOf(address)}, as the peer's own`);
 }
 
 function checkFamilies({ address, families }: DocumentPeer, node: DocumentNode, path: Path, report: Report): void {

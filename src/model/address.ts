@@ -55,6 +55,11 @@ export function isLinkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/.test(address);
 }
 
+/** The device of a link-local address. */
+export function zoneOf(address: string): string | undefined {
+  return address.split('%')[1];
+}
+
 export function withoutZone(address: string): string {
   return address.split('%', 1)[0] ?? address;
 }

@@ -67,9 +67,10 @@ describe('a session over IPv6', () => {
     expect(sent.flatMap(({ attributes }) => attributes.unreach?.prefixes ?? [])).toEqual([]);
   });
 
-  it('from a link-local address has that and the node’s as next hops, without the device', () => {
-    const linkLocal = { peer: { address: 'fe80::1%eth0' }, local: 'fe80::11%eth0' };
-    expect(reaches(session(linkLocal).sent)).toMatchObject([{ nextHops: ['2001:db8:1::11', 'fe80::11'] }]);
+  it('from a link-local address has that as next hop, without the device, after the node’s where that is of the link', () => {
+    const onDevice = (device: string) => ({ peer: { address: `fe80::1%${device}` }, local: `fe80::11%${device}` });
+    expect(reaches(session(onDevice('eth1')).sent)).toMatchObject([{ nextHops: ['fe80::11'] }]);
+    expect(reaches(session(onDevice('eth0')).sent)).toMatchObject([{ nextHops: ['2001:db8:1::11', 'fe80::11'] }]);
   });
 
   it('takes the calls of a link-local peer from its own device alone', () => {

@@ -53,6 +53,12 @@ describe('the default route of a peer', () => {
     expect(inbound.defaultRoutes).toEqual([]);
   });
 
+  it('does not show the place of an address that the router does not have', () => {
+    const inbound = new Inbound(setting, negotiated);
+    inbound.hear(update({ attributes: { ...sound, reach: { ...reach, nextHops: ['::', 'fe80::1'] } } }), 'now');
+    expect(inbound.defaultRoutes).toMatchObject([{ nextHop: 'fe80::1' }]);
+  });
+
   it('has the time at which it last changed', () => {
     const inbound = new Inbound(setting, negotiated);
     inbound.hear(come(), 'first');

@@ -3,7 +3,7 @@ import { type NextHopSources, nextHopsOf, nextHopTrouble } from '../../../src/bg
 
 const node = { nextHop4: '10.0.0.11', nextHop6: '2001:db8::11' };
 const hops = (localAddress: string, overrides: Partial<NextHopSources> = {}) =>
-  nextHopsOf(['ipv4', 'ipv6'], { localAddress, ipv4OverIpv6: false, ...node, ...overrides });
+  nextHopsOf(['ipv4', 'ipv6'], { localAddress, isNextHop6OnLink: false, ipv4OverIpv6: false, ...node, ...overrides });
 const without = { nextHop4: undefined, nextHop6: undefined };
 
 describe('next hops', () => {
@@ -26,8 +26,11 @@ describe('next hops', () => {
     expect(hops('fd66::11', { ipv4OverIpv6: true })).toEqual({ ipv4: own, ipv6: own });
   });
 
-  it('on a link-local session are the node’s and the link-local address, which has no device there', () => {
-    expect(hops('fe80::11%eth0').ipv6).toEqual({ kind: 'reach', addresses: ['2001:db8::11', 'fe80::11'] });
+  it('on a link-local session are the link-local address, which has no device there, after the node’s if it is of the link', () => {
+    expect(hops('fe80::11%eth0').ipv6).toEqual({ kind: 'reach', addresses: ['fe80::11'] });
+    const onLink = { isNextHop6OnLink: true };
+    expect(hops('fe80::11%eth0', onLink).ipv6).toEqual({ kind: 'reach', addresses: ['2001:db8::11', 'fe80::11'] });
+    expect(hops('fd66::11', onLink).ipv6).toEqual({ kind: 'reach', addresses: ['fd66::11'] });
     expect(hops('fe80::11%eth0', without).ipv6).toEqual({ kind: 'reach', addresses: ['fe80::11'] });
     expect(hops('fe80::11%eth0', { ...without, ipv4OverIpv6: true }).ipv4).toEqual({ kind: 'reach', addresses: ['fe80::11'] });
   });
@@ -42,6 +45,8 @@ describe('next hops', () => {
   });
 
   it('are only for families that were agreed on', () => {
-    expect(nextHopsOf(['ipv6'], { localAddress: '10.66.0.11', ipv4OverIpv6: false, ...node })).not.toHaveProperty('ipv4');
+    expect(
+      nextHopsOf(['ipv6'], { localAddress: '10.66.0.11', isNextHop6OnLink: false, ipv4OverIpv6: false, ...node }),
+    ).not.toHaveProperty('ipv4');
   });
 });

@@ -12,6 +12,7 @@ import {
   parsePrefix,
   parseScopedAddress,
   withoutZone,
+  zoneOf,
 } from '../../../src/model/address.ts';
 import { canonicalVipName, localVipName, parsePorts, parseVipName, vipName } from '../../../src/model/vip.ts';
 
@@ -66,6 +67,8 @@ describe('an address with its device', () => {
   it('is that address wherever only the address counts', () => {
     expect(withoutZone('fe80::1%eth0')).toBe('fe80::1');
     expect(withoutZone('10.0.0.1')).toBe('10.0.0.1');
+    expect(zoneOf('fe80::1%eth0')).toBe('eth0');
+    expect(zoneOf('10.0.0.1')).toBeUndefined();
     expect(familyOf('fe80::1%eth0')).toBe(6);
     expect(addressBytes('fe80::1%eth0')).toEqual(addressBytes('fe80::1'));
     expect(isLinkLocal('febf::1%eth0')).toBe(true);

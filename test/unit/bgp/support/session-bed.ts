@@ -30,6 +30,7 @@ export const setUp = (overrides: Partial<SpeakerConfig> = {}) => {
       transport: network,
       clock,
       hostname: 'lb1.example.net',
+      addressesOf: (device) => (device === 'eth0' ? ['10.66.0.11', '2001:db8:1::11'] : []),
     },
   );
   const status = () => speaker.peers()[0];
