@@ -27,7 +27,7 @@ export function measureTables({ isQuick }: BenchOptions, report: (measure: Measu
     const slots = new Uint16Array(size);
     const time = (takesNew: Uint16Array, hasFilled: boolean): number => {
       const started = performance.now();
-      addon.fillTable(key, identities, weights, indices, takesNew, filled, hasFilled, slots);
+      addon.fillTables(key, [{ identities, weights, backends: indices, takesNew, filled, hasFilled, slots }]);
       return performance.now() - started;
     };
     const all = new Uint16Array(backends).fill(1);

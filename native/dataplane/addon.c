@@ -2,11 +2,11 @@
  *
  * TypeScript validates, native assumes, except for what would corrupt memory. Engines are numbered process-wide, because each
  * JavaScript thread loads the addon for itself and needs its own view of the same memory. Nothing calls back into JavaScript. */
-#include "maglev.h"
 #include "memory.h"
 #include "rest.h"
 #include "workers.h"
 #include "output_glue.h"
+#include "tables_glue.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,52 +226,6 @@ static napi_value js_view(napi_env env, napi_callback_info info)
     return out;
 }
 
-/* ---- Maglev tables ---- */
-
-/* fillTable(key, identities, weights, backends, takesNew, filled, hasFilled, slots) → [fill checksum, table checksum].
- * Arrays of n: 16 bytes, u32, u16, u16; `filled` and `slots` are u16 per slot. With hasFilled, `filled` is read, not made. */
-static napi_value js_fill_table(napi_env env, napi_callback_info info)
-{
-    napi_value argv[ARGS_MAX], out, checksum;
-    args(env, info, argv);
-    size_t key_size, ids_size, weights_size, backends_size, takes_size, filled_size, slots_size;
-    const u8 *key = bytes_of(env, argv[0], &key_size), *ids = bytes_of(env, argv[1], &ids_size);
-    const u32 *weights = bytes_of(env, argv[2], &weights_size);
-    const u16 *backends = bytes_of(env, argv[3], &backends_size), *takes = bytes_of(env, argv[4], &takes_size);
-    u16 *filled = bytes_of(env, argv[5], &filled_size), *slots = bytes_of(env, argv[7], &slots_size);
-    bool has_filled = false;
-    napi_get_value_bool(env, argv[6], &has_filled);
-    u32 n = (u32)(ids_size / 16), size = (u32)(slots_size / sizeof *slots);
-    if (key_size != MAGLEV_KEY_BYTES || weights_size != n * 4u || backends_size != n * 2u || takes_size != n * 2u || filled_size != slots_size)
-        return throw_error(env, "bad_request", "fillTable: the arrays do not fit each other");
-    struct maglev_member *members = calloc(n ? n : 1, sizeof *members);
-    if (!members)
-        return throw_error(env, "memory", "not enough memory for the members of a pool");
-    for (u32 i = 0; i < n; i++) {
-        memcpy(members[i].identity, ids + i * 16, 16);
-        members[i].weight = weights[i];
-        members[i].backend = backends[i];
-        members[i].takes_new = takes[i];
-    }
-    enum maglev_error error;
-    struct maglev *m = maglev_open(members, n, size, key, &error);
-    free(members);
-    if (!m)
-        return throw_error(env, "bad_request", error == MAGLEV_SIZE     ? "a table's size is a prime up to 655373"
-                                               : error == MAGLEV_MEMBER ? "a pool's members differ in identity and index, and none has index 0"
-                                                                        : "not enough memory for a Maglev table");
-    if (!has_filled)
-        maglev_fill(m, filled);
-    maglev_refill(m, filled, slots);
-    napi_create_array(env, &out);
-    napi_create_bigint_uint64(env, maglev_checksum(m, filled), &checksum);
-    napi_set_element(env, out, 0, checksum);
-    napi_create_bigint_uint64(env, maglev_checksum(m, slots), &checksum);
-    napi_set_element(env, out, 1, checksum);
-    maglev_close(m);
-    return out;
-}
-
 /* ---- Live engine ---- */
 
 /* start(engine, workers, devices: [{name, engine}]). Throws with a code of src/errors.ts. */
@@ -444,7 +398,7 @@ static napi_value init(napi_env env, napi_value exports)
     static const struct glue_function functions[] = {
         {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"load", js_load}, {"adopted", js_adopted},
         {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"rest", js_rest}, {"bench", js_bench},
-        {"fillTable", js_fill_table}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
+        {"fillTables", js_fill_tables}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
         {"deviceStates", js_device_states}, {"now", js_now},
     };
     return export_functions(env, exports, functions, sizeof functions / sizeof *functions);

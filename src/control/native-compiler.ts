@@ -35,8 +35,7 @@ export class NativeCompiler implements Compiler {
 
   draft(desired: Desired): NativeDraft {
     const { bytes, ...compiled } = compile(desired, this.#allocation, this.#addon.layout());
-    this.#tables.begin();
-    for (const fill of compiled.fills) this.#tables.fill(fill);
+    this.#tables.fill(compiled.fills);
     const { vips, backends, tenants } = compiled.allocation;
     return {
       snapshot: bytes,

@@ -49,6 +49,20 @@ export interface DeviceSpec {
 /** `forwarding`: works, but the kernel would send the same packets a second time. */
 export type DeviceState = 'up' | 'forwarding' | 'down' | 'gone';
 
+/** One Maglev table: its members, each at the same place of every list, and where the slots go. */
+export interface TableJob {
+  /** 16 bytes each. */
+  readonly identities: Uint8Array;
+  readonly weights: Uint32Array;
+  readonly backends: Uint16Array;
+  readonly takesNew: Uint16Array;
+  /** The table over all members: written, or, with `hasFilled`, read. */
+  readonly filled: Uint16Array;
+  readonly hasFilled: boolean;
+  /** Written: the table without those that take no new flows. */
+  readonly slots: Uint16Array;
+}
+
 export interface DataplaneAddon {
   layout(): Layout;
   open(capacity: Capacity): EngineId;
@@ -80,16 +94,8 @@ export interface DataplaneAddon {
     packets: number,
     load: 0 | 1,
   ): number;
-  fillTable(
-    key: Uint8Array,
-    identities: Uint8Array,
-    weights: Uint32Array,
-    backends: Uint16Array,
-    takesNew: Uint16Array,
-    filled: Uint16Array,
-    hasFilled: boolean,
-    slots: Uint16Array,
-  ): readonly [bigint, bigint];
+  /** Checksums of both tables of each job, in their order. On all processors at once; returns when all are filled. */
+  fillTables(key: Uint8Array, jobs: readonly TableJob[]): readonly (readonly [fill: bigint, table: bigint])[];
   start(engine: EngineId, workers: number, devices: readonly DeviceSpec[]): void;
   kick(engine: EngineId): void;
   stop(engine: EngineId): void;

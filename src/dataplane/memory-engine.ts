@@ -58,8 +58,7 @@ export class MemoryEngine {
   /** Compiles, fills, loads. Throws what compile() and native validation throw; the old snapshot then stays. */
   load(desired: Desired, nowNs = 0n): Compiled {
     const compiled = compile(desired, this.#allocation, this.#addon.layout());
-    this.#tables.begin();
-    for (const fill of compiled.fills) this.#tables.fill(fill);
+    this.#tables.fill(compiled.fills);
     this.#addon.load(this.engine, compiled.bytes, nowNs);
     this.#allocation = compiled.allocation;
     this.#tables.keep(new Set(desired.pools.map(({ name }) => name)));

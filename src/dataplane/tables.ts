@@ -9,7 +9,7 @@ import { constantOf, type Layout } from '../steering/layout.ts';
 import { expandMaglevKey } from '../steering/maglev.ts';
 import type { Fill } from '../steering/snapshot.ts';
 import { fillsAlike, type TableContent } from '../steering/table-content.ts';
-import type { DataplaneAddon, EngineId } from './addon.ts';
+import type { DataplaneAddon, EngineId, TableJob } from './addon.ts';
 
 export interface TableChecksums {
   /** Of the table over all members; 16 hex digits, equal on every node. */
@@ -30,7 +30,7 @@ export class TableFiller {
   readonly #lineBytes: number;
   /** Of the tables in force. */
   readonly #pools = new Map<string, Filled>();
-  /** Filled since, for a draft that may never be kept. */
+  /** Filled last, for a draft that may never be kept. */
   readonly #drafted = new Map<string, Filled>();
 
   constructor(addon: DataplaneAddon, engine: EngineId) {
@@ -40,42 +40,45 @@ export class TableFiller {
     this.#slots = addon.view(engine, layout.tables['SLOTS'] ?? -1);
   }
 
-  /** Forgets what was filled for a draft that was not kept. */
-  begin(): void {
+  /** Writes tables into their regions, and forgets those of a draft that was not kept; `keep` makes these the ones in force. */
+  fill(fills: readonly Fill[]): void {
     this.#drafted.clear();
+    const [first] = fills;
+    if (first === undefined) return;
+    const jobs = fills.map((fill) => this.#jobOf(fill));
+    const checksums = this.#addon.fillTables(expandMaglevKey(first.content.clusterSecret), jobs);
+    for (const [i, { pool, content }] of fills.entries()) {
+      const [fill = 0n, table = 0n] = checksums[i] ?? [];
+      const slots = jobs[i]?.filled ?? new Uint16Array();
+      this.#drafted.set(pool, { content, slots, checksums: { fill: hex(fill), table: hex(table) } });
+    }
   }
 
-  /** Writes the table of one pool into its region; `keep` makes it the one in force. */
-  fill({ pool, firstLine, content }: Fill): void {
-    const { clusterSecret, members, size } = content;
+  #jobOf({ pool, firstLine, content }: Fill): TableJob {
+    const { members, size } = content;
     const before = this.#pools.get(pool);
     const hasFilled = before !== undefined && fillsAlike(before.content, content);
-    const filled = hasFilled ? before.slots : new Uint16Array(size);
     const identities = new Uint8Array(members.length * 16);
-    members.forEach(({ address }, i) => {
-      identities.set(addressBytes(address), i * 16);
-    });
-    const [fillChecksum, tableChecksum] = this.#addon.fillTable(
-      expandMaglevKey(clusterSecret),
+    for (const [i, { address }] of members.entries()) identities.set(addressBytes(address), i * 16);
+    return {
       identities,
-      Uint32Array.from(members, ({ weight }) => weight),
-      Uint16Array.from(members, ({ index }) => index),
-      Uint16Array.from(members, ({ takesNewFlows }) => (takesNewFlows ? 1 : 0)),
-      filled,
+      weights: Uint32Array.from(members, ({ weight }) => weight),
+      backends: Uint16Array.from(members, ({ index }) => index),
+      takesNew: Uint16Array.from(members, ({ takesNewFlows }) => (takesNewFlows ? 1 : 0)),
+      filled: hasFilled ? before.slots : new Uint16Array(size),
       hasFilled,
-      new Uint16Array(this.#slots, firstLine * this.#lineBytes, size),
-    );
-    this.#drafted.set(pool, { content, slots: filled, checksums: { fill: hex(fillChecksum), table: hex(tableChecksum) } });
+      slots: new Uint16Array(this.#slots, firstLine * this.#lineBytes, size),
+    };
   }
 
-  /** What was filled since `begin` is in force; pools that are no more are forgotten. */
+  /** What was filled last is in force; pools that are no more are forgotten. */
   keep(pools: ReadonlySet<string>): void {
     for (const [pool, filled] of this.#drafted) this.#pools.set(pool, filled);
     this.#drafted.clear();
     for (const pool of this.#pools.keys()) if (!pools.has(pool)) this.#pools.delete(pool);
   }
 
-  /** Of that pool's table with what was filled since `begin`; undefined when it never had a usable backend. */
+  /** Of that pool's table with what was filled last; undefined when it never had a usable backend. */
   checksums(pool: string): TableChecksums | undefined {
     return (this.#drafted.get(pool) ?? this.#pools.get(pool))?.checksums;
   }

@@ -116,6 +116,7 @@ describe('the native rooms', () => {
     expect(files.filter((file) => /#include ".*glue\.h"/.test(text(file)))).toEqual([
       'native/dataplane/addon.c',
       'native/dataplane/output_glue.h',
+      'native/dataplane/tables_glue.h',
       'native/net/addon.c',
       'native/net/bfd_glue.c',
       'native/net/bfd_glue.h',
