@@ -5,7 +5,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,10 +20,12 @@ const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 /** A checkout that only root may read cannot be run by anybody else. */
 const canRun = existsSync(program) && spawnSync(process.execPath, [program, '--version'], { ...nobody }).status === 0;
 
+const hasIpv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
+
 const checked = '203.0.113.53';
 const unchecked = '203.0.113.54';
 const gracefulShutdown = '65535:0';
-const running = new Set<ChildProcess>();
+const running = new Set<Daemon>();
 const open: { close(): unknown }[] = [];
 let directory = '';
 let servicePort = 0;
@@ -63,13 +65,19 @@ class Daemon {
     this.process.stderr?.on('data', (chunk: Buffer) => {
       this.output += chunk.toString();
     });
-    running.add(this.process);
+    running.add(this);
   }
 
   async ended(): Promise<number | null> {
     if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'exit');
-    running.delete(this.process);
+    running.delete(this);
     return this.process.exitCode;
+  }
+
+  /** Rejects with what it said, should it end before the work is done. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    const died = this.ended().then((code) => Promise.reject(new Error(`the daemon ended with ${code}; it said: ${this.output}`)));
+    return Promise.race([work, died]);
   }
 }
 
@@ -117,11 +125,10 @@ beforeEach(async () => {
   [servicePort, apiPort] = [await freePort(), await freePort()];
 });
 afterEach(async () => {
-  for (const child of running) {
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+  for (const daemon of running) {
+    daemon.process.kill('SIGKILL');
+    await daemon.ended();
   }
-  running.clear();
   for (const each of open.splice(0)) each.close();
   rmSync(directory, { recursive: true, force: true });
 });
@@ -137,7 +144,7 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     const bgp = { listen: { address: '127.0.0.1', port }, peers };
     writeDocument({ bgp });
     const daemon = start();
-    const caller = await routerCalling('127.0.0.2', { address: '127.0.0.1', port });
+    const caller = await daemon.during(routerCalling('127.0.0.2', { address: '127.0.0.1', port }));
     const both = [called, caller];
     const untilBoth = (what: string, ...prefixes: readonly string[]) =>
       Promise.all(both.map((router) => router.until(what, () => router.hasRoutes(...prefixes))));
@@ -203,7 +210,7 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     const router = await routerAt('127.0.0.1');
     writeDocument({ bgp: { peers: [{ address: '127.0.0.1', port: router.port, as: 65000 }] } });
     const daemon = start();
-    await router.until('a route', () => router.hasRoutes(`${unchecked}/32`));
+    await daemon.during(router.until('a route', () => router.hasRoutes(`${unchecked}/32`)));
     const proc = `/proc/${daemon.process.pid}`;
     const maps = readFileSync(`${proc}/maps`, 'utf8');
     expect(maps).toContain('native/build/net.node');
@@ -229,6 +236,31 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     await expect(explained).rejects.toThrow('this node forwards nothing: node.devices is empty');
   });
 
+  it.skipIf(!hasIpv6)('speaks over IPv6 loopback, called and calling, each session with the routes of its family', async () => {
+    const [fourth, sixth] = [await routerAt('127.0.0.1'), await routerAt('::1')];
+    const vips = [{ address: '2001:db8::53', mode: 'local', protocol: 'udp' }];
+    const peers = (passive: boolean) => [
+      { address: '127.0.0.1', port: fourth.port, as: 65000 },
+      { address: '::1', port: sixth.port, as: 65000, passive },
+    ];
+    const listenAt = { address: '::1', port: await freePort() };
+    writeDocument({ bgp: { peers: peers(false), listen: listenAt }, vips });
+    const daemon = start();
+    const untilTold = (router: LoopbackRouter, ...prefixes: readonly string[]) =>
+      daemon.during(router.until('its family alone', () => router.hasRoutes(...prefixes)));
+    await untilTold(fourth, `${unchecked}/32`);
+    await untilTold(sixth, '2001:db8::53/128');
+    expect(sixth.routes.get('2001:db8::53/128')).toMatchObject({ nextHop: '::1', communities: ['65010:53'] });
+    const udp = async () => (await get<VipView[]>('/v1/vips')).find(({ vip }) => vip === '[2001:db8::53]:*/udp')?.state;
+    await until(async () => (await udp()) === 'announced', { what: 'the API to say so', timeoutMs: 10_000 });
+
+    writeDocument({ bgp: { peers: peers(true), listen: listenAt }, vips });
+    daemon.process.kill('SIGHUP');
+    await sixth.until('the end of the session', () => sixth.told.at(-1)?.kind === 'end');
+    expect(sixth.told.at(-2)).toMatchObject({ kind: 'notification', code: 6, subcode: 6 });
+    await untilTold(await routerCalling('::1', listenAt), '2001:db8::53/128');
+  });
+
   it('has a session with a second router while the first never answers', async () => {
     const silent = await listen();
     const router = await routerAt('127.0.0.3');
@@ -237,8 +269,7 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
       { address: '127.0.0.3', port: router.port, as: 65000, localAddress: '127.0.0.9' },
     ];
     writeDocument({ bgp: { peers } });
-    start();
-    await router.until('a route', () => router.hasRoutes(`${unchecked}/32`));
+    await start().during(router.until('a route', () => router.hasRoutes(`${unchecked}/32`)));
     expect(router.routes.get(`${unchecked}/32`)?.nextHop).toBe('127.0.0.9');
     const states = async () => (await get<PeerStatus[]>('/v1/peers')).map(({ address, state }) => `${address} ${state}`).join();
     await until(async () => (await states()) === '127.0.0.1 openSent,127.0.0.3 established', {
@@ -255,7 +286,7 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     const socket = join(nobody.uid === undefined ? at('file') : at('taken'), 'run', 'api.sock');
     writeDocument({ bgp: { peers: [{ address: '127.0.0.1', port: router.port, as: 65000 }] }, socket });
     const daemon = start(join(at('file'), 'state'));
-    await router.until('a route', () => router.hasRoutes(`${unchecked}/32`));
+    await daemon.during(router.until('a route', () => router.hasRoutes(`${unchecked}/32`)));
     const { warnings } = await until(
       async () => (await (await fetch(`http://127.0.0.1:${apiPort}/v1/status`)).json()) as StatusView,
       { what: 'the API on its port', timeoutMs: 10_000 },
