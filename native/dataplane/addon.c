@@ -219,6 +219,7 @@ static napi_value js_view(napi_env env, napi_callback_info info)
     case TABLE_FLOWS: base = e->flows; lines = (size_t)c->flow_lines * c->workers; break;
     case TABLE_COUNTERS: base = e->counters; lines = e->counter_lines_per_worker * c->workers; break;
     case TABLE_TENANTS: base = e->tenants; lines = c->tenants; break;
+    case TABLE_PATHS: base = e->paths; lines = (c->backends + 7) / 8; break;
     default: return throw_error(env, "bad_request", "no view of this table");
     }
     if (napi_create_external_arraybuffer(env, base, lines * sizeof(line), NULL, NULL, &out) != napi_ok)

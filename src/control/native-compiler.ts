@@ -5,7 +5,9 @@
 
 import type { DataplaneAddon, EngineId } from '../dataplane/addon.ts';
 import { FlowTable } from '../dataplane/flow-table.ts';
+import { PathTable } from '../dataplane/path-table.ts';
 import { TableFiller } from '../dataplane/tables.ts';
+import { backendKey } from '../model/backend.ts';
 import type { Desired, DesiredPool } from '../model/desired.ts';
 import type { Flow } from '../model/flow.ts';
 import type { ExplainView } from '../model/views.ts';
@@ -23,6 +25,7 @@ export class NativeCompiler implements Compiler {
   readonly #addon: DataplaneAddon;
   readonly #tables: TableFiller;
   readonly #flows: FlowTable;
+  readonly #paths: PathTable;
   #allocation: Allocation;
   readonly #slotCounts = new Map<string, ReadonlyMap<number, number>>();
 
@@ -30,6 +33,7 @@ export class NativeCompiler implements Compiler {
     this.#addon = addon;
     this.#tables = new TableFiller(addon, engine);
     this.#flows = new FlowTable(addon, engine);
+    this.#paths = new PathTable(addon, engine);
     this.#allocation = emptyAllocation(addon.shape(engine).slotLines);
   }
 
@@ -82,6 +86,10 @@ export class NativeCompiler implements Compiler {
       },
       slot: (pool, slot) => this.#slotsOf(pool)?.[slot] ?? 0,
       backendAddress: (index) => ownerOf(index)?.address,
+      learnedMtu: (pool, address) => {
+        const index = this.#allocation.backends.owned.get(backendKey(pool, address))?.index;
+        return index === undefined ? undefined : this.#paths.learned(index);
+      },
     });
   }
 

@@ -72,7 +72,7 @@ export interface DataplaneAddon {
   /** Lowest generation that every running worker has adopted. */
   adopted(engine: EngineId): number;
   shape(engine: EngineId): CounterShape;
-  /** Live memory of SLOTS, FLOWS, COUNTERS or TENANTS (layout().tables). Not to be used after close(). */
+  /** Live memory of SLOTS, FLOWS, COUNTERS, TENANTS or PATHS (layout().tables). Not to be used after close(). */
   view(engine: EngineId, table: number): ArrayBuffer;
   run(
     engine: EngineId,

@@ -7,8 +7,10 @@ import { addressBytes, familyOf, isHostPrefix, maskAddress } from '../model/addr
 import type { Desired, DesiredBackend, DesiredPool, DesiredVip } from '../model/desired.ts';
 import { type Flow, flowText } from '../model/flow.ts';
 import type { ExplainStep, ExplainView } from '../model/views.ts';
+import type { Protocol } from '../model/vip.ts';
 import { profileOf } from './allocate-all.ts';
 import { protocolNumber } from './destination-index.ts';
+import { type LearnedMtu, type Say, sayFragments, sayWay } from './explain-way.ts';
 import { expandFlowKey, type FlowHash, type FlowKey, flowHash, slotHash, type Tuple } from './flow-hash.ts';
 
 export interface FlowEntry {
@@ -29,6 +31,8 @@ export interface ExplainSources {
   slot(pool: string, slot: number): number;
   /** Address of a backend index that a slot holds. */
   backendAddress(index: number): string | undefined;
+  /** What ICMP told of the way to a backend, while that counts. */
+  learnedMtu(pool: string, address: string): LearnedMtu | undefined;
 }
 
 export function explain(flow: Flow, sources: ExplainSources): ExplainView {
@@ -62,8 +66,9 @@ export function explain(flow: Flow, sources: ExplainSources): ExplainView {
   }
   say('VIP', `${vip.name} of tenant ${vip.tenant}${announceWords(vip)}`);
   const known = { vip: vip.name, tenant: vip.tenant };
-  if (flow.source.address === desired.node.address || flow.source.address === desired.node.address6) {
-    say('source', `${flow.source.address} is this node`);
+  const own = ownSource(desired, flow.source.address);
+  if (own !== undefined) {
+    say('source', `${flow.source.address} is ${own}`);
     return end({ ...known, verdict: 'drop', reason: 'loop' });
   }
   if (vip.isBlackhole) {
@@ -83,15 +88,15 @@ export function explain(flow: Flow, sources: ExplainSources): ExplainView {
     say('next hop', target.nextHop.reason);
     return end({ ...known, backend: null, verdict: 'drop', reason: 'no_next_hop' });
   }
-  if (target?.nextHop.kind === 'resolved')
-    say(
-      'encapsulate',
-      `${vip.encap} to ${backend.address} by ${target.nextHop.device}, next hop ${target.nextHop.mac}, MTU ${target.nextHop.mtuBytes}`,
-    );
+  if (target?.nextHop.kind === 'resolved') {
+    const { address, pool, nextHop } = target;
+    const learned = sources.learnedMtu(pool, address);
+    sayWay({ vip, address, nextHop, learned, node: desired.node, fp: hash.fp, family: familyOf(flow.source.address) }, say);
+    const speaker = speakerOf(here, flow.protocol);
+    sayFragments(speaker && tableAddress({ vip: speaker, flow, key, hash, sources }), say);
+  }
   return end({ ...known, verdict: 'forward', backend: backend.address });
 }
-
-type Say = (step: string, result: string) => void;
 
 interface Target {
   readonly pool: string;
@@ -166,6 +171,22 @@ function findBackend(pools: readonly DesiredPool[], { pool, address }: Target): 
   return pools.find(({ name }) => name === pool)?.backends.find((backend) => backend.address === address);
 }
 
+/** Whose address it is if it is one of ours, so that a packet from it would be a loop. */
+function ownSource({ node }: Desired, address: string): string | undefined {
+  if (address === node.address || address === node.address6) return 'this node';
+  const prefix = familyOf(address) === 4 ? node.entropy.prefix : node.entropy.prefix6;
+  return prefix !== null && maskAddress(address, prefix.length) === prefix.address ? "of this node's entropy prefix" : undefined;
+}
+
+/** The VIP by which the source address alone leads a fragment: where all of its address and protocol hash by it, to one pool. */
+function speakerOf(here: readonly DesiredVip[], protocol: Protocol): DesiredVip | undefined {
+  const longest = Math.max(...here.map(({ prefix }) => prefix.length));
+  const [first, ...rest] = here.filter((vip) => vip.prefix.length === longest && vip.protocol === protocol);
+  const speaks =
+    first?.hash === 'source' && rest.every(({ hash, activePool }) => hash === 'source' && activePool === first.activePool);
+  return speaks ? first : undefined;
+}
+
 function announceWords({ announce }: DesiredVip): string {
   if (announce.kind === 'announce') return '';
   return announce.kind === 'draining' ? `; about to be withdrawn: ${announce.reason}` : `; not announced: ${announce.reason}`;
@@ -182,28 +203,39 @@ function sayAdmission(desired: Desired, vip: DesiredVip, say: Say): void {
   );
 }
 
-function tableBackend(params: {
+interface Choice {
   readonly vip: DesiredVip;
   readonly flow: Flow;
   readonly key: FlowKey;
   readonly hash: FlowHash;
   readonly sources: ExplainSources;
-  readonly say: Say;
-}): Target | undefined {
-  const { vip, sources, say } = params;
+}
+
+function tableBackend({ say, ...choice }: Choice & { readonly say: Say }): Target | undefined {
+  const { vip, sources } = choice;
   const pool = sources.desired.pools.find(({ name }) => name === vip.activePool);
   if (!pool?.backends.some(({ takesNewFlows }) => takesNewFlows)) {
     say('table', `pool ${vip.activePool} has no backend that takes new flows`);
     return undefined;
   }
-  const slot = slotHash(params.key, slotFingerprint(params)) % pool.tableSize;
-  const address = sources.backendAddress(sources.slot(pool.name, slot));
+  const address = tableAddress(choice);
   if (address === undefined) {
     say('table', `pool ${pool.name} is empty`);
     return undefined;
   }
-  say('table', `pool ${pool.name}: slot ${slot} of ${pool.tableSize} (hash ${vip.hash}) → ${address}`);
+  say('table', `pool ${pool.name}: slot ${slotOf(choice, pool)} of ${pool.tableSize} (hash ${vip.hash}) → ${address}`);
   return { pool: pool.name, address };
+}
+
+function slotOf(choice: Choice, pool: DesiredPool): number {
+  return slotHash(choice.key, slotFingerprint(choice)) % pool.tableSize;
+}
+
+/** What the table in force chooses. */
+function tableAddress(choice: Choice): string | undefined {
+  const { sources, vip } = choice;
+  const pool = sources.desired.pools.find(({ name }) => name === vip.activePool);
+  return pool && sources.backendAddress(sources.slot(pool.name, slotOf(choice, pool)));
 }
 
 /** Fingerprint of a tuple that has only the field the VIP hashes by. */

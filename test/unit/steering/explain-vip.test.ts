@@ -11,7 +11,14 @@ function vipOf(text: string): string | null {
   const flow = parseFlow(text);
   if (flow === undefined) throw new Error(`no flow: ${text}`);
   const nothing = () => undefined;
-  return explain(flow, { desired, entry: nothing, backend: nothing, slot: () => 1, backendAddress: () => '10.0.2.21' }).vip;
+  return explain(flow, {
+    desired,
+    entry: nothing,
+    backend: nothing,
+    slot: () => 1,
+    backendAddress: () => '10.0.2.21',
+    learnedMtu: nothing,
+  }).vip;
 }
 
 describe('the VIP of an explained flow', () => {
