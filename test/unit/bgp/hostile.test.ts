@@ -1,57 +1,25 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Clock, systemClock } from '../../../src/bgp/clock.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeMessage } from '../../../src/bgp/messages.ts';
-import { BgpSpeaker } from '../../../src/bgp/speaker.ts';
-import type { PeerStatus, SpeakerConfig } from '../../../src/model/peer.ts';
 import { keepalive, routerOpen } from './support/fake-network.ts';
-import { freePort, HostileRouter, type RouterCall } from './support/hostile-router.ts';
+import { freePort, type HostileRouter, type RouterCall } from './support/hostile-router.ts';
+import { hasty, LoopbackBed } from './support/loopback-bed.ts';
 import { external, hex, messageOf, toHex, updateOf } from './support/wire.ts';
-
-// Real sockets on loopback; only the speaker's waiting is a hundred times shorter.
-const hasty: Clock = { ...systemClock, after: (delayMs, run) => systemClock.after(delayMs / 100, run) };
 
 const marker = 'ff'.repeat(16);
 const mandatory = '40010100 400206 0201 0000fde8 400304 0a420001';
 
+let bed: LoopbackBed;
 let router: HostileRouter;
-let speaker: BgpSpeaker | undefined;
-let changed: () => void = () => undefined;
 
 beforeEach(async () => {
-  router = await HostileRouter.start();
+  bed = await LoopbackBed.start();
+  router = bed.router;
 });
 
-afterEach(async () => {
-  await speaker?.close(false);
-  router.close();
-});
+afterEach(() => bed.close());
 
-const speak = (overrides: Partial<SpeakerConfig> = {}, clock: Clock = systemClock): BgpSpeaker => {
-  const peer = {
-    address: '127.0.0.1',
-    port: router.port,
-    as: 65000,
-    passive: false,
-    holdTimeSec: 9,
-    connectRetrySec: 1,
-    policy: {},
-  };
-  speaker = new BgpSpeaker(
-    { localAs: 65010, routerId: '10.66.0.11', drainSec: 0, peers: [peer], ...overrides },
-    { onChange: () => changed(), onLog: () => undefined, clock },
-  );
-  return speaker;
-};
-
-const status = async (fits: (peer: PeerStatus) => boolean): Promise<PeerStatus> => {
-  for (;;) {
-    const found = speaker?.peers().find(fits);
-    if (found !== undefined) return found;
-    await new Promise<void>((resolve) => {
-      changed = resolve;
-    });
-  }
-};
+const speak: LoopbackBed['speak'] = (...args) => bed.speak(...args);
+const status: LoopbackBed['status'] = (fits) => bed.status(fits);
 
 describe('a router that misbehaves before the session is up', () => {
   it.each<[string, readonly Uint8Array[], string]>([
@@ -170,13 +138,13 @@ describe('a router that misbehaves in a session', () => {
       Array.from({ length: 5000 }, (_, i) => ({ prefix: `198.18.${i >> 8}.${i & 255}/32`, policy: { med: round } }));
     const rounds = 300;
     for (let round = 1; round < rounds; round++) {
-      speaker?.set(routes(round));
+      bed.speaker.set(routes(round));
       call.say(keepalive);
       // The sockets move only between turns of the loop.
       await new Promise((resolve) => setImmediate(resolve));
     }
     const last = routes(rounds).slice(0, 10);
-    speaker?.set(last);
+    bed.speaker.set(last);
     call.socket.resume();
     const held = new Map<string, number | undefined>();
     let updates = 0;
@@ -228,28 +196,15 @@ describe('two connections at once', () => {
     const late = await router.call(port);
     late.say({ ...routerOpen, routerId: '192.0.2.1' });
     expect(await late.verdict()).toBe('6/7');
-    expect(speaker?.peers()[0]).toMatchObject({ state: 'established', flaps: 0 });
+    expect(bed.speaker.peers()[0]).toMatchObject({ state: 'established', flaps: 0 });
   });
 });
 
 describe('an address that is taken', () => {
   it('is a clear error and no crash', async () => {
-    const logs: string[] = [];
-    let logged: () => void = () => undefined;
-    speaker = new BgpSpeaker(
-      { localAs: 65010, routerId: '10.66.0.11', drainSec: 0, peers: [], listen: { address: '127.0.0.1', port: router.port } },
-      {
-        onChange: () => undefined,
-        onLog: ({ message }) => {
-          logs.push(message);
-          logged();
-        },
-      },
-    );
-    await new Promise<void>((resolve) => {
-      logged = resolve;
-    });
-    expect(logs[0]).toContain(`cannot listen on 127.0.0.1 port ${router.port}: bind: Address already in use`);
+    const speaker = bed.speak({ peers: [], listen: { address: '127.0.0.1', port: router.port } });
+    await vi.waitFor(() => expect(speaker.troubles()).toHaveLength(1));
+    expect(speaker.troubles()[0]).toContain(`cannot listen on 127.0.0.1 port ${router.port}: bind: Address already in use`);
   });
 });
 
@@ -259,7 +214,7 @@ describe('ending', () => {
     const call = await router.called();
     await call.establish();
     await status(({ state }) => state === 'established');
-    await speaker?.close(true);
+    await bed.speaker.close(true);
     expect(await call.verdict()).toBe(`6/2 16${toHex(new TextEncoder().encode('torii is shutting down'))}`);
   });
 });

@@ -67,8 +67,8 @@ export class RouterCall {
   }
 
   /** Through OPEN and KEEPALIVE to Established. */
-  async establish(): Promise<void> {
-    this.say(routerOpen);
+  async establish(open = routerOpen): Promise<void> {
+    this.say(open);
     await this.nextOf('open');
     await this.nextOf('keepalive');
     this.say({ kind: 'keepalive' });
@@ -90,9 +90,9 @@ export class HostileRouter {
     });
   }
 
-  static async start(): Promise<HostileRouter> {
+  static async start(address = '127.0.0.1'): Promise<HostileRouter> {
     const server = createServer();
-    server.listen(0, '127.0.0.1');
+    server.listen(0, address);
     await once(server, 'listening');
     return new HostileRouter(server);
   }
@@ -113,8 +113,8 @@ export class HostileRouter {
   }
 
   /** Calls the speaker. */
-  async call(port: number): Promise<RouterCall> {
-    const socket = createConnection({ host: '127.0.0.1', port });
+  async call(port: number, host = '127.0.0.1'): Promise<RouterCall> {
+    const socket = createConnection({ host, port });
     this.#sockets.add(socket);
     await once(socket, 'connect');
     return new RouterCall(socket);
