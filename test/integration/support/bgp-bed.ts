@@ -215,11 +215,11 @@ export class Bird implements Router {
   readonly #configFile: string;
   #child: ChildProcess | undefined;
 
-  constructor(bed: BgpBed) {
+  constructor(bed: BgpBed, config = birdConfig) {
     this.#bed = bed;
     this.#socket = join(bed.directory, 'bird.ctl');
     this.#configFile = join(bed.directory, 'bird.conf');
-    writeFileSync(this.#configFile, birdConfig);
+    writeFileSync(this.#configFile, config);
     bed.onClose(() => this.stop('SIGKILL'));
   }
 
@@ -267,7 +267,7 @@ export class Frr implements Router {
   readonly #path = `tbgp${process.pid}`;
   #children: ChildProcess[] = [];
 
-  constructor(bed: BgpBed) {
+  constructor(bed: BgpBed, config = frrConfig) {
     this.#bed = bed;
     for (const directory of [`/etc/frr/${this.#path}`, `/run/frr/${this.#path}`]) {
       mkdirSync(directory, { recursive: true });
@@ -276,7 +276,7 @@ export class Frr implements Router {
     }
     writeFileSync(`/etc/frr/${this.#path}/empty.conf`, '');
     writeFileSync(`/etc/frr/${this.#path}/vtysh.conf`, 'service integrated-vtysh-config\n');
-    writeFileSync(join(bed.directory, 'frr.conf'), frrConfig);
+    writeFileSync(join(bed.directory, 'frr.conf'), config);
     bed.onClose(() => this.stop('SIGKILL'));
   }
 
