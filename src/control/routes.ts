@@ -6,7 +6,7 @@
 
 import { parsePrefix } from '../model/address.ts';
 import type { Desired, RoutedVip } from '../model/desired.ts';
-import type { Advertisement } from '../model/peer.ts';
+import type { Advertisement, Policy } from '../model/peer.ts';
 import { PrefixMap, prefixText } from '../model/prefix-map.ts';
 
 export interface PlannedRoute extends Advertisement {
@@ -27,34 +27,40 @@ export function routesOf({ vips, localVips }: Desired): readonly PlannedRoute[] 
   // Where an address changes its mode, the leaving VIP comes last.
   for (const vip of localVips) gather(routes, vip, false);
   for (const vip of vips) gather(routes, vip, !vip.isBlackhole);
-  return [...routes.values()].flatMap(({ isAnnounced, isDraining, route, usesPath }) =>
-    isAnnounced ? [{ ...route, usesPath }] : isDraining ? [{ ...route, draining: true, usesPath }] : [],
-  );
+  return [...routes.values()].filter(({ isAnnounced, isDraining }) => isAnnounced || isDraining).map(routeFrom);
+}
+
+/** Most routes are plain ones, and there may be ten thousand: only the others pay for more keys. */
+function routeFrom({ prefix, policy, isBlackhole, isAnnounced, usesPath }: Gathered): PlannedRoute {
+  if (isAnnounced && !isBlackhole) return { prefix, policy, usesPath };
+  const draining = isAnnounced ? {} : { draining: true };
+  return { prefix, policy, ...draining, ...(isBlackhole ? { blackhole: true } : {}), usesPath };
 }
 
 interface Gathered {
-  readonly route: Advertisement;
+  readonly prefix: string;
+  readonly policy: Policy;
+  readonly isBlackhole: boolean;
   isAnnounced: boolean;
   isDraining: boolean;
   usesPath: boolean;
 }
 
-function gather(routes: Map<string, Gathered>, vip: RoutedVip, usesPath: boolean): void {
-  const { kind } = vip.announce;
+function gather(routes: Map<string, Gathered>, vip: RoutedVip, isForwarded: boolean): void {
+  const { announce, aggregate, isBlackhole } = vip;
+  const isAnnounced = announce.kind === 'announce';
+  const isDraining = announce.kind === 'draining';
+  const usesPath = isForwarded && (isAnnounced || isDraining);
   const prefix = routeOf(vip);
-  let known = routes.get(prefix);
+  const known = routes.get(prefix);
   if (known === undefined) {
-    known = { route: advertisementOf(prefix, vip), isAnnounced: false, isDraining: false, usesPath: false };
-    routes.set(prefix, known);
+    const policy = isBlackhole ? vip.policy : (aggregate?.policy ?? vip.policy);
+    routes.set(prefix, { prefix, policy, isBlackhole, isAnnounced, isDraining, usesPath });
+    return;
   }
-  known.isAnnounced ||= kind === 'announce';
-  known.isDraining ||= kind === 'draining';
-  known.usesPath ||= usesPath && kind !== 'withheld';
-}
-
-function advertisementOf(prefix: string, { policy, aggregate, isBlackhole }: RoutedVip): Advertisement {
-  if (isBlackhole) return { prefix, policy, blackhole: true };
-  return { prefix, policy: aggregate?.policy ?? policy };
+  known.isAnnounced ||= isAnnounced;
+  known.isDraining ||= isDraining;
+  known.usesPath ||= usesPath;
 }
 
 function allVips({ vips, localVips }: Desired): readonly RoutedVip[] {

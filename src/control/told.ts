@@ -21,7 +21,9 @@ export class Told {
   /** Those that main does not have, or has otherwise. */
   newRoutes(routes: readonly PlannedRoute[]): Uint8Array<ArrayBuffer> | null {
     const news = routes
-      .map(({ usesPath, ...route }) => ({ prefix: route.prefix, usesPath, text: JSON.stringify(route) }))
+      .map(({ prefix, policy, draining, blackhole, usesPath }) => {
+        return { prefix, usesPath, text: JSON.stringify({ prefix, policy, draining, blackhole }) };
+      })
       .filter((line) => this.#routes.get(line.prefix) !== toldAs(line));
     for (const line of news) this.#routes.set(line.prefix, toldAs(line));
     return encodeRoutes(news);

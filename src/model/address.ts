@@ -91,6 +91,10 @@ export function ipv4Number(address: string): number {
   return number * 256 + byte;
 }
 
+function ipv4Text(number: number): string {
+  return `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`;
+}
+
 /** The 4 bytes of an IPv4 address as they lie in memory, read as a little-endian word. */
 export function ipv4Word(address: string): number {
   const number = ipv4Number(address);
@@ -134,10 +138,10 @@ function hostPrefix(text: string): Prefix | undefined {
 
 /** The network address of `address` under a prefix of `length` bits of its own family. */
 export function maskAddress(address: string, length: number): string {
+  if (familyOf(address) === 4) return length === 0 ? '0.0.0.0' : ipv4Text(ipv4Number(address) & (-1 << (32 - length)));
   const bytes = addressBytes(address);
-  const bits = familyOf(address) === 4 ? 96 + length : length;
   for (let i = 0; i < 16; i++) {
-    const kept = Math.max(0, Math.min(8, bits - i * 8));
+    const kept = Math.max(0, Math.min(8, length - i * 8));
     bytes[i] = (bytes[i] ?? 0) & (0xff00 >> kept) & 0xff;
   }
   return addressText(bytes);

@@ -85,6 +85,21 @@ describe('a prefix', () => {
     expect(parsePrefix('10.0.0.0/33')).toBeUndefined();
   });
 
+  it('keeps the first bits and clears the others', () => {
+    const bitsOf = (text: string): string => [...addressBytes(text)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+    const given = fc.oneof(fc.tuple(fc.ipV4(), fc.nat(32)), fc.tuple(fc.ipV6(), fc.nat(128)));
+    fc.assert(
+      fc.property(given, ([text, length]) => {
+        const address = parseAddress(text) ?? '';
+        if (text.includes(':') && familyOf(addressText(addressBytes(address))) === 4) return;
+        const kept = familyOf(address) === 4 ? 96 + length : length;
+        expect(bitsOf(maskAddress(address, length))).toBe(bitsOf(address).slice(0, kept).padEnd(128, '0'));
+      }),
+    );
+    expect(maskAddress('255.255.255.255', 0)).toBe('0.0.0.0');
+    expect(maskAddress('255.255.255.255', 32)).toBe('255.255.255.255');
+  });
+
   it('masked twice is masked once', () => {
     fc.assert(
       fc.property(fc.ipV4(), fc.nat(32), (text, length) => {
