@@ -36,7 +36,7 @@ export interface BalancerOptions {
 
 /** Of one outcome. A thousand lines would hold this thread for longer than the change itself took. */
 const changesLogged = 50;
-/** A first document that no worker adopts must not keep the rest away. */
+/** Sessions, first checks and first routes come before what nobody waits for; whoever asks the API sooner has it sooner. */
 const restAfterMs = 1000;
 
 type Applied = Extract<FromConfig, { kind: 'applied' }>;
@@ -97,7 +97,10 @@ export class Balancer {
       // The API first: its socket tells whether another torii runs here, which must not forward the same packets twice.
       await this.#startApi(node);
       this.#startThreads(node);
-      this.#rest = setTimeout(() => this.#startRest(), restAfterMs);
+      this.#rest = setTimeout(() => {
+        this.#startMetrics();
+        this.#api?.warmUp();
+      }, restAfterMs);
       this.#unwatch = this.#source.watch(() => void this.reload());
     } catch (error) {
       await this.stop(false);
@@ -158,15 +161,13 @@ export class Balancer {
     this.#config.tell({ kind: 'packetPath', engine: this.#path?.dataplane.engine ?? null });
   }
 
-  /** What neither routers nor traffic wait for. */
-  #startRest(): void {
-    clearTimeout(this.#rest);
+  /** Once the first tables are adopted, which it is told of; but should no worker adopt them, all the same. */
+  #startMetrics(): void {
     if (this.#metrics !== undefined || this.#checks === undefined || this.#stopping !== undefined) return;
     const engine = this.#path?.dataplane.engine ?? null;
     const onDeath = (error: Error): void => this.#log.error({ err: error }, 'the metrics thread died; traffic goes on');
     this.#metrics = startMetricsThread({ version: this.#options.version, engine, onDeath });
     this.#feed.start(this.#metrics, this.#checks);
-    this.#api?.warmUp();
   }
 
   async #startApi({ api }: NodeConfig): Promise<void> {
@@ -240,7 +241,7 @@ export class Balancer {
     this.#log.debug({ revision, generation, applyMs }, 'applied');
     if (this.#isReady) return;
     this.#isReady = true;
-    this.#startRest();
+    this.#startMetrics();
     const startMs = Math.round(performance.now());
     this.#log.info({ revision, generation, startMs }, 'ready: the first tables are in force');
     this.#net.notify('READY=1');
