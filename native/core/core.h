@@ -31,9 +31,16 @@ struct core {
     const struct snapshot_entropy *entropy;
 };
 
+#ifdef TORII_BPF
+#define PACKET_PLACE
+#else
+#define PACKET_PLACE __attribute__((aligned(LINE_BYTES)))
+#endif
+
 enum packet_kind { KIND_FOREIGN, KIND_FLOW, KIND_ICMP, KIND_OTHER };
 
-/* One packet on its way through. `data` … `end` is the frame; the engine keeps ENCAP_ROOM writable bytes before it. */
+/* One packet on its way through. `data` … `end` is the frame; the engine keeps ENCAP_ROOM writable bytes before it. In a process it
+ * begins a line, so that what the short way needs of it (express.h) is one: 2 ns less. */
 struct packet {
     u8 *data;
     u8 *end;
@@ -62,7 +69,7 @@ struct packet {
     u8 is_v4;
     u8 fragment;     /* enum fragment_kind */
     u8 fault;   /* the drop it earns if its destination is a VIP address; VERDICT_FORWARD: none */
-};
+} PACKET_PLACE;
 
 #define ENCAP_ROOM 64
 

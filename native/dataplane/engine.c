@@ -6,8 +6,7 @@
 
 #define SWEEP_PERIOD_NS 60000000000ull /* the whole flow table is looked at once a minute */
 #define SWEEP_LINES_MAX 256            /* in one go, about 5 us; what more is due follows with the next bursts, or at once when idle */
-#define PREFETCH_FRAMES 4
-#define STRIDE 32 /* packets whose lines all fit into a first-level cache: 2 ns less than 64 */
+#define STRIDE 16 /* packets whose lines all stay in the first-level cache: 3 ns less than 64 */
 
 static line *map_lines(size_t lines)
 {
@@ -191,8 +190,6 @@ static always_inline void walk(const struct core *core, struct express_view *vie
 {
     struct express express[STRIDE];
     for (u32 i = 0; i < n; i++) {
-        if (i + PREFETCH_FRAMES < n)
-            __builtin_prefetch(packets[i + PREFETCH_FRAMES].data);
         express[i].kind = express_parse(view, &express[i], &packets[i]);
         if (unlikely(express[i].kind == EXPRESS_NO))
             parse_whole(core, &packets[i]);
@@ -225,6 +222,8 @@ void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
     core_begin(core, now_ns);
     struct tally tally = {0, 0, 0};
     struct express_view view = express_begin(core);
+    for (u32 i = 0; i < n; i++)
+        __builtin_prefetch(packets[i].data);
     for (u32 done = 0; done < n; done += STRIDE)
         walk(core, &view, packets + done, n - done < STRIDE ? n - done : STRIDE, &tally);
     tally.bytes += view.bytes;
