@@ -4,7 +4,7 @@
 // judged. What is live (the flow's entry, the slots) comes in as functions.
 
 import { addressBytes, familyOf, isHostPrefix, maskAddress } from '../model/address.ts';
-import type { Desired, DesiredBackend, DesiredPool, DesiredVip } from '../model/desired.ts';
+import type { Desired, DesiredBackend, DesiredPool, DesiredVip, RoutedVip } from '../model/desired.ts';
 import { type Flow, flowText } from '../model/flow.ts';
 import type { ExplainStep, ExplainView } from '../model/views.ts';
 import type { Protocol } from '../model/vip.ts';
@@ -53,7 +53,9 @@ export function explain(flow: Flow, sources: ExplainSources): ExplainView {
   const { desired } = sources;
   const here = vipsHolding(desired.vips, flow.destination.address);
   if (here.length === 0) {
-    say('destination', `${flow.destination.address} is no VIP address: the kernel's`);
+    const [local] = vipsHolding(desired.localVips, flow.destination.address);
+    const what = local === undefined ? 'no VIP address' : `of VIP ${local.name}, a service of this host (mode: local)`;
+    say('destination', `${flow.destination.address} is ${what}: the kernel's`);
     return end({ verdict: 'pass' });
   }
   const vip = findVip(here, flow);
@@ -114,7 +116,7 @@ function tupleOf({ protocol, source, destination }: Flow): Tuple {
 }
 
 /** The VIPs of the address itself; an address that has none, those of the prefixes that hold it, the longest first. */
-function vipsHolding(vips: readonly DesiredVip[], address: string): readonly DesiredVip[] {
+function vipsHolding<Vip extends RoutedVip>(vips: readonly Vip[], address: string): readonly Vip[] {
   const own = vips.filter(({ prefix }) => isHostPrefix(prefix) && prefix.address === address);
   if (own.length > 0) return own;
   return vips
