@@ -23,7 +23,7 @@ export function descriptorOf(socket: Socket): number | undefined {
 
 function wordsOf(error: NodeJS.ErrnoException): string {
   // After TCP_USER_TIMEOUT.
-  return error.code === 'ETIMEDOUT' ? 'the peer’s host no longer acknowledges what is sent' : error.message;
+  return error.code === 'ETIMEDOUT' ? "the peer's host no longer acknowledges what is sent" : error.message;
 }
 
 export class TcpConnection implements Connection {

@@ -154,7 +154,7 @@ describe('a connection', () => {
     const ear = hear(here);
     here.write(Buffer.alloc(16_000_000));
     await ear.until(() => ear.closed !== undefined);
-    expect(ear.closed).toBe('the peer’s host no longer acknowledges what is sent');
+    expect(ear.closed).toBe("the peer's host no longer acknowledges what is sent");
   });
 
   it('ends with what was written, and is then gone', async () => {
