@@ -14,6 +14,7 @@ import type {
   RoutedVip,
 } from '../model/desired.ts';
 import type { Plan } from '../model/plan.ts';
+import { routeOf, routePolicyOf } from './routes.ts';
 
 export const maxLines = 100;
 
@@ -139,9 +140,8 @@ function announceText(announce: AnnounceState): string {
 
 function routeFields(vip: RoutedVip): Fields {
   return [
-    ['policy', JSON.stringify(vip.policy)],
-    ['aggregate', vip.aggregate?.prefix ?? 'none'],
-    ["aggregate's policy", JSON.stringify(vip.aggregate?.policy ?? {})],
+    ['route', routeOf(vip)],
+    ['policy', JSON.stringify(routePolicyOf(vip))],
     ['blackhole', String(vip.isBlackhole)],
     ['', announceText(vip.announce)],
   ];

@@ -22,6 +22,11 @@ export function routeOf({ prefix, aggregate, isBlackhole }: Routable): string {
   return aggregate === null || isBlackhole ? prefixText(prefix) : aggregate.prefix;
 }
 
+/** The attributes of that route. */
+export function routePolicyOf({ policy, aggregate, isBlackhole }: RoutedVip): Policy {
+  return aggregate === null || isBlackhole ? policy : aggregate.policy;
+}
+
 export function routesOf({ vips, localVips }: Desired): readonly PlannedRoute[] {
   const routes = new Map<string, Gathered>();
   // Where an address changes its mode, the leaving VIP comes last.
@@ -47,15 +52,14 @@ interface Gathered {
 }
 
 function gather(routes: Map<string, Gathered>, vip: RoutedVip, isForwarded: boolean): void {
-  const { announce, aggregate, isBlackhole } = vip;
+  const { announce, isBlackhole } = vip;
   const isAnnounced = announce.kind === 'announce';
   const isDraining = announce.kind === 'draining';
   const usesPath = isForwarded && (isAnnounced || isDraining);
   const prefix = routeOf(vip);
   const known = routes.get(prefix);
   if (known === undefined) {
-    const policy = isBlackhole ? vip.policy : (aggregate?.policy ?? vip.policy);
-    routes.set(prefix, { prefix, policy, isBlackhole, isAnnounced, isDraining, usesPath });
+    routes.set(prefix, { prefix, policy: routePolicyOf(vip), isBlackhole, isAnnounced, isDraining, usesPath });
     return;
   }
   known.isAnnounced ||= isAnnounced;

@@ -78,6 +78,17 @@ describe('the difference of two states', () => {
     expect(diff(desiredOf(documentOf()), desiredOf(next))).toEqual(['VIP 203.0.113.10:80/tcp: policy {} → {"med":5}']);
   });
 
+  it('is told of the route that stands for a VIP', () => {
+    const vips = [{ ...webVip, med: 7 }];
+    const next = documentOf({ vips, tenant: { announce: ['203.0.113.0/28'], med: 5 } });
+    expect(diff(desiredOf(documentOf({ vips })), desiredOf(next))).toEqual([
+      'VIP 203.0.113.10:80/tcp: route 203.0.113.10/32 → 203.0.113.0/28',
+      'VIP 203.0.113.10:80/tcp: policy {"med":7} → {"med":5}',
+    ]);
+    const hole = documentOf({ vips: [{ ...webVip, med: 7, blackhole: true }] });
+    expect(diff(desiredOf(documentOf({ vips })), desiredOf(hole))).toEqual(['VIP 203.0.113.10:80/tcp: blackhole false → true']);
+  });
+
   it('is told by name, whatever the places of what came and went', () => {
     const old = documentOf({ vips: vipsOf(3) });
     const next = documentOf({ vips: vipsOf(4).slice(1) });
