@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { errorTable } from '../errors.ts';
-import type { PeerStatus } from '../model/peer.ts';
+import type { PeerMessage, PeerStatus } from '../model/peer.ts';
 import type { BackendView, ExplainView, PoolView, StatusView, TenantView, VipView } from '../model/views.ts';
 
 const count = z.number().int().nonnegative();
@@ -118,6 +118,17 @@ export const peerView: z.ZodType<PeerStatus> = z
     defaultRoutes: z.array(defaultRouteView).exactOptional(),
   })
   .meta({ id: 'Peer' });
+
+export const peerMessageView: z.ZodType<PeerMessage> = z
+  .strictObject({
+    at: time,
+    direction: z.enum(['sent', 'received']),
+    bytes: count,
+    kind: z.enum(['open', 'update', 'notification', 'keepalive', 'routeRefresh', 'malformed']),
+    text,
+    hex: text.exactOptional(),
+  })
+  .meta({ id: 'PeerMessage' });
 
 const overrideView = z.strictObject({
   kind: z.enum(['state', 'weight', 'hold', 'maintenance']),

@@ -176,6 +176,7 @@ export class Balancer {
       source: this.#source,
       facts: () => this.#facts(),
       peers: () => this.#speaker.peers(),
+      peerMessages: (peer) => this.#speaker.messages(peer),
       renderMetrics: () => this.#feed.render(),
       onRefused: (error) => {
         this.#feed.refused();

@@ -3,7 +3,7 @@
 
 import { RemoteSpeaker } from '../bgp/remote-speaker.ts';
 import { unheardReason } from '../control/reach.ts';
-import type { PeerStatus, SpeakerConfig } from '../model/peer.ts';
+import type { PeerMessage, PeerStatus, SpeakerConfig } from '../model/peer.ts';
 
 /** A speaker that nobody hears. */
 const silent: SpeakerConfig = { localAs: 1, routerId: '0.0.0.1', drainSec: 0, peers: [] };
@@ -44,6 +44,11 @@ export class SpeakerSlot {
 
   peers(): readonly PeerStatus[] {
     return this.#speaker?.peers() ?? [];
+  }
+
+  /** The last messages of one peer, oldest first; undefined when there is no such peer. */
+  async messages(peer: string): Promise<readonly PeerMessage[] | undefined> {
+    return this.#speaker?.messages(peer);
   }
 
   /** By family: why no router hears of its routes; null while one does. */

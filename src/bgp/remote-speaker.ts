@@ -5,8 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
-import type { Advertisement, PeerStatus, Speaker, SpeakerConfig } from '../model/peer.ts';
-import type { JournalEntry } from './journal.ts';
+import type { Advertisement, PeerMessage, PeerStatus, Speaker, SpeakerConfig } from '../model/peer.ts';
 import type { FromWorker, LogEntry, ToWorker } from './thread-messages.ts';
 
 export interface BgpThreadOptions {
@@ -25,7 +24,7 @@ export function startBgpThread(config: SpeakerConfig, options: BgpThreadOptions)
 
 export class RemoteSpeaker implements Speaker {
   readonly #options: BgpThreadOptions;
-  readonly #requests = new Map<number, (entries: readonly JournalEntry[] | undefined) => void>();
+  readonly #requests = new Map<number, (entries: readonly PeerMessage[] | undefined) => void>();
   #config: SpeakerConfig;
   #worker: Worker | undefined;
   #restart: NodeJS.Timeout | undefined;
@@ -78,7 +77,7 @@ export class RemoteSpeaker implements Speaker {
   }
 
   /** The last messages of one peer, oldest first; undefined when there is no such peer. */
-  messages(peer: string): Promise<readonly JournalEntry[] | undefined> {
+  messages(peer: string): Promise<readonly PeerMessage[] | undefined> {
     if (this.#worker === undefined) return Promise.resolve(undefined);
     const request = this.#nextRequest++;
     return new Promise((resolve) => {

@@ -1,7 +1,6 @@
 // What main and the bgp worker say to each other (worker_threads messages). Types only.
 
-import type { PeerStatus, SpeakerConfig } from '../model/peer.ts';
-import type { JournalEntry } from './journal.ts';
+import type { PeerMessage, PeerStatus, SpeakerConfig } from '../model/peer.ts';
 import type { LogLevel } from './session.ts';
 
 export type ToWorker =
@@ -25,5 +24,5 @@ export type FromWorker =
       readonly bfdDiscards: Readonly<Record<string, number>>;
     }
   | { readonly kind: 'log'; readonly entry: LogEntry }
-  | { readonly kind: 'messages'; readonly request: number; readonly entries: readonly JournalEntry[] | undefined }
+  | { readonly kind: 'messages'; readonly request: number; readonly entries: readonly PeerMessage[] | undefined }
   | { readonly kind: 'closed' };

@@ -8,6 +8,7 @@ import type { Advertisement, SpeakerConfig } from '../model/peer.ts';
 import { loadNetAddon } from '../net.ts';
 import { Bfd } from './bfd.ts';
 import { systemClock } from './clock.ts';
+import { describeEntry } from './message-words.ts';
 import { BgpSpeaker } from './speaker.ts';
 import type { FromWorker, ToWorker } from './thread-messages.ts';
 
@@ -40,7 +41,7 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
       case 'set':
         return speaker.set(JSON.parse(new TextDecoder().decode(message.json)) as Advertisement[]);
       case 'messages':
-        return tell({ kind: 'messages', request: message.request, entries: speaker.messages(message.peer) });
+        return tell({ kind: 'messages', request: message.request, entries: speaker.messages(message.peer)?.map(describeEntry) });
       case 'close':
         void speaker.close(message.graceful).then(() => {
           clearInterval(ticking);

@@ -8,6 +8,7 @@ import { withExample } from './help.ts';
 import type { Io } from './io.ts';
 import { backendsPage } from './pages/backends.ts';
 import type { LoadPage, Page } from './pages/page.ts';
+import { peerMessagesPage } from './pages/peer-messages.ts';
 import { peersPage } from './pages/peers.ts';
 import { statusPage } from './pages/status.ts';
 import { tenantsPage } from './pages/tenants.ts';
@@ -19,6 +20,8 @@ interface LookVerb {
   readonly summary: string;
   readonly argument: readonly [string, string] | null;
   readonly load: LoadPage;
+  /** An option that shows another page instead. */
+  readonly other?: { readonly option: string; readonly summary: string; readonly load: LoadPage };
   readonly examples: readonly string[];
 }
 
@@ -56,7 +59,8 @@ const verbs: readonly LookVerb[] = [
     summary: 'BGP peers: session state, prefixes announced, last error in words',
     argument: ['[address]', 'one peer'],
     load: peersPage,
-    examples: ['torii peers', 'torii peers 10.0.1.1 --json'],
+    other: { option: 'messages', summary: 'the last messages with that peer, both ways, in words', load: peerMessagesPage },
+    examples: ['torii peers', 'torii peers 10.0.1.1 --json', 'torii peers 10.0.1.1 --messages'],
   },
 ];
 
@@ -67,7 +71,7 @@ interface LookOptions {
 }
 
 export function addLookVerbs(program: Command, io: Io): void {
-  for (const { verb, summary, argument, load, examples } of verbs) {
+  for (const { verb, summary, argument, load, other, examples } of verbs) {
     const command = program
       .command(verb)
       .summary(summary)
@@ -75,10 +79,13 @@ export function addLookVerbs(program: Command, io: Io): void {
       .option('--json', 'the JSON of the API instead of a table; of several nodes an object, one key per --api')
       .option('--watch [seconds]', 'repeat until interrupted, every second unless said otherwise');
     if (argument !== null) command.argument(...argument);
+    if (other !== undefined) command.option(`--${other.option}`, other.summary);
     withExample(command, examples);
     command.action(async (...args: readonly unknown[]) => {
       const name = argument === null ? null : ((args[0] as string | undefined) ?? null);
-      await look(openSession(command, io), load, name, command.opts<LookOptions>());
+      const options = command.opts<LookOptions & Record<string, unknown>>();
+      const page = other !== undefined && options[other.option] === true ? other.load : load;
+      await look(openSession(command, io), page, name, options);
     });
   }
 }

@@ -3,7 +3,7 @@
 
 import type { ConfigSource } from '../config/source.ts';
 import { messageOf, ToriiError } from '../errors.ts';
-import type { PeerStatus } from '../model/peer.ts';
+import type { PeerMessage, PeerStatus } from '../model/peer.ts';
 import type { Change, ChangeContext, ExplainView, NodeControl, Resource } from '../model/views.ts';
 import type { AppliedReply, NodeFacts } from './messages.ts';
 import type { ConfigThread } from './remote-config.ts';
@@ -13,6 +13,7 @@ export interface NodeControlParams {
   readonly source: ConfigSource;
   readonly facts: () => NodeFacts;
   readonly peers: () => readonly PeerStatus[];
+  readonly peerMessages: (peer: string) => Promise<readonly PeerMessage[] | undefined>;
   readonly renderMetrics: () => Promise<Uint8Array>;
   /** A document was not taken. */
   readonly onRefused: (error: ToriiError) => void;
@@ -32,6 +33,10 @@ export class LiveNodeControl implements NodeControl {
     const { config, facts, peers } = this.#params;
     if (resource === 'peers') return new TextEncoder().encode(JSON.stringify(peers()));
     return config.ask<'read'>({ kind: 'read', resource, facts: facts() });
+  }
+
+  messages(peer: string): Promise<readonly PeerMessage[] | undefined> {
+    return this.#params.peerMessages(peer);
   }
 
   explain(flow: string): Promise<ExplainView> {

@@ -106,6 +106,19 @@ export interface PeerStatus {
   readonly defaultRoutes?: readonly DefaultRoute[];
 }
 
+/** One of the last messages of a peer, for operators. */
+export interface PeerMessage {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly direction: 'sent' | 'received';
+  readonly bytes: number;
+  readonly kind: 'open' | 'update' | 'notification' | 'keepalive' | 'routeRefresh' | 'malformed';
+  /** What it says, in words; of a malformed one what is wrong. */
+  readonly text: string;
+  /** The first bytes of a malformed one. */
+  readonly hex?: string;
+}
+
 /** Everything the rest of torii needs of BGP: "here is all that should be announced now". */
 export interface Speaker {
   set(advertisements: readonly Advertisement[]): void;

@@ -3,7 +3,7 @@
 // Counters are totals since the daemon started, as JSON numbers (exact to 2^53).
 
 import type { Health, OperatorState } from './backend.ts';
-import type { PeerStatus } from './peer.ts';
+import type { PeerMessage, PeerStatus } from './peer.ts';
 
 export interface TrafficView {
   readonly packets: number;
@@ -164,6 +164,8 @@ export interface ChangeContext {
 /** What the API server needs of the node. Reads come back as JSON bytes, rendered off the main thread. */
 export interface NodeControl {
   read(resource: Resource): Promise<Uint8Array>;
+  /** The last messages of one BGP peer, oldest first; undefined when there is no such peer. */
+  messages(peer: string): Promise<readonly PeerMessage[] | undefined>;
   explain(flow: string): Promise<ExplainView>;
   change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }>;
   reload(options: { readonly force: boolean }): Promise<{ readonly revision: number; readonly changes: readonly string[] }>;

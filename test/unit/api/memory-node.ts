@@ -1,6 +1,7 @@
 // A NodeControl in memory, with the behaviour that the contract of model/views.ts asks for: revisions, overrides, errors.
 
 import { ToriiError } from '../../../src/errors.ts';
+import type { PeerMessage } from '../../../src/model/peer.ts';
 import type {
   BackendView,
   Change,
@@ -130,6 +131,18 @@ export const views: ReadView = {
   ],
 };
 
+export const peerMessages: readonly PeerMessage[] = [
+  { at: '2025-01-01T00:00:00.000Z', direction: 'sent', bytes: 19, kind: 'keepalive', text: '' },
+  {
+    at: '2025-01-01T00:00:01.000Z',
+    direction: 'received',
+    bytes: 21,
+    kind: 'malformed',
+    text: 'BGP version: expected 4, got 3',
+    hex: 'ff03',
+  },
+];
+
 export class MemoryNode implements NodeControl {
   views: ReadView = views;
   isReady = true;
@@ -141,6 +154,10 @@ export class MemoryNode implements NodeControl {
   async read(resource: Resource): Promise<Uint8Array> {
     if (this.failure !== null) throw this.failure;
     return new TextEncoder().encode(JSON.stringify(this.views[resource]));
+  }
+
+  async messages(peer: string): Promise<readonly PeerMessage[] | undefined> {
+    return this.views.peers.some(({ address }) => address === peer) ? peerMessages : undefined;
   }
 
   async explain(flow: string): Promise<ExplainView> {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorTable, ToriiError } from '../../../src/errors.ts';
 import { type Harness, startHarness } from './harness.ts';
-import { views } from './memory-node.ts';
+import { peerMessages, views } from './memory-node.ts';
 
 let api: Harness;
 
@@ -32,6 +32,7 @@ describe('reading', () => {
   it.each([
     [vipPath, views.vips[0]],
     ['/v1/peers/10.0.1.1', views.peers[0]],
+    ['/v1/peers/10.0.1.1/messages', peerMessages],
     ['/v1/tenants/acme', views.tenants[0]],
     ['/v1/pools/acme-web', views.pools[0]],
   ])('gives one element at %s', async (path, expected) => {
@@ -42,6 +43,7 @@ describe('reading', () => {
     '/v1/vips/203.0.113.99%3A80%2Ftcp',
     '/v1/peers/10.9.9.9',
     '/v1/peers/fe80::1%25eth0',
+    '/v1/peers/10.9.9.9/messages',
     '/v1/tenants/nobody',
     '/v1/nothing',
   ])('says not_found at %s', async (path) => {
@@ -233,6 +235,7 @@ describe('the OpenAPI document', () => {
       '/v1/node',
       '/v1/peers',
       '/v1/peers/{address}',
+      '/v1/peers/{address}/messages',
       '/v1/pools',
       '/v1/pools/{name}',
       '/v1/reload',
@@ -249,6 +252,7 @@ describe('the OpenAPI document', () => {
       'Error',
       'Explanation',
       'Peer',
+      'PeerMessage',
       'Pool',
       'Reload',
       'Revision',

@@ -78,7 +78,7 @@ describe.skipIf(!isBuilt)('the bgp thread', () => {
     const entries = await speaker?.messages('127.0.0.1');
     expect(
       entries
-        ?.map(({ direction, message }) => `${direction} ${message?.kind}`)
+        ?.map(({ direction, kind }) => `${direction} ${kind}`)
         .slice(0, 2)
         .sort(),
     ).toEqual(['received open', 'sent open']);

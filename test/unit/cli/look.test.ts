@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Harness, startHarness } from '../api/harness.ts';
-import { views } from '../api/memory-node.ts';
+import { peerMessages, views } from '../api/memory-node.ts';
 import { torii } from './terminal.ts';
 
 let node: Harness;
@@ -110,6 +110,20 @@ describe('torii peers', () => {
   it('tells the last error in words and its age', async () => {
     const { out } = await torii(at(node, 'peers', '10.0.1.1'));
     expect(out).toMatch(/10\.0\.1\.1 +65000 +established +1 min 1 s .* up .*received 6\/2 administrative shutdown \(1 h ago\)/);
+  });
+});
+
+describe('torii peers ADDRESS --messages', () => {
+  it('shows the last messages of one peer, and the bytes of malformed ones', async () => {
+    const { out } = await torii(at(node, 'peers', '10.0.1.1', '--messages'));
+    expect(out).toMatch(/2025-01-01T00:00:00\.000Z +sent +19 +keepalive\n/);
+    expect(out).toMatch(/received +21 +malformed +BGP version: expected 4, got 3 \(ff03\)/);
+    expect(JSON.parse((await torii(at(node, 'peers', '10.0.1.1', '--messages', '--json'))).out)).toEqual(peerMessages);
+  });
+
+  it('needs one peer, and knows it', async () => {
+    expect((await torii(at(node, 'peers', '--messages'))).err).toContain('--messages: expected the address of one peer');
+    expect((await torii(at(node, 'peers', '10.9.9.9', '--messages'))).err).toContain('no peer 10.9.9.9');
   });
 });
 
