@@ -40,7 +40,7 @@ export class LabBalancer {
       argv: [process.execPath, builtFile('src/main.js'), 'balancer', '--config', this.documentFile()],
       env: { STATE_DIRECTORY: join(this.#topology.directory, `${this.id}-state`) },
     });
-    await until(() => this.#isReadyOrEnded(), { what: `${this.id} to be ready`, timeoutMs: 15_000 }).catch((error: unknown) => {
+    await until(() => this.#isReadyOrEnded(), { what: `${this.id} to be ready`, timeoutMs: 45_000 }).catch((error: unknown) => {
       throw new ToriiError('not_ready', `${this.id} did not get ready; its log ends with:\n${logTail(this.#ledger, this.id)}`, {
         cause: error,
       });
@@ -64,8 +64,17 @@ export class LabBalancer {
     await endAll(this.#processes(), graceMs);
   }
 
+  signal(name: NodeJS.Signals): void {
+    for (const process of this.#processes()) signal(process, name);
+  }
+
   reload(): void {
-    for (const process of this.#processes()) signal(process, 'SIGHUP');
+    this.signal('SIGHUP');
+  }
+
+  /** The operator's word: on withdraws every VIP of the node. */
+  async maintain(maintenance: boolean): Promise<void> {
+    await callApi({ socket: this.socket, path: '/v1/node', method: 'PATCH', body: { maintenance, why: 'lab' } });
   }
 
   async read<R extends Resource>(resource: R): Promise<ReadView[R]> {

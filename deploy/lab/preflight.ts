@@ -51,14 +51,22 @@ export interface Machine {
   readonly isExecutable: (program: string) => boolean;
 }
 
-/** Throws what is missing; `command` is what the user ran, to be repeated with privilege. */
-export function preflight(router: RouterKind, command: string, machine: Machine = thisMachine()): void {
+/** Programs of that router that this machine has not. */
+export function missingFor(router: RouterKind): readonly string[] {
+  return ofRouter[router].filter(({ program }) => !isInstalled(program)).map(({ program }) => program);
+}
+
+/**
+ * Throws what is missing; `command` is what the user ran, to be repeated with privilege. Without a router, only what
+ * every lab needs.
+ */
+export function preflight(router: RouterKind | null, command: string, machine: Machine = thisMachine()): void {
   const { platform, uid, isExecutable } = machine;
   if (platform !== 'linux') throw new ToriiError('usage', 'the lab needs Linux: it is made of network namespaces');
   if (uid !== 0) {
     throw new ToriiError('no_privilege', `the lab makes network namespaces, which needs root: run sudo ${command}`);
   }
-  const missing = [...always, ...ofRouter[router]].filter(({ program }) => !isExecutable(program));
+  const missing = [...always, ...(router === null ? [] : ofRouter[router])].filter(({ program }) => !isExecutable(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map(({ debianPackage }) => debianPackage))].join(' ');
   const programs = missing.map(({ program }) => program).join(', ');

@@ -24,6 +24,8 @@ template bgp balancer {
   local as ${routerAs};
   passive ${plan.dials ? 'no' : 'yes'};
   hold time ${plan.holdTimeSec}; keepalive time ${Math.floor(plan.holdTimeSec / 3)};
+  # A caller whose packets GTSM drops would else block its own next call for four minutes.
+  startup hold time 4;
   connect retry time 1; error wait time 1, 4; connect delay time 1;
   direct;
 }

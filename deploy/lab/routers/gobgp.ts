@@ -63,7 +63,9 @@ export function gobgpRouter({ topology, ledger, plan }: RouterParams): Router {
       return [];
     },
     async shutDown(address, text) {
-      await run(['gobgp', 'neighbor', address, 'disable', '--reason', text], { namespace });
+      // One says why but takes the next call, the other refuses calls but says nothing.
+      await run(['gobgp', 'neighbor', address, 'shutdown', '--reason', text], { namespace });
+      await run(['gobgp', 'neighbor', address, 'disable'], { namespace });
     },
     async enable(address) {
       await run(['gobgp', 'neighbor', address, 'enable'], { namespace });
