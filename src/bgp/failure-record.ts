@@ -30,7 +30,8 @@ export class FailureRecord {
   /** The line to log, or null where it has been said. */
   ended({ ending, wasEstablished, link }: Extract<FsmAction, { readonly kind: 'ended' }>, at: string): string | null {
     const { direction, notification } = ending;
-    const words = [notification === undefined ? '' : describeNotification(notification), ending.text];
+    const said = notification === undefined ? '' : describeNotification(notification);
+    const words = [said, said.endsWith(ending.text) ? '' : ending.text];
     const text = words.filter((part) => part !== '').join(': ');
     // Without a connection it is another matter: that the router cannot be reached at all is news.
     const isBareClose = notification === undefined && link !== undefined && !wasEstablished;

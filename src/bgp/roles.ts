@@ -30,7 +30,7 @@ export function roleMismatch(ours: PeerRole, theirs: readonly Capability[]): str
   const wanted = counterparts[ours];
   if (claimed.every((role) => role === roleValue(wanted))) return undefined;
   const said = claimed.map((role) => roleNames[role] ?? `role ${role}`).join(' and ');
-  return `role: expected ${wanted} since we are ${ours}, got ${said}`;
+  return `expected ${wanted} since we are ${ours}, got ${said}`;
 }
 
 /** The attribute's value on routes that we originate towards a peer; undefined where it stays away (RFC 9234 5). */

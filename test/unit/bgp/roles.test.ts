@@ -17,10 +17,8 @@ describe('roles (RFC 9234)', () => {
   });
 
   it('do not fit one that claims several, or one nobody knows', () => {
-    expect(roleMismatch('customer', claims(0, 3))).toBe(
-      'role: expected provider since we are customer, got provider and customer',
-    );
-    expect(roleMismatch('peer', claims(7))).toBe('role: expected peer since we are peer, got role 7');
+    expect(roleMismatch('customer', claims(0, 3))).toBe('expected provider since we are customer, got provider and customer');
+    expect(roleMismatch('peer', claims(7))).toBe('expected peer since we are peer, got role 7');
   });
 });
 

@@ -76,7 +76,11 @@ describe('timers of a session', () => {
     await clock.advance(1);
     expect(connection.take()).toMatchObject([{ kind: 'notification', code: 4, subcode: 0 }]);
     expect(connection.fate).toBe('ended');
-    expect(status()).toMatchObject({ state: 'idle', flaps: 1, lastError: { direction: 'sent', code: 4 } });
+    expect(status()).toMatchObject({
+      state: 'idle',
+      flaps: 1,
+      lastError: { direction: 'sent', code: 4, text: 'hold timer expired' },
+    });
     await clock.advance(1000);
     expect(network.dials).toHaveLength(2);
   });
