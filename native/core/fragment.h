@@ -63,6 +63,18 @@ static slow_path void fragment_record(const struct core *core, const struct pack
     store_shared(&place->fp[way % FLOWS_PER_LINE], h.fp);
 }
 
+/* Forgets expired records of `lines` buckets from `first` on, before their few bits of time come round again (three days). The engine
+ * spreads calls over time. One that another worker replaces meanwhile may be forgotten, too: its datagram is lost, as any may be. */
+static always_inline void fragment_sweep(const struct core *core, u32 first, u32 lines)
+{
+    for (u32 n = 0; n < lines; n++) {
+        struct fragment_bucket *bucket = (void *)at(core, TABLE_FRAGMENTS, (first + n) & (FRAGMENT_LINES - 1));
+        for (u32 i = 0; bucket && i < FLOWS_PER_LINE; i++)
+            if (load_shared(&bucket->fp[i]) && fragment_age(core, load_shared(&bucket->meta[i])) >= FRAGMENT_TIMEOUT)
+                store_shared(&bucket->fp[i], 0);
+    }
+}
+
 /* The record of the datagram with this fragment_hash; 0: none. */
 static always_inline u64 fragment_find(const struct core *core, const struct flow_hash *h)
 {

@@ -107,6 +107,8 @@ static slow_path void learn_path(const struct core *core, const struct packet *p
     const u8 *icmp = l4_of(p);
     if (icmp + ICMP_BYTES > p->end || !is_icmp_error(p, icmp[0]) || !is_outer_source(core, p->tuple.dst, p->is_v4))
         return;
+    if (icmp[0] == (p->is_v4 ? ICMP_PARAMETER_PROBLEM : ICMPV6_PARAMETER_PROBLEM)) /* it did arrive */
+        return;
     bool is_mtu = p->is_v4 ? icmp[0] == ICMP_UNREACHABLE && icmp[1] == ICMP_FRAGMENTATION_NEEDED : icmp[0] == ICMPV6_TOO_BIG;
     u32 mtu = p->is_v4 ? be16(load16(icmp + ICMP_NEXT_HOP_MTU)) : be32(load32(icmp + ICMPV6_MTU));
     u32 index = quoted_backend(core, p, icmp + ICMP_BYTES);

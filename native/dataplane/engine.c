@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SWEEP_PERIOD_NS 60000000000ull /* the whole flow table is looked at once a minute */
+#define SWEEP_PERIOD_NS 60000000000ull /* a whole table is looked at once a minute */
 #define SWEEP_LINES_MAX 256            /* in one go, about 5 us; what more is due follows with the next bursts, or at once when idle */
 #define STRIDE 16 /* packets whose lines all stay in the first-level cache: 3 ns less than 64 */
 
@@ -123,21 +123,34 @@ static void adopt(struct worker *w)
     __atomic_store_n(word, generation, __ATOMIC_RELEASE);
 }
 
-/* Looks at the buckets that are due. `swept_ns` moves on by the time those stand for, so that neither a rest of less than a
- * bucket nor what was too much for one go is forgotten. Whether more is due. */
+/* How many of `count` lines are due by now, at most what fits one go. `done_ns` moves on by the time those stand for, so that neither
+ * a rest of less than a line nor what was too much for one go is forgotten. `more`: more is due. */
+static u32 due_lines(struct sweep *s, u64 count, u64 now_ns, bool *more)
+{
+    if (now_ns - s->done_ns > SWEEP_PERIOD_NS)
+        s->done_ns = now_ns - SWEEP_PERIOD_NS; /* once round is enough */
+    u64 due = (now_ns - s->done_ns) * count / SWEEP_PERIOD_NS;
+    u64 lines = due < SWEEP_LINES_MAX ? due : SWEEP_LINES_MAX;
+    s->done_ns += lines * SWEEP_PERIOD_NS / count;
+    *more |= due > lines;
+    return (u32)lines;
+}
+
+/* Looks at what is due of the worker's flows, and the first worker at the node's fragments. Whether more is due. */
 static bool sweep(struct worker *w, u64 now_ns)
 {
-    u64 count = (u64)w->core.flow_mask + 1;
-    if (now_ns - w->swept_ns > SWEEP_PERIOD_NS)
-        w->swept_ns = now_ns - SWEEP_PERIOD_NS; /* once round is enough */
-    u64 due = (now_ns - w->swept_ns) * count / SWEEP_PERIOD_NS;
-    u64 lines = due < SWEEP_LINES_MAX ? due : SWEEP_LINES_MAX;
-    if (lines == 0)
-        return false;
-    w->swept_ns += lines * SWEEP_PERIOD_NS / count;
-    flow_sweep(&w->core, w->sweep_at, (u32)lines);
-    w->sweep_at += (u32)lines;
-    return due > lines;
+    bool more = false;
+    u32 lines = due_lines(&w->flows, (u64)w->core.flow_mask + 1, now_ns, &more);
+    if (lines)
+        flow_sweep(&w->core, w->flows.at, lines);
+    w->flows.at += lines;
+    if (w->number != 0)
+        return more;
+    lines = due_lines(&w->fragments, FRAGMENT_LINES, now_ns, &more);
+    if (lines)
+        fragment_sweep(&w->core, w->fragments.at, lines);
+    w->fragments.at += lines;
+    return more;
 }
 
 static void pass_all(struct worker *w, struct packet *packets, u32 n)

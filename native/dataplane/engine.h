@@ -20,13 +20,18 @@ struct capacity {
 
 struct engine;
 
+/* How far a worker has looked for what has expired. */
+struct sweep {
+    u64 done_ns; /* up to when it has done what was due */
+    u32 at;      /* next bucket */
+};
+
 struct worker {
     struct core core;      /* its view of the tables; the lines of the adopted snapshot */
     struct engine *engine;
     u32 number;
     u32 adopted;           /* generation */
-    u32 sweep_at;          /* next bucket of the sweep */
-    u64 swept_ns;          /* up to when the sweep has done what was due */
+    struct sweep flows, fragments;
 } __attribute__((aligned(64)));
 
 struct engine {

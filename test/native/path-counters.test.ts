@@ -66,7 +66,12 @@ describe.each(engines)('$name', ({ unavailable, addon: load }) => {
   });
 
   it.skipIf(unavailable !== null)('counts neither what tells an MTU nor what quotes another’s packet', () => {
-    const others = [told({ type: 3, source: '10.0.3.1' }), told({ type: 3, backend: '10.0.2.99' }), told({ type: 8 })];
+    const others = [
+      told({ type: 3, source: '10.0.3.1' }),
+      told({ type: 3, backend: '10.0.2.99' }),
+      told({ type: 8 }),
+      told({ type: 12 }),
+    ];
     expect(counted([told({ type: 3, code: 4 }), ...others])).toEqual(none);
   });
 });

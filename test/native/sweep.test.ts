@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryEngine } from '../../src/dataplane/memory-engine.ts';
-import { tcp, tcpVip } from '../fixtures/common.ts';
+import { client, plain, tcp, tcpVip, udpTo, vipAddress } from '../fixtures/common.ts';
 import { desiredOf } from '../support/desired.ts';
+import { ipPacket, protocols } from '../support/ip-packets.ts';
+import { ethernetFrame, udpDatagram } from '../support/packets.ts';
 
 const secondNs = 1_000_000_000n;
 const sweepNs = 60n * secondNs;
@@ -33,5 +35,23 @@ describe('the sweep of the flow table', () => {
     const { gauge, run } = engineWithFlows(65_536, 1000);
     for (let n = 0; n < 65_536 / 4 / 256; n++) run(sweepNs + forgottenNs + sweepNs);
     expect(gauge()).toBe(1);
+  });
+});
+
+describe('the sweep of fragments', () => {
+  it('forgets a record before its few bits of time come round again', () => {
+    const wrapNs = (1n << 24n) * 16_000_000n;
+    const ip = { source: client, destination: vipAddress, protocol: protocols.udp, id: 7 };
+    const datagram = udpDatagram({ from: `${client}:4000`, to: udpTo, payload: new Uint8Array(56) });
+    const first = ethernetFrame(ipPacket({ ...ip, moreFragments: true }, datagram.subarray(0, 32)));
+    const later = ethernetFrame(ipPacket({ ...ip, fragmentOffset: 4 }, datagram.subarray(32)));
+    const engine = new MemoryEngine({ flowEntries: 1024 });
+    engine.load(plain);
+    const run = (bytes: Uint8Array, timeNs: bigint) => engine.run([{ bytes, timeNs }])[0];
+    run(first, 0n);
+    expect(run(later, secondNs)).toMatchObject({ verdict: 'forward', flow: 'known' });
+    for (let timeNs = sweepNs; timeNs < wrapNs; timeNs += sweepNs) run(tcp('A'), timeNs);
+    expect(run(later, wrapNs + secondNs)).toMatchObject({ reason: 'fragment_unmatched' });
+    engine.close();
   });
 });

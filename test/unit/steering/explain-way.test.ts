@@ -126,7 +126,9 @@ describe('the explained way of later fragments', () => {
     const [outcome] = engine.run([{ bytes: ethernetFrame(ipPacket(ip, new Uint8Array(24))), timeNs: 0n }]);
     engine.close();
     const expected =
-      outcome?.backend == null ? 'without it fragment_unmatched' : `without it by the source address to ${outcome.backend}`;
+      outcome === undefined || outcome.backend === null
+        ? 'without it fragment_unmatched'
+        : `without it by the source address to ${outcome.backend}`;
     expect(said(desired, ends4)['later fragments']).toBe(`follow their first one for 30 s; ${expected}`);
     expect(outcome?.verdict === 'forward').toBe(name === 'bySource' || name === 'shorter');
   });
