@@ -215,7 +215,7 @@ export class Bfd implements Liveness {
       events.onLog({ level: 'warn', message, peer: address });
       events.onLost(address);
     } else if (state !== before.state && (state === 'up' || before.state === 'up')) {
-      const message = state === 'up' ? `BFD up, detection time ${seen.detectTimeMs} ms` : `BFD ended: ${endText(remoteState)}`;
+      const message = state === 'up' ? 'BFD up' : `BFD ended: ${endText(remoteState)}`;
       events.onLog({ level: 'info', message, peer: address });
     }
     if (regained) events.onRegained(address);

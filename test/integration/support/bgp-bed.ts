@@ -143,7 +143,8 @@ export class BgpBed {
 
   /** The router's kernel route, or undefined. */
   route(prefix: string): string | undefined {
-    const text = run('ip', '-n', this.routerNamespace, 'route', 'show', prefix).trim();
+    const family = prefix.includes(':') ? '-6' : '-4';
+    const text = run('ip', family, '-n', this.routerNamespace, 'route', 'show', prefix).trim();
     return text === '' ? undefined : text;
   }
 
@@ -241,7 +242,11 @@ export class Bird implements Router {
   }
 
   showRoute(prefix: string): string {
-    return run('birdc', '-s', this.#socket, 'show', 'route', 'all', 'for', prefix);
+    return this.ask(`show route all for ${prefix}`);
+  }
+
+  ask(question: string): string {
+    return run('birdc', '-s', this.#socket, ...question.split(' '));
   }
 }
 
@@ -261,14 +266,16 @@ router bgp ${routerAs}
  exit-address-family
 `;
 
-/** FRR's zebra and bgpd in the router's namespace. */
+/** FRR's zebra and bgpd, or more of its daemons, in the router's namespace. */
 export class Frr implements Router {
   readonly #bed: BgpBed;
   readonly #path = `tbgp${process.pid}`;
+  readonly #daemons: readonly string[];
   #children: ChildProcess[] = [];
 
-  constructor(bed: BgpBed, config = frrConfig) {
+  constructor(bed: BgpBed, config = frrConfig, daemons: readonly string[] = ['zebra', 'bgpd']) {
     this.#bed = bed;
+    this.#daemons = daemons;
     for (const directory of [`/etc/frr/${this.#path}`, `/run/frr/${this.#path}`]) {
       mkdirSync(directory, { recursive: true });
       run('chown', 'frr:frr', directory);
@@ -282,7 +289,7 @@ export class Frr implements Router {
 
   // Never an integrated configuration by -f: each daemon would stop reading at the first block that is not its own.
   async start(): Promise<void> {
-    for (const daemon of ['zebra', 'bgpd']) {
+    for (const daemon of this.#daemons) {
       const argv = ['-N', this.#path, '-f', `/etc/frr/${this.#path}/empty.conf`, '-P', '0'];
       const child = spawn('ip', ['netns', 'exec', this.#bed.routerNamespace, `/usr/lib/frr/${daemon}`, ...argv], {
         stdio: 'ignore',
@@ -308,6 +315,10 @@ export class Frr implements Router {
   }
 
   showRoute(prefix: string): string {
-    return run('vtysh', '-N', this.#path, '-c', `show bgp ipv4 unicast ${prefix} json`);
+    return this.ask(`show bgp ipv4 unicast ${prefix} json`);
+  }
+
+  ask(...questions: readonly string[]): string {
+    return run('vtysh', '-N', this.#path, ...questions.flatMap((question) => ['-c', question]));
   }
 }
