@@ -37,7 +37,7 @@ export interface BalancerOptions {
 /** Of one outcome. A thousand lines would hold this thread for longer than the change itself took. */
 const changesLogged = 50;
 /** Sessions, first checks and first routes come before what nobody waits for; whoever asks the API sooner has it sooner. */
-const restAfterMs = 1000;
+const restAfterMs = 300;
 
 type Applied = Extract<FromConfig, { kind: 'applied' }>;
 

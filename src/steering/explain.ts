@@ -54,8 +54,8 @@ export function explain(flow: Flow, sources: ExplainSources): ExplainView {
   const here = vipsHolding(desired.vips, flow.destination.address);
   if (here.length === 0) {
     const [local] = vipsHolding(desired.localVips, flow.destination.address);
-    const what = local === undefined ? 'no VIP address' : `of VIP ${local.name}, a service of this host (mode: local)`;
-    say('destination', `${flow.destination.address} is ${what}: the kernel's`);
+    const what = local === undefined ? 'is no VIP address' : `belongs to VIP ${local.name}, a service of this host (mode: local)`;
+    say('destination', `${flow.destination.address} ${what}: the kernel's`);
     return end({ verdict: 'pass' });
   }
   const vip = findVip(here, flow);

@@ -44,7 +44,7 @@ describe('the VIP of an explained flow', () => {
     expect(explained('udp 198.51.100.7:40000 192.0.2.53:53', { ...desired, localVips })).toMatchObject({
       verdict: 'pass',
       vip: null,
-      steps: [{ result: "192.0.2.53 is of VIP 192.0.2.0/24, a service of this host (mode: local): the kernel's" }],
+      steps: [{ result: "192.0.2.53 belongs to VIP 192.0.2.0/24, a service of this host (mode: local): the kernel's" }],
     });
   });
 
