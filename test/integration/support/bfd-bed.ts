@@ -32,16 +32,14 @@ const peer = (address: string): PeerConfig => ({
   passive: false,
   holdTimeSec,
   connectRetrySec: 2,
-  bfd: { intervalMs, multiplier },
   policy: {},
 });
+const plainPeers = [peer(routerAddress), peer(routerAddress6)];
 
-export const bfdSpeakerConfig: SpeakerConfig = { ...speakerConfig, peers: [peer(routerAddress), peer(routerAddress6)] };
-
-/** The same without BFD. */
-export const plainSpeakerConfig: SpeakerConfig = {
-  ...bfdSpeakerConfig,
-  peers: bfdSpeakerConfig.peers.map(({ bfd: _, ...plain }) => plain),
+export const plainSpeakerConfig: SpeakerConfig = { ...speakerConfig, peers: plainPeers };
+export const bfdSpeakerConfig: SpeakerConfig = {
+  ...speakerConfig,
+  peers: plainPeers.map((plain) => ({ ...plain, bfd: { intervalMs, multiplier } })),
 };
 
 export interface BfdRouter extends Router {
