@@ -1,15 +1,26 @@
 // TCP check: the backend completes a handshake in time. Runs in the checks thread.
 //
-// The connection ends with a reset, so that a thousand checks a second leave no sockets in TIME_WAIT here. Says nothing
-// about what the application would answer: that is http-check's.
+// The connection ends with a FIN, as any client's does: a reset would spare this host the TIME_WAIT, but it is an error to the
+// service, of which some die. Says nothing about what the application would answer: that is http-check's.
 
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { deadline, type Outcome, outcomeOfError } from './check.ts';
 
 export interface TcpProbe {
   readonly address: string;
   readonly port: number;
   readonly timeoutMs: number;
+}
+
+const lingerMs = 1000;
+
+/** What the service says meanwhile is read and dropped: unread, it would turn the FIN into a reset. */
+function endGently(socket: Socket): void {
+  const giveUp = setTimeout(() => socket.destroy(), lingerMs);
+  giveUp.unref();
+  socket.once('close', () => clearTimeout(giveUp));
+  socket.resume();
+  socket.end();
 }
 
 /** Never rejects. Aborting ends it at once as inconclusive. */
@@ -22,7 +33,8 @@ export function probeTcp({ address, port, timeoutMs }: TcpProbe, signal: AbortSi
     const settle = (outcome: Outcome) => {
       timer.cancel();
       signal.removeEventListener('abort', onAbort);
-      socket.resetAndDestroy();
+      if (outcome.kind === 'passed') endGently(socket);
+      else socket.destroy();
       resolve(outcome);
     };
     const onAbort = () => settle({ kind: 'inconclusive', reason: `${what}: check ended` });

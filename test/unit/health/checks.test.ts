@@ -33,8 +33,21 @@ afterEach(() => {
 
 describe('a TCP check', () => {
   it('passes when the port accepts', async () => {
-    const port = await listening(createServer((socket) => socket.on('error', () => socket.destroy())));
+    const port = await listening(createServer());
     expect(await probeTcp({ address, port, timeoutMs: 5000 }, never)).toMatchObject({ kind: 'passed' });
+  });
+
+  it('ends as any client does: the service sees the end of the stream and no error, also when it spoke first', async () => {
+    const seen = new Promise<string>((resolve) => {
+      const server = createServer((socket) => {
+        socket.write('220 ready');
+        socket.resume();
+        socket.on('end', () => resolve('end'));
+        socket.on('error', (error) => resolve(error.message));
+      });
+      void listening(server).then((port) => probeTcp({ address, port, timeoutMs: 5000 }, never));
+    });
+    expect(await seen).toBe('end');
   });
 
   it('says that the connection was refused, and by which port', async () => {
