@@ -9,6 +9,7 @@ import { PrefixMap, prefixText } from '../model/prefix-map.ts';
 import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document, DocumentTenant, DocumentVip } from './schema.ts';
+import { pathOf, type WrittenVip } from './written-vips.ts';
 
 const policyKeys = ['communities', 'largeCommunities', 'med', 'localPref', 'prepend'] as const;
 
@@ -21,16 +22,14 @@ interface Aggregate {
   isUsed: boolean;
 }
 
-interface Placed {
-  readonly vip: DocumentVip;
-  readonly prefix: Prefix;
-  readonly tenant: number;
-  readonly path: Path;
+export interface AnnounceScope {
+  readonly document: Document;
+  readonly written: readonly WrittenVip[];
+  readonly isUnicast: (address: string) => boolean;
 }
 
-export function checkAnnouncements(document: Document, isUnicast: (address: string) => boolean, report: Report): void {
-  const vips = vipsOf(document);
-  checkShared(document, vips, report);
+export function checkAnnouncements({ document, written, isUnicast }: AnnounceScope, report: Report): void {
+  checkShared(document, written, report);
   const aggregates = document.tenants.flatMap(({ announce = [] }, tenant) =>
     announce.flatMap((text, i): readonly Aggregate[] => {
       const prefix = parsePrefix(text);
@@ -42,20 +41,11 @@ export function checkAnnouncements(document: Document, isUnicast: (address: stri
   );
   if (aggregates.length === 0) return;
   const known = checkApart(aggregates, report);
-  for (const vip of vips) checkInside(vip, known.covering(vip.prefix), report);
-  checkOthersAround(aggregates, vips, report);
+  for (const each of written) checkInside(each, known.covering(each.prefix), report);
+  checkOthersAround(aggregates, written, report);
   checkBackends(document, known, report);
   for (const { isUsed, path } of aggregates)
     if (!isUsed) report.warn(path, 'holds no VIP of its tenant that is announced with it, so it is never announced');
-}
-
-function vipsOf({ tenants }: Document): readonly Placed[] {
-  return tenants.flatMap(({ vips }, tenant) =>
-    vips.flatMap((vip, i): readonly Placed[] => {
-      const prefix = parsePrefix(vip.address);
-      return prefix === undefined ? [] : [{ vip, prefix, tenant, path: ['tenants', tenant, 'vips', i] }];
-    }),
-  );
 }
 
 /** No two of them overlap, whoever's they are: a VIP is announced with one of them. */
@@ -77,9 +67,10 @@ function checkApart(aggregates: readonly Aggregate[], report: Report): PrefixMap
   return known;
 }
 
-function checkInside({ vip, tenant, path }: Placed, around: readonly Aggregate[], report: Report): void {
+function checkInside(written: WrittenVip, around: readonly Aggregate[], report: Report): void {
+  const { vip, tenant } = written;
   for (const aggregate of around) {
-    if (aggregate.tenant !== tenant) refuse(aggregate, { vip, path }, report);
+    if (aggregate.tenant !== tenant) refuse(aggregate, written, report);
     else if (!vip.blackhole) aggregate.isUsed = true;
   }
   const own = around.find((aggregate) => aggregate.tenant === tenant);
@@ -87,19 +78,22 @@ function checkInside({ vip, tenant, path }: Placed, around: readonly Aggregate[]
   const key = policyKeys.find((each) => vip[each] !== undefined);
   if (key !== undefined) {
     const instead = `${prefixText(own.prefix)} is announced instead, with the tenant's BGP attributes`;
-    report.warn([...path, key], `has no effect: ${instead}`);
+    report.warn([...pathOf(written), key], `has no effect: ${instead}`);
   }
 }
 
-function refuse(aggregate: Aggregate, { vip, path }: Pick<Placed, 'vip' | 'path'>, report: Report): void {
+function refuse(aggregate: Aggregate, written: WrittenVip, report: Report): void {
   if (aggregate.isRefused) return;
   aggregate.isRefused = true;
-  report.problem(aggregate.path, `a prefix without VIPs of other tenants (${pathText(path)} has ${vip.address})`);
+  report.problem(
+    aggregate.path,
+    `a prefix without VIPs of other tenants (${pathText(pathOf(written))} has ${written.vip.address})`,
+  );
 }
 
 /** Prefix VIPs of other tenants that are wider than the aggregate. */
-function checkOthersAround(aggregates: readonly Aggregate[], vips: readonly Placed[], report: Report): void {
-  const wide = new PrefixMap<Placed[]>();
+function checkOthersAround(aggregates: readonly Aggregate[], vips: readonly WrittenVip[], report: Report): void {
+  const wide = new PrefixMap<WrittenVip[]>();
   for (const placed of vips) {
     if (isHostPrefix(placed.prefix)) continue;
     const same = wide.get(placed.prefix);
@@ -131,9 +125,9 @@ function checkBackends({ pools }: Document, known: PrefixMap<Aggregate>, report:
 }
 
 /** One prefix is one route: its VIPs have the same attributes, and are blackholed together. */
-function checkShared(document: Document, vips: readonly Placed[], report: Report): void {
-  const first = new Map<string, Placed>();
-  for (const placed of vips) {
+function checkShared(document: Document, written: readonly WrittenVip[], report: Report): void {
+  const first = new Map<string, WrittenVip>();
+  for (const placed of written) {
     const text = prefixText(placed.prefix);
     const other = first.get(text);
     if (other === undefined) first.set(text, placed);
@@ -141,14 +135,15 @@ function checkShared(document: Document, vips: readonly Placed[], report: Report
   }
 }
 
-function checkSame({ tenants }: Document, { vip, tenant, path }: Placed, other: Placed, report: Report): void {
-  const because = `as ${pathText(other.path)} has, since ${vip.address} is one route`;
+function checkSame({ tenants }: Document, written: WrittenVip, other: WrittenVip, report: Report): void {
+  const { vip, tenant } = written;
+  const because = `as ${pathText(pathOf(other))} has, since ${vip.address} is one route`;
   if (vip.blackhole !== other.vip.blackhole) {
-    report.problem([...path, 'blackhole'], `${other.vip.blackhole}, ${because}`, { got: String(vip.blackhole) });
+    report.problem([...pathOf(written), 'blackhole'], `${other.vip.blackhole}, ${because}`, { got: String(vip.blackhole) });
   }
   for (const key of policyKeys) {
     const [mine, wanted] = [shown(vip, tenants[tenant], key), shown(other.vip, tenants[other.tenant], key)];
-    if (mine !== wanted) report.problem([...path, key], `${wanted}, ${because}`, { got: mine });
+    if (mine !== wanted) report.problem([...pathOf(written), key], `${wanted}, ${because}`, { got: mine });
   }
 }
 

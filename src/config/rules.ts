@@ -3,27 +3,29 @@
 //
 // What the node section must satisfy is in node-rules.ts, what fits the tables in size-rules.ts.
 
-import { familyOf, ipv4Number, isHostPrefix, maskAddress, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
+import { familyOf, ipv4Number, isHostPrefix, maskAddress, type Prefix, parseAddress } from '../model/address.ts';
 import { prefixText } from '../model/prefix-map.ts';
 import type { PortRange } from '../model/vip.ts';
 import { isAnyPort } from '../model/vip.ts';
 import { checkAnnouncements } from './announce-rules.ts';
 import { checkLocalVip, LocalVipSet } from './local-vip-rules.ts';
 import { checkNode } from './node-rules.ts';
-import { portsOf } from './normalise.ts';
 import { isPrime, nearestPrimes } from './primes.ts';
 import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
-import type { Document, DocumentCheck, DocumentPool, DocumentVip } from './schema.ts';
+import type { Document, DocumentCheck, DocumentPool } from './schema.ts';
 import { checkSizes } from './size-rules.ts';
+import { pathOf, portPathOf, type WrittenVip, writtenVips } from './written-vips.ts';
 
 export function checkRules(document: Document, report: Report): void {
+  const written = writtenVips(document);
   const vips = new VipSet();
-  checkTenants(document, vips, report);
-  const localVips = checkLocalVips(document, vips, report);
-  checkAnnouncements(document, isUnicast, report);
+  checkTenants(document, report);
+  for (const each of written) checkVip(each, { document, vips }, report);
+  const localVips = checkLocalVips(written, vips, report);
+  checkAnnouncements({ document, written, isUnicast }, report);
   for (const [name, pool] of Object.entries(document.pools)) checkPool({ document, name, pool, vips }, report);
-  checkSizes(document, report);
+  checkSizes(document, written, report);
   checkNode(document, (address) => vips.holds(address) || localVips.has(address), report);
   if (document.cluster.secret === undefined && vips.size > 0) {
     report.warn(
@@ -35,7 +37,9 @@ export function checkRules(document: Document, report: Report): void {
 
 interface TakenPorts {
   readonly ports: PortRange;
-  readonly path: Path;
+  /** Which of its VIP's. */
+  readonly port: number;
+  readonly by: WrittenVip;
 }
 
 /** Addresses that are VIPs, and the port ranges taken at each. */
@@ -48,15 +52,15 @@ class VipSet {
     return this.#prefixes.size;
   }
 
-  /** The place that already has one of these ports, if any. A VIP of any port gives way to narrower ones. */
-  add(prefix: Prefix, protocol: string, ports: PortRange, path: Path): Path | undefined {
-    const taken = this.#takenOf(prefix, protocol);
+  /** Who already has this port of the VIP, if anybody. A VIP of any port gives way to narrower ones. */
+  add(by: WrittenVip, port: number, ports: PortRange): TakenPorts | undefined {
+    const taken = this.#takenOf(by.prefix, by.vip.protocol ?? '');
     const clash = taken.find(
       (other) =>
         isAnyPort(other.ports) === isAnyPort(ports) && other.ports.first <= ports.last && ports.first <= other.ports.last,
     );
-    taken.push({ ports, path });
-    return clash?.path;
+    taken.push({ ports, port, by });
+    return clash;
   }
 
   #takenOf(prefix: Prefix, protocol: string): TakenPorts[] {
@@ -89,7 +93,7 @@ class VipSet {
   }
 }
 
-function checkTenants(document: Document, vips: VipSet, report: Report): void {
+function checkTenants(document: Document, report: Report): void {
   const names = new Map<string, number>();
   for (const [i, tenant] of document.tenants.entries()) {
     const path: Path = ['tenants', i];
@@ -99,49 +103,42 @@ function checkTenants(document: Document, vips: VipSet, report: Report): void {
     if (tenant.plan !== undefined && !Object.hasOwn(document.plans, tenant.plan)) {
       report.problem([...path, 'plan'], `a plan of "plans" (${listed(Object.keys(document.plans))})`);
     }
-    for (const [j, vip] of tenant.vips.entries()) {
-      checkVip({ document, vip, path: [...path, 'vips', j], vips }, report);
-    }
   }
 }
 
-interface VipPlace {
+interface Known {
   readonly document: Document;
-  readonly vip: DocumentVip;
-  readonly path: Path;
   readonly vips: VipSet;
 }
 
-function checkVip({ document, vip, path, vips }: VipPlace, report: Report): void {
-  const prefix = parsePrefix(vip.address);
-  if (prefix === undefined) return;
-  if (!isUnicast(prefix.address)) report.problem([...path, 'address'], 'a unicast address');
+function checkVip(written: WrittenVip, { document, vips }: Known, report: Report): void {
+  const { vip, prefix, ports } = written;
+  const problem = (key: string, expected: string): void => report.problem([...pathOf(written), key], expected);
+  if (!isUnicast(prefix.address)) problem('address', 'a unicast address');
   if (vip.mode === 'local') return;
-  if (vip.protocol === undefined) report.problem([...path, 'protocol'], 'tcp or udp');
-  if (vip.pool === undefined)
-    report.problem([...path, 'pool'], 'the name of a pool (only mode: local VIPs, services of this host, have none)');
+  if (vip.protocol === undefined) problem('protocol', 'tcp or udp');
+  if (vip.pool === undefined) problem('pool', 'the name of a pool (only mode: local VIPs, services of this host, have none)');
   else if (!Object.hasOwn(document.pools, vip.pool)) {
-    report.problem([...path, 'pool'], `a pool of "pools" (${listed(Object.keys(document.pools))})`);
+    problem('pool', `a pool of "pools" (${listed(Object.keys(document.pools))})`);
   }
-  if (vip.healthCheck !== undefined)
-    report.problem([...path, 'healthCheck'], 'none, since the pool has it (only mode: local VIPs have one)');
-  for (const [k, ports] of portsOf(vip).entries()) {
-    const place: Path = vip.ports === undefined ? [...path, 'address'] : [...path, 'ports', k];
-    const clash = vips.add(prefix, vip.protocol ?? '', ports, place);
-    if (clash !== undefined) report.problem(place, `ports that no other VIP of ${vip.address} has (${pathText(clash)} has them)`);
+  if (vip.healthCheck !== undefined) problem('healthCheck', 'none, since the pool has it (only mode: local VIPs have one)');
+  for (const [i, range] of ports.entries()) {
+    const clash = vips.add(written, i, range);
+    if (clash === undefined) continue;
+    const other = pathText(portPathOf(clash.by, clash.port));
+    report.problem(portPathOf(written, i), `ports that no other VIP of ${vip.address} has (${other} has them)`);
   }
 }
 
 /** After the forwarding ones, since what those cover never reaches a service of this host. */
-function checkLocalVips(document: Document, forwarding: VipSet, report: Report): LocalVipSet {
+function checkLocalVips(written: readonly WrittenVip[], forwarding: VipSet, report: Report): LocalVipSet {
   const known = new LocalVipSet();
-  for (const [i, { vips }] of document.tenants.entries()) {
-    for (const [j, vip] of vips.entries()) {
-      if (vip.mode !== 'local') continue;
-      const path: Path = ['tenants', i, 'vips', j];
-      checkLocalVip({ vip, path, known, isForwarded: (prefix) => forwarding.covers(prefix) }, report);
-      if (vip.healthCheck !== undefined) checkTimeout(vip.healthCheck, [...path, 'healthCheck'], report);
-    }
+  for (const each of written) {
+    const { vip } = each;
+    if (vip.mode !== 'local') continue;
+    const path = pathOf(each);
+    checkLocalVip({ vip, path, known, isForwarded: (prefix) => forwarding.covers(prefix) }, report);
+    if (vip.healthCheck !== undefined) checkTimeout(vip.healthCheck, [...path, 'healthCheck'], report);
   }
   return known;
 }

@@ -1,13 +1,12 @@
 // Whether a document fits the packet path's tables (model/limits.ts). Each problem names the first place that no longer
 // fits, so that a document too large by one line says which. Linear in the document. Pure.
 
-import { parsePrefix } from '../model/address.ts';
 import { documentSlotLines, limits, linesOf, slotsPerLine } from '../model/limits.ts';
 import { isAnyPort } from '../model/vip.ts';
-import { portsOf } from './normalise.ts';
 import type { Path } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document, DocumentVip } from './schema.ts';
+import { pathOf, type WrittenVip } from './written-vips.ts';
 
 /** Counts up to a limit, and reports the place that crosses it, once. */
 class Count {
@@ -22,48 +21,45 @@ class Count {
     this.#report = report;
   }
 
-  add(path: Path, count = 1): void {
+  add(path: () => Path, count = 1): void {
     const before = this.#total;
     this.#total += count;
     if (before <= this.#limit && this.#total > this.#limit) {
-      this.#report.problem(path, `at most ${this.#what}`, { got: 'more than that up to here' });
+      this.#report.problem(path(), `at most ${this.#what}`, { got: 'more than that up to here' });
     }
   }
 }
 
-export function checkSizes(document: Document, report: Report): void {
-  checkVips(document, report);
+export function checkSizes(document: Document, written: readonly WrittenVip[], report: Report): void {
+  const tenants = new Count(limits.tenants, `${limits.tenants} tenants`, report);
+  for (const i of document.tenants.keys()) tenants.add(() => ['tenants', i]);
+  checkVips(written, report);
   const pools = new Count(limits.pools, `${limits.pools} pools`, report);
   const backends = new Count(limits.backends, `${limits.backends} backends in all pools`, report);
   const slots = documentSlotLines * slotsPerLine;
   const lines = new Count(documentSlotLines, `${slots} table slots in all pools (set a smaller tableSize)`, report);
   for (const [name, pool] of Object.entries(document.pools)) {
-    pools.add(['pools', name]);
-    for (const i of pool.backends.keys()) backends.add(['pools', name, 'backends', i]);
-    if (pool.backends.length > 0) lines.add(['pools', name, 'tableSize'], linesOf(pool.tableSize));
+    const path: Path = ['pools', name];
+    pools.add(() => path);
+    for (const i of pool.backends.keys()) backends.add(() => [...path, 'backends', i]);
+    if (pool.backends.length > 0) lines.add(() => [...path, 'tableSize'], linesOf(pool.tableSize));
   }
 }
 
-function checkVips(document: Document, report: Report): void {
-  const tenants = new Count(limits.tenants, `${limits.tenants} tenants`, report);
+function checkVips(written: readonly WrittenVip[], report: Report): void {
   const vips = new Count(limits.vips, `${limits.vips} VIPs (each port or range of a list is one)`, report);
   const sets = new Count(limits.timeoutSets, `${limits.timeoutSets} different sets of timeouts`, report);
   const seen = new Set<string>();
   const ranges = new Map<string, Count>();
-  for (const [i, tenant] of document.tenants.entries()) {
-    tenants.add(['tenants', i]);
-    for (const [j, vip] of tenant.vips.entries()) {
-      if (vip.mode === 'local') continue;
-      const path: Path = ['tenants', i, 'vips', j];
-      const ports = portsOf(vip);
-      vips.add(path, ports.length);
-      const set = timeoutSetOf(vip);
-      if (!seen.has(set)) sets.add([...path, 'timeouts']);
-      seen.add(set);
-      const address = parsePrefix(vip.address)?.address ?? vip.address;
-      const some = ports.filter((range) => !isAnyPort(range) && range.first !== range.last).length;
-      if (some > 0) rangesOf(ranges, address, report).add([...path, 'ports'], some);
-    }
+  for (const each of written) {
+    const { vip, ports, prefix } = each;
+    if (vip.mode === 'local') continue;
+    vips.add(() => pathOf(each), ports.length);
+    const set = timeoutSetOf(vip);
+    if (!seen.has(set)) sets.add(() => [...pathOf(each), 'timeouts']);
+    seen.add(set);
+    const some = ports.filter((range) => !isAnyPort(range) && range.first !== range.last).length;
+    if (some > 0) rangesOf(ranges, prefix.address, report).add(() => [...pathOf(each), 'ports'], some);
   }
 }
 
@@ -77,5 +73,5 @@ function rangesOf(ranges: Map<string, Count>, address: string, report: Report): 
 /** What one timeout profile of the packet path is made of. */
 function timeoutSetOf({ protocol, timeouts, hash }: DocumentVip): string {
   const established = protocol === 'udp' ? timeouts.udpSec : timeouts.tcpSec;
-  return [timeouts.probationSec, established, timeouts.finSec, hash === '5tuple'].join(' ');
+  return `${timeouts.probationSec} ${established} ${timeouts.finSec} ${hash === '5tuple'}`;
 }
