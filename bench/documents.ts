@@ -7,6 +7,8 @@ export interface DocumentSize {
   readonly pools: number;
   readonly backends: number;
   readonly protocol: 'tcp' | 'udp';
+  /** Of a document in a file; absent: YAML. */
+  readonly format?: 'json';
 }
 
 export interface Edition {

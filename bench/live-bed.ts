@@ -6,7 +6,8 @@
 //
 // down() takes everything away; what a crashed run left is cleared by the next one.
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { LabBalancer } from '../deploy/lab/balancer.ts';
 import { apiSocket } from '../deploy/lab/documents.ts';
@@ -14,12 +15,13 @@ import { claimLab, tearDown } from '../deploy/lab/lab.ts';
 import type { Ledger, ProcessRecord } from '../deploy/lab/ledger.ts';
 import { buildNetwork } from '../deploy/lab/network.ts';
 import { endAll, logFile, startProgram } from '../deploy/lab/processes.ts';
-import { nativeProgram } from '../deploy/lab/programs.ts';
+import { builtFile, nativeProgram } from '../deploy/lab/programs.ts';
 import { run } from '../deploy/lab/shell.ts';
 import { type LabNode, planTopology, type Topology } from '../deploy/lab/topology.ts';
 import { until } from '../deploy/lab/until.ts';
 import { messageOf, ToriiError } from '../src/errors.ts';
 import { backendPrefix, type DocumentSize, documentOf, type Edition, vipAddress, vipPort } from './documents.ts';
+import { type LoopDelay, loopDelaysFile } from './loop-probe.ts';
 
 const vipRoute = '203.0.112.0/20';
 const sourcePorts = 16;
@@ -83,10 +85,30 @@ export class LiveBed {
       logs: { level: 'info', format: 'json' },
     };
     const file = this.balancer.documentFile();
-    writeFileSync(`${file}.new`, stringify({ version: 1, node, ...documentOf(size, edition) }));
+    const document = { version: 1, node, ...documentOf(size, edition) };
+    writeFileSync(`${file}.new`, size.format === 'json' ? JSON.stringify(document) : stringify(document));
     const atMs = Date.now();
     renameSync(`${file}.new`, file);
     return atMs;
+  }
+
+  /** Starts the balancer with loop-probe.ts in it. */
+  async startProbed(): Promise<void> {
+    const file = this.#loopDelaysFile();
+    rmSync(file, { force: true });
+    await this.balancer.start({ NODE_OPTIONS: `--import=${builtFile('bench/loop-probe.js')}`, [loopDelaysFile]: file });
+  }
+
+  /** Of the probed balancer's main thread since then (Unix time); none when it was never late. */
+  loopDelays(sinceMs: number): readonly LoopDelay[] {
+    const file = this.#loopDelaysFile();
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    const delays = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as LoopDelay);
+    return delays.filter(({ atMs }) => atMs >= sinceMs);
+  }
+
+  #loopDelaysFile(): string {
+    return join(this.#topology.directory, 'loop-delays.jsonl');
   }
 
   async stream({ vips, perSec }: StreamOptions): Promise<Stream> {

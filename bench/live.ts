@@ -1,15 +1,14 @@
 // What an operator waits for, on the real daemon with real packets: from its start to the first packet it forwards, and from the
 // replacement of its document to the new one in force, while a paced stream of packets to its VIPs must not lose one.
 //
-// The whole document changes as far as the guard allows (bench/documents.ts). In force means what GET /v1/status says: the
-// new revision, adopted by every worker.
+// The whole document changes as far as the guard allows (bench/documents.ts).
 
 import { preflight } from '../deploy/lab/preflight.ts';
-import { until } from '../deploy/lab/until.ts';
 import { messageOf, ToriiError } from '../src/errors.ts';
-import type { StatusView } from '../src/model/views.ts';
 import { type DocumentSize, type Edition, keptVips } from './documents.ts';
 import { LiveBed } from './live-bed.ts';
+import { largeMeasures, measureLarge } from './live-large.ts';
+import { median, reloadOnce, settled } from './live-reload.ts';
 import type { BenchOptions, Measure } from './report.ts';
 
 const size: DocumentSize = { vips: 1000, pools: 20, backends: 1000, protocol: 'udp' };
@@ -38,7 +37,7 @@ export async function measureLive(options: BenchOptions, report: Report): Promis
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort(name));
   const bed = await buildBed();
   if (bed === undefined) {
-    for (const measure of [start, reload, small, lost]) report({ ...measure, value: null });
+    for (const measure of [start, reload, small, lost, ...largeMeasures]) report({ ...measure, value: null });
     return 'skipped';
   }
   try {
@@ -70,6 +69,7 @@ async function measureAll(bed: LiveBed, scope: Scope): Promise<'measured'> {
   for (let i = 0; i < (isQuick ? 2 : 5); i++) starts.push(await startOnce(bed, scope));
   report({ ...start, value: median(starts) / 1000 });
   await measureReloads(bed, scope);
+  await measureLarge(bed, scope);
   return 'measured';
 }
 
@@ -95,7 +95,7 @@ async function measureReloads(bed: LiveBed, { isQuick, signal, report }: Scope):
   const times = async (count: number, edition: (i: number) => Edition): Promise<readonly number[]> => {
     const all: number[] = [];
     for (let i = 0; i < count && !signal.aborted; i++) {
-      all.push(await reloadOnce(bed, edition(i)));
+      all.push(await reloadOnce(bed, size, edition(i)));
       await settled(bed);
     }
     return all;
@@ -111,39 +111,4 @@ async function measureReloads(bed: LiveBed, { isQuick, signal, report }: Scope):
   report({ ...small, value: median(oneWeight) });
   report({ ...lost, value: sent - arrived });
   report({ name: 'packets sent meanwhile', value: sent, unit: 'packets' });
-}
-
-/** Milliseconds from the document's replacement to the moment at which the node says that every worker has adopted it. */
-async function reloadOnce(bed: LiveBed, edition: Edition): Promise<number> {
-  const before = await bed.balancer.read('status');
-  const replacedMs = bed.replaceDocument(size, edition);
-  const after = await awaitStatus(bed, 'the new document to be in force', (status) => {
-    if (status.lastError !== null) throw new ToriiError('internal', `the document was refused: ${status.lastError.message}`);
-    return status.revision > before.revision && appliedMs(status) >= replacedMs;
-  });
-  return appliedMs(after) - replacedMs;
-}
-
-/** Waits until every backend of the document in force is used: the next hops of new ones are known, too. */
-async function settled(bed: LiveBed): Promise<void> {
-  await awaitStatus(bed, 'every backend to be usable', ({ backends }) => backends.usable === backends.total);
-}
-
-async function awaitStatus(bed: LiveBed, what: string, holds: (status: StatusView) => boolean): Promise<StatusView> {
-  const look = async (): Promise<StatusView | false> => {
-    const status = await bed.balancer.read('status');
-    return holds(status) && status;
-  };
-  return await until(look, { what, timeoutMs: patienceMs, everyMs: 20 });
-}
-
-function appliedMs({ appliedAt }: StatusView): number {
-  return appliedAt === null ? 0 : Date.parse(appliedAt);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }

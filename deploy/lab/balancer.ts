@@ -33,12 +33,12 @@ export class LabBalancer {
   }
 
   /** Returns once the daemon says that a document is applied on every worker. Routes follow; await them separately. */
-  async start(): Promise<void> {
+  async start(env: NodeJS.ProcessEnv = {}): Promise<void> {
     await startProgram(this.#ledger, {
       id: this.id,
       namespace: this.node.namespace,
       argv: [process.execPath, builtFile('src/main.js'), 'balancer', '--config', this.documentFile()],
-      env: { STATE_DIRECTORY: join(this.#topology.directory, `${this.id}-state`) },
+      env: { ...env, STATE_DIRECTORY: join(this.#topology.directory, `${this.id}-state`) },
     });
     await until(() => this.#isReadyOrEnded(), { what: `${this.id} to be ready`, timeoutMs: 45_000 }).catch((error: unknown) => {
       throw new ToriiError('not_ready', `${this.id} did not get ready; its log ends with:\n${logTail(this.#ledger, this.id)}`, {
@@ -50,6 +50,13 @@ export class LabBalancer {
 
   isAlive(): boolean {
     return this.#processes().some(isAlive);
+  }
+
+  /** Of the running daemon; throws when there is none. */
+  pid(): number {
+    const live = this.#processes().find(isAlive);
+    if (live === undefined) throw new ToriiError('internal', `${this.id} does not run`);
+    return live.pid;
   }
 
   /** SIGKILL; returns when the process is gone. */

@@ -1,0 +1,46 @@
+// What a document of 10,000 VIPs and 10,000 backends costs a live daemon: how soon a change of it is in force, and for how long
+// its main thread, which talks to routers' sessions and operators, could do nothing else meanwhile.
+
+import type { DocumentSize } from './documents.ts';
+import type { LiveBed } from './live-bed.ts';
+import { median, reloadOnce, settled } from './live-reload.ts';
+import type { BenchOptions, Measure } from './report.ts';
+
+const size: DocumentSize = { vips: 10_000, pools: 200, backends: 10_000, protocol: 'udp', format: 'json' };
+
+const whole = { name: `reload of ${size.vips} VIPs`, unit: 'ms' } as const;
+const small = { name: `reload of ${size.vips} VIPs, one backend's weight`, unit: 'ms' } as const;
+const busy = { name: `main thread busy at a stretch, ${size.vips} VIPs`, unit: 'ms', limit: 20 } as const;
+const late = { name: `main thread late at most, ${size.vips} VIPs`, unit: 'ms' } as const;
+
+export const largeMeasures: readonly Omit<Measure, 'value'>[] = [whole, small, busy, late];
+
+interface Scope extends BenchOptions {
+  readonly signal: AbortSignal;
+  readonly report: (measure: Measure) => void;
+}
+
+/** Replaces the running daemon. */
+export async function measureLarge(bed: LiveBed, { isQuick, signal, report }: Scope): Promise<void> {
+  await bed.balancer.kill();
+  signal.throwIfAborted();
+  bed.replaceDocument(size);
+  await bed.startProbed();
+  await settled(bed);
+  const sinceMs = Date.now();
+  const rounds = isQuick ? 2 : 5;
+  const wholes: number[] = [];
+  const smalls: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    signal.throwIfAborted();
+    wholes.push(await reloadOnce(bed, size, { isOther: i % 2 === 0 }));
+    await settled(bed);
+    smalls.push(await reloadOnce(bed, size, { isOther: i % 2 === 0, firstWeight: 101 + i }));
+    await settled(bed);
+  }
+  report({ ...whole, value: median(wholes) });
+  report({ ...small, value: median(smalls) });
+  const delays = bed.loopDelays(sinceMs);
+  report({ ...busy, value: Math.max(0, ...delays.map(({ lateMs, waitedMs }) => lateMs - waitedMs)) });
+  report({ ...late, value: Math.max(0, ...delays.map(({ lateMs }) => lateMs)) });
+}
