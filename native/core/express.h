@@ -204,8 +204,9 @@ static always_inline void express_wrap(u8 *data, const struct backend *b, u32 l3
     u32 tos = is_v4 ? ip[IPV4_TOS] : be16(load16(ip)) >> 4 & 0xff;
     u32 first_word = 0x45 | tos << 8, total = be16((u16)(l3_len + OUTER_IPV4_BYTES));
     u32 sum = b->outer_sum + first_word + total + (is_v4 ? 0 : (PROTOCOL_IPV6 - PROTOCOL_IPIP) << 8);
-    u64 mac_low = load64(b->dst_mac);
-    u32 mac_high = load32(b->dst_mac + 8);
+    const u8 *macs = (const u8 *)b + __builtin_offsetof(struct backend, dst_mac); /* both, as one array */
+    u64 mac_low = load64(macs);
+    u32 mac_high = load32(macs + 8);
     decrement_ttl(ip, is_v4);
     data -= OUTER_IPV4_BYTES;
     store64(data, mac_low);

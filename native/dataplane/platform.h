@@ -18,7 +18,7 @@ static always_inline line *at(const struct core *core, u32 table, u32 index)
 /* Item `number` of a section of items that divide a line, from line `first` on. */
 static always_inline void *item_at(const struct core *core, u32 table, u32 first, u32 number, u32 bytes)
 {
-    return at(core, table, first)->bytes + (u64)number * bytes;
+    return (u8 *)(void *)at(core, table, first) + (u64)number * bytes; /* beyond the line: its bytes[] ends with it */
 }
 
 /* Only BPF's verifier needs it. */
