@@ -1,4 +1,5 @@
-// BFD's codec, session and table (native/net/bfd_*.h): in virtual time under the sanitizers, and under libFuzzer.
+// BFD's codec, session and table (native/net/bfd_*.h): in virtual time under the sanitizers, and under libFuzzer; its thread
+// (bfd.c) over loopback.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -24,6 +25,15 @@ describe('a BFD session', () => {
     const rules = execFileSync(`${native}/build/test/bfd_test`, { encoding: 'utf8' }).trimEnd().split('\n');
     expect(rules).toHaveLength(24);
     expect(rules).toContain('is_down_a_detection_time_after_the_last_packet');
+  });
+
+  it.each([
+    ['AddressSanitizer', 'bfd_thread', 0],
+    ['ThreadSanitizer', 'bfd_races', 2],
+  ])('has a thread that keeps to its memory and its own words, by %s', (_, program, offset) => {
+    const port = `${40_000 + offset + (process.pid % 2000) * 4}`;
+    const steps = execFileSync(`${native}/build/test/${program}`, [port], { encoding: 'utf8' });
+    expect(steps.trimEnd().split('\n')).toEqual(['up', 'flooded', 'lost', 'left']);
   });
 
   it('takes whatever arrives, in any order and at any time, without leaving its bounds', () => {
