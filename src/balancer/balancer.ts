@@ -6,6 +6,7 @@
 // gracefully while everything else goes on, then forwarding ends once traffic has gone. A config worker that dies of a
 // defect is told to `onFatal`: its owner ends the process, BGP sessions close, and routers move the traffic at once.
 
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Api, startApi } from '../api/server.ts';
 import type { NodeConfig } from '../config/config.ts';
@@ -36,6 +37,8 @@ export interface BalancerOptions {
 
 /** Of one outcome. A thousand lines would hold this thread for longer than the change itself took. */
 const changesLogged = 50;
+/** Then other work is let in: a line takes a tenth of a millisecond. */
+const linesInOneGo = 10;
 /** Sessions, first checks and first routes come before what nobody waits for; whoever asks the API sooner has it sooner. */
 const restAfterMs = 300;
 
@@ -214,8 +217,11 @@ export class Balancer {
     }
   }
 
-  /** A document that is refused must not have bounced a session or stopped a check. */
-  #follow(outcome: Outcome, checks: ChecksThread): void {
+  /**
+   * Nothing of it before the document is in force: one that is refused must not have bounced a session or stopped a check. With
+   * ten thousand VIPs each step takes milliseconds, so what else is due comes between them.
+   */
+  async #follow(outcome: Outcome, checks: ChecksThread): Promise<void> {
     const { node, targets, addresses, changes, warnings } = outcome;
     if (node !== null) {
       this.#speaker.configure(node.speaker);
@@ -225,13 +231,20 @@ export class Balancer {
     if (targets !== null) checks.setEncoded(targets);
     for (const warning of warnings) if (!this.#warned.has(warning)) this.#log.warn(warning);
     this.#warned = new Set(warnings);
-    if (addresses !== null) this.#path?.neighbours.follow(JSON.parse(Buffer.from(addresses).toString()) as readonly string[]);
+    if (addresses !== null) {
+      await turn();
+      this.#path?.neighbours.follow(JSON.parse(Buffer.from(addresses).toString()) as readonly string[]);
+    }
+    await turn();
     // The first document's changes are the whole document.
-    if (this.#isReady) this.#logChanges(outcome.revision, changes);
+    if (this.#isReady) void this.#logChanges(outcome.revision, changes);
   }
 
-  #logChanges(revision: number, changes: readonly string[]): void {
-    for (const change of changes.slice(0, changesLogged)) this.#log.info({ revision }, change);
+  async #logChanges(revision: number, changes: readonly string[]): Promise<void> {
+    for (const [i, change] of changes.slice(0, changesLogged).entries()) {
+      this.#log.info({ revision }, change);
+      if (i % linesInOneGo === linesInOneGo - 1) await turn();
+    }
     const more = changes.length - changesLogged;
     if (more > 0) this.#log.info({ revision, more }, 'and more changes of the same revision');
   }

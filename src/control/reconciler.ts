@@ -16,8 +16,8 @@ export interface ReconcilerParams {
   readonly path: PacketPath | null;
   /** JSON of Advertisement[]: all that should be announced now. Ownership passes. */
   readonly announce: (routes: Uint8Array<ArrayBuffer>) => void;
-  /** Every worker has adopted it: checks, next hops, peers and logs may follow, before its routes are announced. */
-  readonly inForce: (outcome: Outcome) => void;
+  /** Every worker has adopted it: checks, next hops, peers and logs may follow, and its routes are announced once they have. */
+  readonly inForce: (outcome: Outcome) => Promise<void> | void;
   readonly adopted: (compile: number, generation: number) => void;
   readonly refused: (compile: number, message: string) => void;
   /** Milliseconds, any origin. */
@@ -80,7 +80,7 @@ export class Reconciler {
       return;
     }
     this.#isAdopted = true;
-    inForce(outcome);
+    await inForce(outcome);
     if (outcome.endsHoldDowns) this.#held = released(this.#held, this.#gone, this.#params.now());
     this.#take(outcome);
     adopted(outcome.compile, generation);

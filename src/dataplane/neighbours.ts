@@ -11,7 +11,7 @@ import type { Link, Neighbour, NetAddon, Route } from '../net.ts';
 import { decideNextHop, isUsable, neighbourOf, nud, sameNextHop, type Target } from './next-hop.ts';
 
 const pollMs = 50;
-const sliceSize = 256;
+const sliceSize = 128;
 const sliceGapMs = 1;
 const reprobeMs = 15_000;
 const retryMs = 1_000;

@@ -214,7 +214,7 @@ describe('Neighbours', () => {
   it('looks routes up in slices', () => {
     neighbours.follow(Array.from({ length: 1000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`));
     vi.advanceTimersByTime(50);
-    expect(kernel.routeCalls).toEqual([256, 256, 256, 232]);
+    expect(kernel.routeCalls).toEqual([128, 128, 128, 128, 128, 128, 128, 104]);
   });
 
   it('looks at everything again after it missed news', () => {
