@@ -58,6 +58,7 @@ export class BgpSpeaker implements Speaker {
   /** Why nobody can call here. */
   #listenTrouble: string | null = null;
   #closed: Promise<void> | undefined;
+  #hasCeased = false;
 
   constructor(config: SpeakerConfig, options: SpeakerOptions) {
     this.#options = options;
@@ -145,7 +146,8 @@ export class BgpSpeaker implements Speaker {
       onLost: (address) => this.#peers.get(address)?.session.lost(),
       onRegained: (address) => this.#peers.get(address)?.session.regained(),
       onChange: () => this.#options.onChange(),
-      onLog: (entry) => this.#options.onLog(entry),
+      // A router that was told CEASE ends its BFD, too: no news.
+      onLog: (entry) => (this.#hasCeased ? undefined : this.#options.onLog(entry)),
     };
   }
 
@@ -240,6 +242,7 @@ export class BgpSpeaker implements Speaker {
       await this.#untilTold(sessions);
     }
     const notification = ceaseNotification(ceaseError.administrativeShutdown, shutdownText);
+    this.#hasCeased = true;
     await Promise.all(sessions.map((session) => session.stop(notification)));
     // Only now: where BFD ends first, some routers take it for a failure.
     await this.#liveness.close();

@@ -91,12 +91,13 @@ describe('a speaker whose peer BFD watches', () => {
     expect(configured.map((peers) => peers.map(({ address }) => address))).toEqual([['10.66.0.1'], ['10.66.0.2']]);
   });
 
-  it('lets BFD go last', async () => {
-    const { network, speaker, order } = setUp();
+  it('lets BFD go last, and takes the answer of the router for no news', async () => {
+    const { network, speaker, order, events } = setUp();
     const connection = establish(network.answer());
     connection.take();
     await speaker.close(false);
     expect(connection.take()).toMatchObject([{ kind: 'notification', code: 6, subcode: 2 }]);
+    events.onLog({ level: 'warn', message: 'BFD down: neighbor signaled session down' });
     expect(order.at(-1)).toBe('BFD left');
   });
 
