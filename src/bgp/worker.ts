@@ -7,10 +7,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Advertisement, SpeakerConfig } from '../model/peer.ts';
 import { loadNetAddon } from '../net.ts';
 import { Bfd } from './bfd.ts';
+import { ChosenSpeaker } from './chosen-speaker.ts';
 import { systemClock } from './clock.ts';
+import { ExabgpSpeaker } from './exabgp-speaker.ts';
 import { describeEntry } from './message-words.ts';
 import { BgpSpeaker } from './speaker.ts';
-import type { FromWorker, ToWorker } from './thread-messages.ts';
+import type { FromWorker, LogEntry, ToWorker } from './thread-messages.ts';
 
 const reportIntervalMs = 1000;
 
@@ -27,11 +29,15 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
       report();
     });
   };
-  const speaker = new BgpSpeaker(config, {
-    onChange: reportSoon,
-    onLog: (entry) => tell({ kind: 'log', entry }),
-    liveness: (events) => new Bfd({ addon: loadNetAddon(), clock: systemClock, events }),
-  });
+  const events = { onChange: reportSoon, onLog: (entry: LogEntry) => tell({ kind: 'log', entry }) };
+  const speaker = new ChosenSpeaker(config, (chosen) =>
+    chosen.implementation === 'exabgp'
+      ? new ExabgpSpeaker(chosen, events)
+      : new BgpSpeaker(chosen, {
+          ...events,
+          liveness: (heard) => new Bfd({ addon: loadNetAddon(), clock: systemClock, events: heard }),
+        }),
+  );
   const ticking = setInterval(report, reportIntervalMs);
 
   const obey = (message: ToWorker) => {

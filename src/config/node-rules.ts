@@ -1,6 +1,7 @@
 // Rules of the document's node section: what this machine needs for what the cluster part asks of it. Pure.
 
 import { familyOf, parseAddress, parseScopedAddress } from '../model/address.ts';
+import { checkExabgp } from './exabgp-rules.ts';
 import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
 import type { Document, DocumentPeer } from './schema.ts';
@@ -20,6 +21,7 @@ export function checkNode(document: Document, isVip: (address: string) => boolea
   if (node.bgp.routerId === undefined && node.address === undefined) {
     report.problem(['node', 'bgp', 'routerId'], 'a router id, here or as node.address');
   }
+  if (node.bgp.speaker === 'exabgp') checkExabgp(document, report);
   const expected = 'an address, by which a peer is known, that';
   checkUnique(node.bgp.peers, { key: 'address', path: ['node', 'bgp', 'peers'], expected }, report);
   for (const [i, peer] of node.bgp.peers.entries()) {

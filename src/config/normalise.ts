@@ -179,6 +179,7 @@ function nodeOf({ node }: Document): NodeConfig {
 function speakerOf({ bgp, address, address6 }: Document['node']): SpeakerConfig | null {
   if (bgp === undefined) return null;
   return {
+    ...(bgp.speaker === 'exabgp' ? { implementation: bgp.speaker } : {}),
     localAs: bgp.localAs,
     routerId: bgp.routerId ?? address ?? '',
     ...(address === undefined ? {} : { nextHop4: address }),

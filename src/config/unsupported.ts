@@ -25,7 +25,6 @@ const pools: Path = ['pools', '*'];
 export const unsupported: readonly Unsupported[] = [
   { path: ['node', 'flows', 'records'], asks: isTrue, expected: 'false' },
   { path: ['node', 'devices', '*', 'engine'], asks: oneOf('xdp', 'af_xdp'), expected: 'auto or af_packet' },
-  { path: ['node', 'bgp', 'speaker'], asks: oneOf('exabgp'), expected: 'built-in' },
   { path: [...vips, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'via'], asks: oneOf('tunnel'), expected: 'direct' },

@@ -16,6 +16,7 @@ const live: readonly Key[] = [
   { path: ['node', 'answers', 'echo'], of: ({ answers }) => answers.echo },
   { path: ['node', 'answers', 'tooBig'], of: ({ answers }) => answers.tooBig },
   { path: ['node', 'answers', 'timeExceeded'], of: ({ answers }) => answers.timeExceeded },
+  { path: ['node', 'bgp', 'speaker'], of: ({ speaker }) => speaker && (speaker.implementation ?? 'built-in') },
   { path: ['node', 'bgp', 'localAs'], of: ({ speaker }) => speaker?.localAs },
   { path: ['node', 'bgp', 'routerId'], of: ({ speaker }) => speaker?.routerId },
   { path: ['node', 'bgp', 'listen'], of: ({ speaker }) => speaker?.listen },

@@ -43,6 +43,8 @@ export interface PeerConfig {
 }
 
 export interface SpeakerConfig {
+  /** Absent: the built-in one. */
+  readonly implementation?: 'exabgp';
   readonly localAs: number;
   /** Dotted quad. */
   readonly routerId: string;

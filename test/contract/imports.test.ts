@@ -51,6 +51,9 @@ const pureFiles = [
   'src/bgp/messages.ts',
   'src/bgp/notification.ts',
   'src/bgp/fsm.ts',
+  'src/bgp/exabgp-config.ts',
+  'src/bgp/exabgp-commands.ts',
+  'src/bgp/exabgp-events.ts',
 ];
 
 describe('the rooms', () => {
