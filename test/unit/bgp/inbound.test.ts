@@ -11,6 +11,7 @@ const negotiated: Negotiated = {
   holdTimeSec: 9,
   fourOctetAs: true,
   extendedMessages: true,
+  takesExtendedMessages: true,
   enhancedRefresh: true,
   ipv4OverIpv6: false,
   families: ['ipv4', 'ipv6'],
