@@ -22,7 +22,8 @@ typedef struct { u8 bytes[LINE_BYTES]; } __attribute__((aligned(LINE_BYTES))) li
     T(COUNTERS, 3)  /* one block per worker, written by it alone */ \
     T(TENANTS, 4)   /* token buckets: words that several workers write */ \
     T(FRAGMENTS, 5) /* where the first fragment of a datagram went: one for the node, written by every worker */ \
-    T(PATHS, 6)     /* learned MTUs of the ways to backends, likewise */
+    T(PATHS, 6)     /* learned MTUs of the ways to backends, likewise */ \
+    T(RECORDS, 7)   /* what flows are, for people: a line for each place of FLOWS, or none at all; in a process only */
 
 #define TABLE_ENUM(name, number) TABLE_##name = number,
 enum { TABLES(TABLE_ENUM) TABLE_COUNT };
@@ -142,6 +143,12 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
  * nothing. Any worker writes it. */
 #define PATH_WORDS(F, A) A(u64, path, 8)
 
+/* What the flow at one place of FLOWS is (record.h): its number is the place's. Addresses and ports as on the wire, IPv4 mapped; the
+ * second is monotonic; packets and bytes are estimates from a sample. check: 0 while it is written, else of the fingerprint. */
+#define FLOW_RECORD(F, A) \
+    A(u8, src, 16) A(u8, dst, 16) F(u32, ports) F(u8, protocol) F(u8, spare0) F(u16, vip) \
+    F(u32, check) F(u32, since_sec) F(u64, packets) F(u64, bytes)
+
 /* ---- Counters. A worker's block: worker_counters, then vip_counters, backend_counters and tenant_counters by index ----
  * Structures of several lines are read word by word (counter() in core.h): a BPF lookup reaches one line. */
 
@@ -173,7 +180,7 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
     S(snapshot_node, SNAPSHOT_NODE) S(snapshot_prefixes, SNAPSHOT_PREFIXES) S(snapshot_entropy, SNAPSHOT_ENTROPY) \
     S(vip_bucket, VIP_BUCKET) S(address, ADDRESS) \
     S(range, RANGE) S(vip, VIP) S(backend, BACKEND) S(pool, POOL) S(tenant, TENANT) S(device, DEVICE) S(profile, PROFILE) \
-    S(flow_bucket, FLOW_BUCKET) S(fragment_bucket, FRAGMENT_BUCKET) S(path_words, PATH_WORDS) S(worker_counters, WORKER_COUNTERS) S(vip_counters, VIP_COUNTERS) \
+    S(flow_bucket, FLOW_BUCKET) S(fragment_bucket, FRAGMENT_BUCKET) S(path_words, PATH_WORDS) S(flow_record, FLOW_RECORD) S(worker_counters, WORKER_COUNTERS) S(vip_counters, VIP_COUNTERS) \
     S(backend_counters, BACKEND_COUNTERS) S(tenant_counters, TENANT_COUNTERS) S(tenant_bucket, TENANT_BUCKET)
 
 #define DECLARE_FIELD(type, name) type name;
@@ -202,6 +209,7 @@ WHOLE_LINES(device, 1);
 WHOLE_LINES(flow_bucket, 1);
 WHOLE_LINES(fragment_bucket, 1);
 WHOLE_LINES(path_words, 1);
+WHOLE_LINES(flow_record, 1);
 WHOLE_LINES(snapshot_entropy, 1);
 WHOLE_LINES(worker_counters, 8);
 WHOLE_LINES(vip_counters, 4);

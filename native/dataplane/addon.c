@@ -51,6 +51,7 @@ static struct capacity capacity_of(napi_env env, napi_value source)
         .slot_lines = field_u32(env, source, "slotLines"),
         .flow_lines = field_u32(env, source, "flowLines"),
         .workers = field_u32(env, source, "workers"),
+        .records = field_u32(env, source, "records"),
     };
 }
 
@@ -119,7 +120,7 @@ static napi_value js_open(napi_env env, napi_callback_info info)
     args(env, info, argv);
     struct capacity c = capacity_of(env, argv[0]);
     if (!c.vips || !c.backends || !c.tenants || c.snapshot_lines < SNAPSHOT_FIRST_SECTION || !c.slot_lines || c.workers == 0 ||
-        c.workers > WORKERS_MAX || c.flow_lines < 2 || (c.flow_lines & (c.flow_lines - 1)))
+        c.workers > WORKERS_MAX || c.records > 1 || c.flow_lines < 2 || (c.flow_lines & (c.flow_lines - 1)))
         return throw_error(env, "capacity", "a capacity is zero, above its limit, or flowLines is no power of two");
     struct engine *e = engine_open(&c);
     if (!e)
@@ -220,8 +221,11 @@ static napi_value js_view(napi_env env, napi_callback_info info)
     case TABLE_COUNTERS: base = e->counters; lines = e->counter_lines_per_worker * c->workers; break;
     case TABLE_TENANTS: base = e->tenants; lines = c->tenants; break;
     case TABLE_PATHS: base = e->paths; lines = (c->backends + 7) / 8; break;
+    case TABLE_RECORDS: base = e->records; lines = (size_t)c->flow_lines * c->workers * FLOWS_PER_LINE; break;
     default: return throw_error(env, "bad_request", "no view of this table");
     }
+    if (!base)
+        return throw_error(env, "bad_request", "this table was not asked for when the engine was opened");
     if (napi_create_external_arraybuffer(env, base, lines * sizeof(line), NULL, NULL, &out) != napi_ok)
         return throw_error(env, "internal", "this runtime does not allow views of native memory");
     return out;

@@ -1,5 +1,6 @@
 #include "engine.h"
 #include "../core/express.h"
+#include "../core/record.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,6 +35,11 @@ static size_t path_lines(const struct capacity *c)
     return (c->backends + 7) / 8;
 }
 
+static size_t record_lines(const struct capacity *c)
+{
+    return c->records ? (size_t)c->flow_lines * c->workers * FLOWS_PER_LINE : 0;
+}
+
 static void worker_init(struct engine *e, u32 number)
 {
     struct worker *w = &e->worker[number];
@@ -47,6 +53,7 @@ static void worker_init(struct engine *e, u32 number)
     core->table[TABLE_TENANTS] = e->tenants;
     core->table[TABLE_FRAGMENTS] = e->fragments;
     core->table[TABLE_PATHS] = e->paths;
+    core->table[TABLE_RECORDS] = e->records;
     core->workers = e->capacity.workers;
     core->flow_first = number * e->capacity.flow_lines;
     core->flow_mask = e->capacity.flow_lines - 1;
@@ -72,7 +79,10 @@ struct engine *engine_open(const struct capacity *capacity)
     e->tenants = map_lines(capacity->tenants);
     e->fragments = map_lines(FRAGMENT_LINES);
     e->paths = map_lines(path_lines(capacity));
-    if (!e->snapshot[0] || !e->snapshot[1] || !e->slots || !e->flows || !e->counters || !e->tenants || !e->fragments || !e->paths) {
+    if (capacity->records)
+        e->records = map_lines(record_lines(capacity));
+    if (!e->snapshot[0] || !e->snapshot[1] || !e->slots || !e->flows || !e->counters || !e->tenants || !e->fragments || !e->paths ||
+        (capacity->records && !e->records)) {
         engine_close(e);
         return NULL;
     }
@@ -91,6 +101,7 @@ void engine_close(struct engine *e)
     unmap_lines(e->tenants, e->capacity.tenants);
     unmap_lines(e->fragments, FRAGMENT_LINES);
     unmap_lines(e->paths, path_lines(&e->capacity));
+    unmap_lines(e->records, record_lines(&e->capacity));
     free(e);
 }
 
@@ -243,6 +254,8 @@ void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
     tally.forwarded += n - tally.packets;
     tally.packets = n;
     core_end(core, &tally);
+    if (unlikely(w->engine->records != NULL))
+        record_burst(core, packets, n, w->recorded++);
     sweep(w, now_ns);
 }
 

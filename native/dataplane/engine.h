@@ -16,6 +16,7 @@ struct capacity {
     u32 slot_lines;
     u32 flow_lines;              /* buckets per worker, a power of two */
     u32 workers;
+    u32 records; /* 1: flows have records */
 };
 
 struct engine;
@@ -32,12 +33,14 @@ struct worker {
     u32 number;
     u32 adopted;           /* generation */
     struct sweep flows, fragments;
+    u32 recorded;          /* bursts */
 } __attribute__((aligned(64)));
 
 struct engine {
     struct capacity capacity;
     line *snapshot[2];
     line *slots, *flows, *counters, *tenants, *fragments, *paths;
+    line *records; /* NULL: flows have none */
     size_t counter_lines_per_worker;
     _Atomic u32 generation; /* of the snapshot in force; its side is generation & 1, 0: none yet */
     u32 workers;            /* running, at most capacity.workers */

@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 
 #define MAPS 8
-#define CONTROL_MAP 7
+#define CONTROL_MAP 7 /* behind the tables that BPF has; RECORDS is none of them */
 #define FRAME_ROOM 4096
 #define HANDED_OVER 255
 
@@ -203,7 +203,7 @@ static struct capacity capacity_of(napi_env env, napi_value object)
         if (napi_get_named_property(env, object, names[i], &v) == napi_ok)
             words[i] = as_u32(env, v);
     }
-    return (struct capacity){words[0], words[1], words[2], words[3], words[4], words[5], words[6]};
+    return (struct capacity){words[0], words[1], words[2], words[3], words[4], words[5], words[6], .records = 0};
 }
 
 /* The arguments and the handle behind the first; NULL after throwing. */
@@ -315,7 +315,7 @@ static napi_value js_view(napi_env env, napi_callback_info info)
     size_t lines[MAPS];
     u32 table = as_u32(env, argv[1]);
     lines_of(&b->engine->capacity, lines);
-    if (table >= TABLE_COUNT || napi_create_external_arraybuffer(env, b->memory[table], lines[table] * sizeof(line), NULL, NULL, &out))
+    if (table >= CONTROL_MAP || napi_create_external_arraybuffer(env, b->memory[table], lines[table] * sizeof(line), NULL, NULL, &out))
         return throw_error(env, "bad_request", "no view of this table");
     return out;
 }

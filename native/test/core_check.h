@@ -1,6 +1,6 @@
 /* What a packet may not do to the core, whatever bytes it has: checked after every burst by core_test.c and core_fuzz.c.
  *
- * STATE is a capacity (7 words), a number of lines, so many lines of snapshot, and the SLOTS table. Tables and frames lie in blocks of
+ * STATE is a capacity (8 words), a number of lines, so many lines of snapshot, and the SLOTS table. Tables and frames lie in blocks of
  * exactly their size, so that AddressSanitizer sees one byte beyond. Ends the process with a line on stderr. */
 #pragma once
 #include "../core/forward.h"
@@ -84,9 +84,10 @@ static void open_engine(struct test *t)
         [TENANTS] = c->tenants,
         [FRAGMENTS] = FRAGMENT_LINES,
         [PATHS] = (c->backends + 7) / 8,
+        [RECORDS] = (size_t)c->flow_lines * c->workers * FLOWS_PER_LINE * c->records,
     };
     for (u32 i = 0; i < TABLE_BLOCKS; i++)
-        t->blocks[i] = new_block(lines[i] * sizeof(line));
+        t->blocks[i] = lines[i] ? new_block(lines[i] * sizeof(line)) : NULL;
     memcpy(t->blocks[SLOTS], t->slots, c->slot_lines * sizeof(line));
     set_tables(t->engine, t->blocks);
 }

@@ -2,7 +2,7 @@
 #pragma once
 #include "../dataplane/engine.h"
 
-enum { SNAPSHOT_0, SNAPSHOT_1, SLOTS, FLOWS, COUNTERS, TENANTS, FRAGMENTS, PATHS, TABLE_BLOCKS };
+enum { SNAPSHOT_0, SNAPSHOT_1, SLOTS, FLOWS, COUNTERS, TENANTS, FRAGMENTS, PATHS, RECORDS, TABLE_BLOCKS };
 
 static inline void get_tables(const struct engine *e, line *tables[TABLE_BLOCKS])
 {
@@ -14,6 +14,7 @@ static inline void get_tables(const struct engine *e, line *tables[TABLE_BLOCKS]
     tables[TENANTS] = e->tenants;
     tables[FRAGMENTS] = e->fragments;
     tables[PATHS] = e->paths;
+    tables[RECORDS] = e->records;
 }
 
 /* The engine's own must be back before engine_close. */
@@ -27,6 +28,7 @@ static inline void set_tables(struct engine *e, line *const tables[TABLE_BLOCKS]
     e->tenants = tables[TENANTS];
     e->fragments = tables[FRAGMENTS];
     e->paths = tables[PATHS];
+    e->records = tables[RECORDS];
     for (u32 i = 0; i < e->capacity.workers; i++) {
         line **table = e->worker[i].core.table;
         table[TABLE_SNAPSHOT] = e->snapshot[atomic_load(&e->generation) & 1];
@@ -36,5 +38,6 @@ static inline void set_tables(struct engine *e, line *const tables[TABLE_BLOCKS]
         table[TABLE_TENANTS] = tables[TENANTS];
         table[TABLE_FRAGMENTS] = tables[FRAGMENTS];
         table[TABLE_PATHS] = tables[PATHS];
+        table[TABLE_RECORDS] = tables[RECORDS];
     }
 }

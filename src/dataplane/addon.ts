@@ -21,6 +21,8 @@ export interface Capacity {
   /** Flow buckets per worker, four flows each; a power of two. */
   readonly flowLines: number;
   readonly workers: number;
+  /** 1: flows have records. */
+  readonly records: 0 | 1;
 }
 
 export interface CounterShape {
@@ -72,7 +74,7 @@ export interface DataplaneAddon {
   /** Lowest generation that every running worker has adopted. */
   adopted(engine: EngineId): number;
   shape(engine: EngineId): CounterShape;
-  /** Live memory of SLOTS, FLOWS, COUNTERS, TENANTS or PATHS (layout().tables). Not to be used after close(). */
+  /** Live memory of SLOTS, FLOWS, COUNTERS, TENANTS, PATHS, or of RECORDS where there are some (layout().tables). Not to be used after close(). */
   view(engine: EngineId, table: number): ArrayBuffer;
   run(
     engine: EngineId,

@@ -10,8 +10,15 @@ const snapshotLines = mebi;
 
 export const defaultFlowEntries = mebi;
 
-/** `flowEntries` per worker is rounded up to a power of two. */
-export function capacityFor(layout: Layout, params: { readonly workers: number; readonly flowEntries: number }): Capacity {
+export interface FlowSizes {
+  readonly workers: number;
+  /** Per worker; rounded up to a power of two. */
+  readonly flowEntries: number;
+  /** Whether flows have records. */
+  readonly flowRecords?: boolean;
+}
+
+export function capacityFor(layout: Layout, params: FlowSizes): Capacity {
   const flowsPerLine = constantOf(layout, 'FLOWS_PER_LINE');
   let flowLines = 2;
   while (flowLines * flowsPerLine < params.flowEntries) flowLines *= 2;
@@ -23,5 +30,6 @@ export function capacityFor(layout: Layout, params: { readonly workers: number; 
     slotLines,
     flowLines,
     workers: params.workers,
+    records: params.flowRecords === true ? 1 : 0,
   };
 }

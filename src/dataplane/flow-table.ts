@@ -1,4 +1,4 @@
-// Reads flow-table entries in place, for `torii explain`. Read only: looking changes no flow.
+// Reads flow-table entries in place, for `torii explain` and `torii flows`. Read only: looking changes no flow.
 //
 // Looks through the tables of all workers, since which queue a flow arrives on is the device's choice. A worker may rewrite
 // the entry meanwhile; a fingerprint and its word are read one after the other, so an answer may be a packet old.
@@ -44,6 +44,19 @@ export class FlowTable {
       }
     }
     return found.sort((a, b) => a.idleMs - b.idleMs)[0];
+  }
+
+  /** Of all workers together. */
+  get places(): number {
+    return this.#shape.workers * this.#shape.flowLines * this.#flowsPerLine;
+  }
+
+  /** The entry at a place by its number, with its fingerprint, expired or not; undefined: nothing is there. */
+  at(place: number): { readonly fp: bigint; readonly entry: FlowEntry } | undefined {
+    const line = Math.floor(place / this.#flowsPerLine);
+    const at = line * this.#wordsPerLine + (place % this.#flowsPerLine);
+    const entry = this.#entry(at, Math.floor(line / this.#shape.flowLines));
+    return entry && { fp: this.#words[at + this.#at.fp] ?? 0n, entry };
   }
 
   #entry(at: number, worker: number): FlowEntry | undefined {

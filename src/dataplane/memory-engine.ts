@@ -43,11 +43,16 @@ export class MemoryEngine {
   constructor(options: {
     readonly flowEntries: number;
     readonly workers?: number;
+    readonly flowRecords?: boolean;
     readonly addon?: DataplaneAddon;
     readonly limits?: Partial<Capacity>;
   }) {
     this.#addon = options.addon ?? loadDataplaneAddon();
-    const sizes = capacityFor(this.#addon.layout(), { workers: options.workers ?? 1, flowEntries: options.flowEntries });
+    const sizes = capacityFor(this.#addon.layout(), {
+      workers: options.workers ?? 1,
+      flowEntries: options.flowEntries,
+      flowRecords: options.flowRecords ?? false,
+    });
     const capacity = { ...sizes, ...options.limits };
     this.engine = this.#addon.open(capacity);
     this.counters = new Counters(this.#addon, this.engine);

@@ -71,7 +71,7 @@ export function bpfAddon(clang: Clang): DataplaneAddon {
   if (before) return before;
   buildNative('test-bpf');
   const bpf = bpfRun();
-  const handle = bpf.prepare(`${native}/build/bpf/balancer.clang${clang}.o`, { ...bpfLimits, flowLines, workers });
+  const handle = bpf.prepare(`${native}/build/bpf/balancer.clang${clang}.o`, { ...bpfLimits, flowLines, workers, records: 0 });
   const addon = addonOn(bpf, handle);
   loaded.set(clang, addon);
   return addon;
@@ -81,7 +81,7 @@ export function bpfAddon(clang: Clang): DataplaneAddon {
 export function bpfBench(entries: number): { readonly addon: DataplaneAddon; readonly nsPerPacket: BpfBench } {
   buildNative('test-bpf');
   const bpf = bpfRun();
-  const handle = bpf.prepare(`${native}/build/bpf/balancer.o`, { ...bpfLimits, flowLines: entries / 4, workers: 1 });
+  const handle = bpf.prepare(`${native}/build/bpf/balancer.o`, { ...bpfLimits, flowLines: entries / 4, workers: 1, records: 0 });
   const scatter = `${native}/build/test/scatter.o`;
   return {
     addon: addonOn(bpf, handle),

@@ -8,7 +8,16 @@ import type { Desired } from '../../src/model/desired.ts';
 import { fixtures } from '../fixtures/all-fixtures.ts';
 import { desiredOf } from './desired.ts';
 
-const limits = { vips: 64, backends: 64, tenants: 8, snapshotLines: 1024, slotLines: 64, flowLines: 16, workers: 1 };
+const limits = {
+  vips: 64,
+  backends: 64,
+  tenants: 8,
+  snapshotLines: 1024,
+  slotLines: 64,
+  flowLines: 16,
+  workers: 1,
+  records: 1,
+} as const;
 const mostPlain = fixtures.map(({ steps }) => steps.flatMap((step) => ('frame' in step ? [step.frame] : [])));
 
 /** Every frame of the fixtures once, but for floods of them. */
@@ -54,8 +63,9 @@ export function stateFile(): Buffer {
   const engine = new MemoryEngine({ flowEntries: limits.flowLines * 4, limits });
   try {
     const { bytes } = engine.load(everything);
-    const { vips, backends, tenants, snapshotLines, slotLines, flowLines, workers } = limits;
-    const words = Uint32Array.of(vips, backends, tenants, snapshotLines, slotLines, flowLines, workers, bytes.length / 64);
+    const { vips, backends, tenants, snapshotLines, slotLines, flowLines, workers, records } = limits;
+    const capacity = [vips, backends, tenants, snapshotLines, slotLines, flowLines, workers, records];
+    const words = Uint32Array.of(...capacity, bytes.length / 64);
     return Buffer.concat([
       Buffer.from(words.buffer),
       bytes,

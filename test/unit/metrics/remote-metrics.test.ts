@@ -54,7 +54,16 @@ describe.skipIf(remote === undefined)('the metrics thread', () => {
 
   it.skipIf(!existsSync(addonPath))('reads counters of an engine that another thread opened', async () => {
     const addon = loadDataplaneAddon();
-    const engine = addon.open({ vips: 2, backends: 4, tenants: 4, snapshotLines: 64, slotLines: 64, flowLines: 2, workers: 2 });
+    const engine = addon.open({
+      vips: 2,
+      backends: 4,
+      tenants: 4,
+      snapshotLines: 64,
+      slotLines: 64,
+      flowLines: 2,
+      workers: 2,
+      records: 0,
+    });
     cleanUps.push(() => addon.close(engine));
     const words = new BigUint64Array(addon.view(engine, addon.layout().tables['COUNTERS'] ?? -1));
     const { offset } = addon.layout().structures['worker_counters']?.['rx_packets'] ?? { offset: -1 };

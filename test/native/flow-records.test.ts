@@ -1,0 +1,163 @@
+// Flow records: what the memory engine remembers of its flows beside their entries, as `torii flows` reads it.
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadDataplaneAddon } from '../../src/dataplane/addon.ts';
+import { FlowRecords } from '../../src/dataplane/flow-records.ts';
+import { FlowTable } from '../../src/dataplane/flow-table.ts';
+import { MemoryEngine } from '../../src/dataplane/memory-engine.ts';
+import type { Desired } from '../../src/model/desired.ts';
+import { flowText } from '../../src/model/flow.ts';
+import { a6, tcp, tcp6, tcpVip, tcpVip6, udp, udpTo, udpVip, vipAddress } from '../fixtures/common.ts';
+import { desiredOf, nodeAddress } from '../support/desired.ts';
+import { ipPacket, protocols } from '../support/ip-packets.ts';
+import { ethernetFrame, icmpPacket, tcpSegment, udpDatagram } from '../support/packets.ts';
+
+const second = 1_000_000_000n;
+const nowNs = 5_000n * second;
+const addon = { ...loadDataplaneAddon(), now: () => nowNs };
+const both = desiredOf({ vips: [tcpVip, udpVip, tcpVip6] });
+const engines: MemoryEngine[] = [];
+afterEach(() => engines.splice(0).forEach((engine) => void engine.close()));
+
+function engineWith(desired: Desired, flowEntries = 1024): { engine: MemoryEngine; records: FlowRecords } {
+  const engine = new MemoryEngine({ flowEntries, flowRecords: true });
+  engines.push(engine);
+  engine.load(desired);
+  return { engine, records: new FlowRecords(addon, engine.engine, new FlowTable(addon, engine.engine)) };
+}
+
+const everything = { from: 0, limit: 10_000, wants: () => true };
+
+/** One burst of frames that come `agoSec` before now. */
+function burst(engine: MemoryEngine, frames: readonly Uint8Array[], agoSec = 0): void {
+  engine.run(frames.map((bytes) => ({ bytes, timeNs: nowNs - BigInt(agoSec) * second })));
+}
+
+describe('the record of a flow', () => {
+  it('has its tuple, VIP, age, packets and bytes', () => {
+    const { engine, records } = engineWith(both);
+    const syn = tcp('S');
+    burst(engine, [syn], 30);
+    for (const agoSec of [25, 10, 0]) burst(engine, [tcp('A')], agoSec);
+    const { records: found, next } = records.page(everything);
+    expect(next).toBeNull();
+    expect(found.map((each) => flowText(each))).toEqual(['tcp 198.51.100.7:40000 203.0.113.10:80']);
+    expect(found[0]).toMatchObject({ packets: 4, bytes: syn.length + 3 * tcp('A').length, ageSec: 30 });
+    expect(found[0]?.entry).toMatchObject({ state: 'established', idleMs: 0, worker: 0 });
+    expect(found[0]?.vipIndex).toBeGreaterThan(0);
+  });
+
+  const ways: readonly (readonly [title: string, desired: Desired])[] = [
+    ['IPv4', both],
+    ['IPv6', desiredOf({ vips: [tcpVip, udpVip, tcpVip6], pools: { web: [a6] } })],
+    ['no outer header', desiredOf({ vips: [tcpVip, udpVip, tcpVip6].map((vip) => ({ vip, encap: 'l2' })) })],
+    ['a narrow way', desiredOf({ vips: [tcpVip, udpVip, tcpVip6], pools: { web: [{ address: '10.0.2.21', mtuBytes: 1320 }] } })],
+  ];
+  it.each(ways)('is of the packet that came, whatever it leaves in: %s', (_, desired) => {
+    const { engine, records } = engineWith(desired);
+    const large = { payload: new Uint8Array(1400) };
+    burst(engine, [tcp('S'), udp(1), tcp6('S'), tcp('S', 2, { ethernet: { vlans: [7] } }), udp(3, large)]);
+    expect(
+      records
+        .page(everything)
+        .records.map((each) => flowText(each))
+        .sort(),
+    ).toEqual([
+      'tcp 198.51.100.7:40000 203.0.113.10:80',
+      'tcp 198.51.100.7:40002 203.0.113.10:80',
+      'tcp [2001:db8:9::7]:40000 [2001:db8::10]:80',
+      'udp 198.51.100.7:40001 203.0.113.10:53',
+      'udp 198.51.100.7:40003 203.0.113.10:53',
+    ]);
+  });
+
+  it('begins anew with a connection that begins anew', () => {
+    const { engine, records } = engineWith(both);
+    burst(engine, [tcp('S'), tcp('A')], 90);
+    burst(engine, [tcp('FA')], 80);
+    burst(engine, [tcp('S')], 5);
+    expect(records.page(everything).records).toMatchObject([{ packets: 1, ageSec: 5 }]);
+  });
+
+  it('counts about as many packets as came, however they come', () => {
+    const { engine, records } = engineWith(both);
+    const flows = 8;
+    burst(
+      engine,
+      Array.from({ length: flows }, (_, i) => tcp('S', i)),
+    );
+    const rounds = 1000;
+    for (let round = 0; round < rounds; round++) {
+      burst(
+        engine,
+        Array.from({ length: 40 }, (_, i) => tcp('A', (i * 7 + round) % flows)),
+      );
+    }
+    const found = records.page(everything).records;
+    expect(found.length).toBe(flows);
+    for (const { packets, bytes } of found) {
+      expect(Math.abs(packets - (rounds * 40) / flows)).toBeLessThan((rounds * 40) / flows / 5);
+      expect(bytes).toBe(tcp('S').length + (packets - 1) * tcp('A').length);
+    }
+    const all = found.reduce((sum, { packets }) => sum + packets, 0);
+    expect(all).toBe(flows + rounds * 40);
+  });
+
+  it('is not touched by what is no packet of the flow', () => {
+    const { engine, records } = engineWith(both);
+    const ip = { source: '198.51.100.7', destination: vipAddress, protocol: protocols.udp, id: 9 };
+    const datagram = udpDatagram({ from: '198.51.100.7:40000', to: udpTo, payload: new Uint8Array(56) });
+    const reply = tcpSegment({ from: `${vipAddress}:80`, to: '198.51.100.7:40000' });
+    const quote = ipPacket({ source: vipAddress, destination: '198.51.100.7', protocol: protocols.tcp }, reply);
+    burst(engine, [tcp('S')]);
+    burst(engine, [ethernetFrame(ipPacket({ ...ip, moreFragments: true }, datagram.subarray(0, 32)))]);
+    burst(engine, [ethernetFrame(ipPacket({ ...ip, fragmentOffset: 4 }, datagram.subarray(32)))]);
+    burst(engine, [ethernetFrame(icmpPacket({ from: '10.0.3.254', to: vipAddress, type: 3, code: 4, body: quote }))]);
+    burst(engine, [ethernetFrame(icmpPacket({ from: '10.0.3.254', to: nodeAddress, type: 8 })), tcp('R', 5)]);
+    expect(
+      records
+        .page(everything)
+        .records.map(({ protocol, packets }) => [protocol, packets])
+        .sort(),
+    ).toEqual([
+      ['tcp', 1],
+      ['udp', 1],
+    ]);
+  });
+
+  it('is there for every flow of a table that many flows went through', () => {
+    const { engine, records } = engineWith(both, 64);
+    for (let i = 0; i < 500; i += 50)
+      burst(
+        engine,
+        Array.from({ length: 50 }, (_, j) => tcp('S', i + j)),
+      );
+    const found = records.page(everything).records.map((each) => each.source.port);
+    expect(found.length).toBe(engine.counters.workers()[0]?.flows);
+    expect(new Set(found).size).toBe(found.length);
+  });
+
+  it('comes in pages that go on where the one before ended', () => {
+    const { engine, records } = engineWith(both);
+    burst(
+      engine,
+      Array.from({ length: 60 }, (_, i) => tcp('S', i)),
+    );
+    const ports: number[] = [];
+    for (let from: number | null = 0; from !== null; ) {
+      const page = records.page({ from, limit: 7, wants: ({ source }) => source.port % 2 === 0 });
+      expect(page.records.length).toBeLessThanOrEqual(7);
+      ports.push(...page.records.map(({ source }) => source.port));
+      from = page.next;
+    }
+    expect(ports.sort()).toEqual(Array.from({ length: 30 }, (_, i) => 40_000 + 2 * i));
+  });
+});
+
+describe('an engine without records', () => {
+  it('says that it has none', () => {
+    const engine = new MemoryEngine({ flowEntries: 1024 });
+    engines.push(engine);
+    expect(() => new FlowRecords(addon, engine.engine, new FlowTable(addon, engine.engine))).toThrow('not asked for');
+  });
+});
