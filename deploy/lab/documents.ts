@@ -39,11 +39,11 @@ export function apiSocket(topology: Topology, node: LabNode): string {
   return join(topology.directory, `${node.id}.sock`);
 }
 
-/** The documents of a lab, and what they make local to its backends, as "203.0.113.10/32". */
+/** The documents of a lab, and what they make local to a backend, as "203.0.113.10/32". */
 export interface LabDocuments {
   balancer(topology: Topology, node: LabNode, intent: Intent): object;
   host(topology: Topology, node: LabNode): object;
-  localVips(topology: Topology): readonly string[];
+  localVips(topology: Topology, node: LabNode): readonly string[];
 }
 
 /** What the demo runs on. */

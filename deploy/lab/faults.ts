@@ -2,7 +2,12 @@
 // a killed process closes its TCP sessions, a link that goes down tells its own end only, and silent loss tells nobody.
 // (Killing processes is the nodes' own: LabBalancer.kill, LabBackend.killProxy.)
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { ToriiError } from '../../src/errors.ts';
 import { defaultRoutes, ipBatch } from './network.ts';
+import { nativeProgram } from './programs.ts';
 import { run, tryRun } from './shell.ts';
 import type { LabNode, Topology } from './topology.ts';
 
@@ -24,6 +29,22 @@ export async function silentLoss(topology: Topology, node: LabNode): Promise<voi
 export async function heal(topology: Topology, node: LabNode): Promise<void> {
   await tryRun(['nft', 'delete', 'table', 'netdev', lossTable(node)], { namespace: topology.namespaces.switch });
   await ipBatch(['link set eth0 up', ...defaultRoutes(topology.router[node.segment])], node.namespace);
+}
+
+/** One packet worker stands still, as a bug or a dead core would make it, until the returned function is called. */
+export async function stuckWorker(pid: number): Promise<() => Promise<void>> {
+  const tid = readdirSync(`/proc/${pid}/task`).find((each) =>
+    readFileSync(`/proc/${pid}/task/${each}/comm`, 'utf8').startsWith('torii-worker-'),
+  );
+  if (tid === undefined) throw new ToriiError('internal', `process ${pid} has no packet worker`);
+  const frozen = spawn(nativeProgram('freeze'), [tid], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(frozen, 'exit');
+  const said = await Promise.race([once(frozen.stdout, 'data'), ended.then(() => undefined)]);
+  if (said === undefined) throw new ToriiError('internal', `thread ${tid} could not be stopped`);
+  return async () => {
+    frozen.stdin.end();
+    await ended;
+  };
 }
 
 function lossTable(node: LabNode): string {

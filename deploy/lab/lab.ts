@@ -59,7 +59,9 @@ export class Lab {
     this.#documents = documents;
     this.router = makeRouter[topology.options.router]({ topology, ledger: this.ledger, plan: { ...defaultPlan, ...plan } });
     this.balancers = topology.balancers.map((node) => new LabBalancer(topology, this.ledger, node));
-    this.backends = topology.backends.map((node) => new LabBackend(topology, this.ledger, node, documents.localVips(topology)));
+    this.backends = topology.backends.map(
+      (node) => new LabBackend(topology, this.ledger, node, documents.localVips(topology, node)),
+    );
   }
 
   /** Network, router and documents; no balancer or backend runs yet. Clears remains of a crashed run of that name first. */
