@@ -23,7 +23,10 @@ export type ParseResult =
     }
   | { readonly kind: 'bad'; readonly problems: readonly Problem[]; readonly warnings: readonly Warning[] };
 
-export function parseDocument(text: string): ParseResult {
+/** What a document is read for: to run it, or only to send a capture through its packet path. */
+export type Purpose = 'run' | 'replay';
+
+export function parseDocument(text: string, purpose: Purpose = 'run'): ParseResult {
   const read = readTree(text);
   if ('problems' in read) return { kind: 'bad', problems: read.problems, warnings: [] };
   const report = new Report(read.tree);
@@ -33,7 +36,8 @@ export function parseDocument(text: string): ParseResult {
     return { kind: 'bad', problems: report.problems, warnings: [] };
   }
   checkRules(result.data, report);
-  reportUnsupported(result.data, report);
+  // All of that is about devices and probes, of which a replay has none.
+  if (purpose === 'run') reportUnsupported(result.data, report);
   if (report.failed) return { kind: 'bad', problems: report.problems, warnings: report.warnings };
   const lineOf = (path: Path): number => read.tree.locate(path, 'value').line;
   return { kind: 'ok', config: normalise(result.data), warnings: report.warnings, lineOf };
@@ -47,8 +51,8 @@ export interface ParsedDocument {
 }
 
 /** Like `parseDocument`, with the problems as one config_invalid error whose detail lists them. */
-export function parseOrThrow(text: string, fileName: string): ParsedDocument {
-  const result = parseDocument(text);
+export function parseOrThrow(text: string, fileName: string, purpose: Purpose = 'run'): ParsedDocument {
+  const result = parseDocument(text, purpose);
   if (result.kind === 'ok')
     return {
       config: result.config,

@@ -1,4 +1,5 @@
-// What the document may say but this version cannot do yet: one list, one clear problem per place, never silence.
+// What the document may say but this version cannot do yet: one list, one clear problem per place, never silence. It is all of
+// devices and probes, so a replay is not held to it.
 //
 // The schema already checks the values, so an entry goes away in the commit that makes its feature work. `*` in a
 // path stands for every item of a list or every name of a mapping. Pure.

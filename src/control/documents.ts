@@ -1,6 +1,6 @@
 // Turns a source's text into a document that can be applied: parse, rules, secrets. Runs in the config worker.
 
-import { parseOrThrow, placesIn } from '../config/parse.ts';
+import { type Purpose, parseOrThrow, placesIn } from '../config/parse.ts';
 import { readClusterSecret } from '../config/secrets.ts';
 import { ToriiError } from '../errors.ts';
 import { guard } from './guard.ts';
@@ -10,17 +10,17 @@ import type { LoadedDocument } from './store.ts';
 
 /** Throws config_invalid or config_unreadable, every problem with its place. */
 export function loadDocument(source: string, text: string, env: NodeJS.ProcessEnv): LoadedDocument {
-  const { loaded, placeOf } = load(source, text, env);
+  const { loaded, placeOf } = load(source, text, env, 'run');
   return { ...loaded, peerPasswords: readPeerPasswords(loaded.config, env, placeOf) };
 }
 
-/** For those who speak no BGP, on machines that need not have the peers' passwords. */
+/** For a replay, on machines that need not have the peers' passwords, nor be able to run all of the document. */
 export function loadSilentDocument(source: string, text: string, env: NodeJS.ProcessEnv): LoadedDocument {
-  return load(source, text, env).loaded;
+  return load(source, text, env, 'replay').loaded;
 }
 
-function load(source: string, text: string, env: NodeJS.ProcessEnv) {
-  const { config, warnings, placeOf } = parseOrThrow(text, source);
+function load(source: string, text: string, env: NodeJS.ProcessEnv, purpose: Purpose) {
+  const { config, warnings, placeOf } = parseOrThrow(text, source, purpose);
   const clusterSecret = readClusterSecret(config.clusterSecret, env, placeOf(['cluster', 'secret']));
   const loaded: LoadedDocument = { source, text, config, clusterSecret, peerPasswords: new Map(), warnings };
   return { loaded, placeOf };

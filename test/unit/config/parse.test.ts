@@ -330,4 +330,13 @@ describe("the design's example document", () => {
     expect(problems.every((problem) => problem.includes('not supported in this version'))).toBe(true);
     expect(problems.map((problem) => problem.split(':')[0])).toEqual(['pools.acme-web.healthCheck.via']);
   });
+
+  it('does not ask a replay for what only a running node must be able to do', () => {
+    const tunnelled = withLine('path: /healthz }', 'path: /healthz, via: tunnel }').replace(
+      '{ name: eth0 }',
+      '{ name: eth0, engine: xdp }',
+    );
+    expect(problemsOf(tunnelled)).toHaveLength(2);
+    expect(parseDocument(tunnelled, 'replay').kind).toBe('ok');
+  });
 });
