@@ -4,6 +4,7 @@ import type { Family } from '../../deploy/lab/routers/router.ts';
 import type { RouterKind } from '../../deploy/lab/topology.ts';
 import type { ConformanceCase, Trial } from './case.ts';
 import { bfd } from './cases/bfd.ts';
+import { bothFamilies, role } from './cases/capabilities.ts';
 import { gracefulShutdown, holdTime, hungRouter, hungSpeaker, killed } from './cases/leaving.ts';
 import { gtsm, gtsmOwn, md5 } from './cases/protection.ts';
 import { announce, many, prefix, withdraw } from './cases/routes.ts';
@@ -16,6 +17,8 @@ export const cases: readonly ConformanceCase[] = [
   withdraw,
   prefix,
   unchanged,
+  bothFamilies,
+  role,
   md5,
   gtsm,
   gtsmOwn,

@@ -70,8 +70,16 @@ export class Bed {
 
   /** Waits until exactly these speakers are next hops of the VIP in the router's kernel. */
   async routed(vip: string, ...speakers: readonly Speaker[]): Promise<void> {
+    await this.routedVia(
+      vip,
+      speakers.map(({ address }) => address),
+    );
+  }
+
+  /** Waits until the VIP's next hops in the router's kernel are exactly these. */
+  async routedVia(vip: string, hops: readonly string[]): Promise<void> {
     const namespace = this.lab.topology.namespaces.router;
-    const wanted = speakers.map(({ address }) => address).toSorted();
+    const wanted = hops.toSorted();
     const found = await waitForNextHops({ namespace, route: vip, count: wanted.length, timeoutMs: patienceMs });
     if (found.join() !== wanted.join()) {
       throw new Error(`next hops for ${vip}: expected ${wanted.join(', ') || 'none'}, got ${found.join(', ')}`);

@@ -11,6 +11,8 @@ export interface PeerSettings {
   readonly password: string | null;
   readonly ttlSecurity: number | null;
   readonly bfd: BfdTimes | null;
+  readonly families: readonly string[] | null;
+  readonly role: string | null;
 }
 
 export interface ConformanceCase {

@@ -22,7 +22,15 @@ export interface SpeakerParams {
   readonly write: () => void;
 }
 
-const usual: PeerSettings = { holdTimeSec: 9, passive: false, password: null, ttlSecurity: null, bfd: null };
+const usual: PeerSettings = {
+  holdTimeSec: 9,
+  passive: false,
+  password: null,
+  ttlSecurity: null,
+  bfd: null,
+  families: null,
+  role: null,
+};
 const patienceMs = 60_000;
 
 export class Speaker {
@@ -74,25 +82,26 @@ export class Speaker {
 
   document(): object {
     const { topology, family, drainSec, passwordFile } = this.#params;
-    const { password, ttlSecurity, bfd, ...plain } = this.#peer;
+    const { password, holdTimeSec, passive, ...optional } = this.#peer;
     const { node } = this;
     const peer = {
       address: addressOf(topology.router.fabric, family),
       as: routerAs,
       connectRetrySec: 1,
-      ...plain,
+      holdTimeSec,
+      passive,
       ...(password === null ? {} : { password: { file: passwordFile(password) } }),
-      ...(ttlSecurity === null ? {} : { ttlSecurity }),
-      ...(bfd === null ? {} : { bfd }),
+      ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== null)),
     };
     return {
       version: 1,
       node: {
         address: node.address,
+        address6: node.address6,
         bgp: {
           localAs: balancerAs,
           drainSec,
-          ...(plain.passive ? { listen: { address: this.address } } : {}),
+          ...(passive ? { listen: { address: this.address } } : {}),
           peers: [peer],
         },
         api: { socket: apiSocket(topology, node) },

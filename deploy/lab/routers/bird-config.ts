@@ -50,8 +50,8 @@ function importFilter({ accepts }: RouterPlan, family: Family): string {
 `;
 }
 
-function channel({ maxPrefixes }: RouterPlan, family: Family): string {
-  return `ipv${family} { import filter vips${family}; export where source = RTS_STATIC; import limit ${maxPrefixes} action disable; };`;
+function channel({ maxPrefixes }: RouterPlan, family: Family, isDual = false): string {
+  return `ipv${family} { ${isDual && family === 4 ? 'extended next hop on; ' : ''}import filter vips${family}; export where source = RTS_STATIC; import limit ${maxPrefixes} action disable; };`;
 }
 
 function anybody({ address, address6 }: Addresses, plan: RouterPlan): string {
@@ -65,13 +65,15 @@ function anybody({ address, address6 }: Addresses, plan: RouterPlan): string {
 }
 
 function neighbour(own: Addresses, plan: RouterPlan, peer: RouterPeer, index: number): string {
-  const { address, password, ttlSecurity, bfd } = peer;
+  const { address, password, ttlSecurity, bfd, isDual = false, role } = peer;
+  const families = isDual ? ([4, 6] as const) : [familyOf(address)];
   return `protocol bgp ${birdProtocol(index)} from balancer {
   neighbor ${address} as ${balancerAs}; local ${isIpv6(address) ? own.address6 : own.address};
   ${password === undefined ? '' : `password ${JSON.stringify(password)};`}
   ${ttlSecurity === true ? 'ttl security on;' : ''}
   ${bfd === undefined ? '' : `bfd { interval ${bfd.intervalMs} ms; multiplier ${bfd.multiplier}; };`}
-  ${channel(plan, familyOf(address))}
+  ${role === undefined ? '' : `local role ${role};`}
+  ${families.map((family) => channel(plan, family, isDual)).join('\n  ')}
 }
 `;
 }

@@ -68,7 +68,7 @@ function anybody({ router: { fabric } }: Topology): string {
   return listener(4, fabric.address.replace(/\d+$/, '0/24')) + listener(6, fabric.address6.replace(/\d+$/, '/64'));
 }
 
-function neighbour({ dials }: RouterPlan, { address, password, ttlSecurity, bfd }: RouterPeer): string {
+function neighbour({ dials }: RouterPlan, { address, password, ttlSecurity, bfd, isDual, role }: RouterPeer): string {
   const settings = [
     `remote-as ${balancerAs}`,
     'advertisement-interval 0',
@@ -76,13 +76,16 @@ function neighbour({ dials }: RouterPlan, { address, password, ttlSecurity, bfd 
     ...(dials ? [] : ['passive']),
     ...(password === undefined ? [] : [`password ${password}`]),
     ...(ttlSecurity === true ? ['ttl-security hops 1'] : []),
+    ...(isDual === true ? ['capability extended-nexthop'] : []),
+    ...(role === undefined ? [] : [`local-role ${role}`]),
     ...(bfd === undefined ? [] : [`bfd profile ${profileOf(bfd)}`]),
   ];
   return settings.map((setting) => ` neighbor ${address} ${setting}\n`).join('');
 }
 
 function addressFamily({ peers, maxPrefixes, announces }: RouterPlan, family: Family): string {
-  const names = peers?.map(({ address }) => address).filter((address) => familyOf(address) === family) ?? [groups[family]];
+  const concerned = peers?.filter(({ address, isDual }) => isDual === true || familyOf(address) === family);
+  const names = concerned?.map(({ address }) => address) ?? [groups[family]];
   const own = announces.filter((prefix) => isIpv6(prefix) === (family === 6));
   const lines = names.flatMap((name) =>
     ['activate', 'route-map IN in', 'route-map OUT out', `maximum-prefix ${maxPrefixes}`].map(

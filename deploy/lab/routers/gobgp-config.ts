@@ -70,7 +70,7 @@ function familiesOf(prefixes: readonly string[]): readonly Family[] {
   return families.filter((family) => prefixes.some((prefix) => familyOf(prefix) === family));
 }
 
-function sessionSettings({ holdTimeSec, dials, maxPrefixes }: RouterPlan, family: Family) {
+function sessionSettings({ holdTimeSec, dials, maxPrefixes }: RouterPlan, sessionFamilies: readonly Family[]) {
   return {
     timers: {
       config: {
@@ -81,12 +81,10 @@ function sessionSettings({ holdTimeSec, dials, maxPrefixes }: RouterPlan, family
       },
     },
     transport: { config: { 'passive-mode': !dials } },
-    'afi-safis': [
-      {
-        config: { 'afi-safi-name': `ipv${family}-unicast` },
-        'prefix-limit': { config: { 'max-prefixes': maxPrefixes } },
-      },
-    ],
+    'afi-safis': sessionFamilies.map((family) => ({
+      config: { 'afi-safi-name': `ipv${family}-unicast` },
+      'prefix-limit': { config: { 'max-prefixes': maxPrefixes } },
+    })),
   };
 }
 
@@ -94,7 +92,7 @@ function anybody(plan: RouterPlan, { address, address6 }: Addresses): object {
   return {
     'peer-groups': families.map((family) => ({
       config: { 'peer-group-name': `balancers${family}`, 'peer-as': balancerAs },
-      ...sessionSettings(plan, family),
+      ...sessionSettings(plan, [family]),
     })),
     'dynamic-neighbors': [
       { config: { prefix: address.replace(/\d+$/, '0/24'), 'peer-group': 'balancers4' } },
@@ -103,8 +101,8 @@ function anybody(plan: RouterPlan, { address, address6 }: Addresses): object {
   };
 }
 
-function neighbour(plan: RouterPlan, own: Addresses, { address, password, ttlSecurity }: RouterPeer): object {
-  const settings = sessionSettings(plan, familyOf(address));
+function neighbour(plan: RouterPlan, own: Addresses, { address, password, ttlSecurity, isDual }: RouterPeer): object {
+  const settings = sessionSettings(plan, isDual === true ? families : [familyOf(address)]);
   return {
     config: {
       'neighbor-address': address,

@@ -7,13 +7,14 @@
 import { spawn } from 'node:child_process';
 import { run } from '../shell.ts';
 import { multipath, parseRib } from './gobgp-json.ts';
+import { isIpv6 } from './router.ts';
 
 const families = ['ipv4', 'ipv6'] as const;
 
 /** Next hops by prefix, as in the kernel. */
 const installed = new Map<string, string>();
 
-/** `via A` or `nexthop via A nexthop via B` by prefix. */
+/** `via inet A` or `nexthop via inet6 A nexthop via inet6 B` by prefix. */
 async function wanted(): Promise<ReadonlyMap<string, string>> {
   const routes = new Map<string, string>();
   for (const family of families) {
@@ -21,10 +22,15 @@ async function wanted(): Promise<ReadonlyMap<string, string>> {
     for (const [prefix, paths] of Object.entries(rib)) {
       const hops = multipath(paths);
       if (hops.length > 0)
-        routes.set(prefix, hops.map((hop) => (hops.length === 1 ? `via ${hop}` : `nexthop via ${hop}`)).join(' '));
+        routes.set(prefix, hops.map((hop) => (hops.length === 1 ? via(hop) : `nexthop ${via(hop)}`)).join(' '));
     }
   }
   return routes;
+}
+
+/** With its family, which need not be the prefix's. */
+function via(hop: string): string {
+  return `via ${isIpv6(hop) ? 'inet6' : 'inet'} ${hop}`;
 }
 
 async function mirror(): Promise<void> {

@@ -12,9 +12,14 @@ import { ToriiError } from '../../../src/errors.ts';
 import { environment, inNamespace, run } from '../shell.ts';
 import { isIpv6 } from './router.ts';
 
-interface RouteRow {
+interface Hop {
   readonly gateway?: string;
-  readonly nexthops?: readonly { readonly gateway?: string }[];
+  /** Instead of a gateway, where its family is not the route's. */
+  readonly via?: { readonly host: string };
+}
+
+interface RouteRow extends Hop {
+  readonly nexthops?: readonly Hop[];
 }
 
 /** "203.0.113.10/32" of an address; a prefix stays as it is. */
@@ -29,8 +34,9 @@ export async function nextHops(namespace: string, route: string): Promise<readon
   const text = await run(['ip', family, '-j', 'route', 'show', prefixOf(route)], { namespace });
   const rows = JSON.parse(text || '[]') as readonly RouteRow[];
   return rows
-    .flatMap((row) => [row.gateway, ...(row.nexthops ?? []).map((hop) => hop.gateway)])
-    .filter((gateway) => gateway !== undefined)
+    .flatMap((row) => [row, ...(row.nexthops ?? [])])
+    .map(({ gateway, via }) => gateway ?? via?.host)
+    .filter((hop) => hop !== undefined)
     .toSorted();
 }
 

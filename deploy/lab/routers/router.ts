@@ -20,6 +20,10 @@ export interface RouterPeer {
   /** GTSM (RFC 5082), one hop. */
   readonly ttlSecurity?: boolean;
   readonly bfd?: BfdTimes;
+  /** The session is for routes of both families; IPv4 ones may have IPv6 next hops (RFC 8950). */
+  readonly isDual?: boolean;
+  /** What the router says it is to the balancer (RFC 9234). */
+  readonly role?: 'provider' | 'customer' | 'peer';
 }
 
 export interface RouterPlan {
