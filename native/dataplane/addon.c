@@ -201,6 +201,9 @@ static napi_value js_shape(napi_env env, napi_callback_info info)
     set(env, out, "tenantCounters", number(env, core->tenant_counters));
     set(env, out, "flowLines", number(env, e->capacity.flow_lines));
     set(env, out, "slotLines", number(env, e->capacity.slot_lines));
+    napi_value has_records;
+    napi_get_boolean(env, e->records != NULL, &has_records);
+    set(env, out, "hasRecords", has_records);
     return out;
 }
 

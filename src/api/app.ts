@@ -13,6 +13,7 @@ import { backendRoutes } from './backends.ts';
 import type { ApiContext } from './context.ts';
 import { explainRoutes } from './explain.ts';
 import { sendFailure, sendNoRoute } from './failures.ts';
+import { flowRoutes } from './flows.ts';
 import { healthRoutes } from './health.ts';
 import { isLoopback } from './listeners.ts';
 import { registerOpenapi } from './openapi.ts';
@@ -52,6 +53,7 @@ export async function buildApp({ control, metricsText, audit, logger, version }:
     tenantRoutes,
     peerRoutes,
     explainRoutes,
+    flowRoutes,
     reloadRoutes,
     healthRoutes,
   ];

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { errorTable } from '../errors.ts';
 import type { PeerMessage, PeerStatus } from '../model/peer.ts';
-import type { BackendView, ExplainView, PoolView, StatusView, TenantView, VipView } from '../model/views.ts';
+import type { BackendView, ExplainView, FlowsView, PoolView, StatusView, TenantView, VipView } from '../model/views.ts';
 
 const count = z.number().int().nonnegative();
 const counts = z.record(z.string(), count);
@@ -184,6 +184,26 @@ export const explainView: z.ZodType<ExplainView> = z
     steps: z.array(z.strictObject({ step: text, result: text })),
   })
   .meta({ id: 'Explanation' });
+
+export const flowsView: z.ZodType<FlowsView> = z
+  .strictObject({
+    flows: z.array(
+      z.strictObject({
+        flow: text,
+        vip: text,
+        tenant: text,
+        backend: words,
+        state: z.enum(['probation', 'established', 'fin']),
+        ageSec: count,
+        idleSec: count,
+        packets: count,
+        bytes: count,
+        worker: count,
+      }),
+    ),
+    next: count.nullable(),
+  })
+  .meta({ id: 'Flows' });
 
 export const errorBody = z
   .strictObject({

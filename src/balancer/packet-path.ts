@@ -43,7 +43,7 @@ export class LivePath implements PacketPath {
     this.#log = log;
     this.deviceNames = node.devices.map(({ name }) => name);
     const workers = Math.min(workersMax, availableParallelism());
-    this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries });
+    this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
     this.dataplane.start(this.deviceNames.map((name) => ({ name, engine: engineName })));
     const onError = (error: unknown): void => log.warn({ err: error }, `next hops: ${messageOf(error)}`);
     this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { addChangeVerbs } from './change.ts';
 import { addDocumentVerbs } from './document.ts';
 import { addExplain } from './explain.ts';
+import { addFlows } from './flows.ts';
 import { exitCodesText, withExample } from './help.ts';
 import { type Io, processIo } from './io.ts';
 import { addLookVerbs } from './look.ts';
@@ -51,6 +52,7 @@ export function buildProgram(launchers: Launchers, io: Io = processIo(), version
   addLookVerbs(program, io);
   addChangeVerbs(program, io);
   addExplain(program, io);
+  addFlows(program, io);
   addDocumentVerbs(program, io);
   if (launchers.replay !== undefined) addReplay(program, io, launchers.replay);
   return program;

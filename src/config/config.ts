@@ -88,6 +88,7 @@ export interface NodeConfig {
   readonly speaker: SpeakerConfig | null;
   readonly peerPasswords: readonly PeerPassword[];
   readonly flowTableEntries: number;
+  readonly flowRecords: boolean;
   readonly answers: { readonly echo: AnswerRate; readonly tooBig: AnswerRate; readonly timeExceeded: AnswerRate };
   readonly entropy: { readonly prefix: Prefix | null; readonly prefix6: Prefix | null };
   readonly api: ApiConfig;

@@ -166,6 +166,7 @@ function nodeOf({ node }: Document): NodeConfig {
       password === undefined ? [] : [{ peer: parseScopedAddress(address) ?? address, index, ref: password }],
     ),
     flowTableEntries: node.flowTable.entries,
+    flowRecords: node.flows.records,
     answers: node.answers,
     entropy: {
       prefix: parsePrefix(node.entropy?.prefix ?? '') ?? null,

@@ -15,7 +15,6 @@ interface Unsupported {
   readonly expected: string;
 }
 
-const isTrue = (value: unknown): boolean => value === true;
 const oneOf =
   (...words: readonly string[]) =>
   (value: unknown): boolean =>
@@ -24,7 +23,6 @@ const vips: Path = ['tenants', '*', 'vips', '*'];
 const pools: Path = ['pools', '*'];
 
 export const unsupported: readonly Unsupported[] = [
-  { path: ['node', 'flows', 'records'], asks: isTrue, expected: 'false' },
   { path: ['node', 'devices', '*', 'engine'], asks: oneOf('xdp', 'af_xdp'), expected: 'auto or af_packet' },
   { path: [...vips, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },

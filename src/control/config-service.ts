@@ -6,8 +6,9 @@
 
 import { messageOf, ToriiError } from '../errors.ts';
 import { makeDirectory } from '../metrics/directory.ts';
+import type { Desired } from '../model/desired.ts';
 import { parseFlow } from '../model/flow.ts';
-import type { StatusView } from '../model/views.ts';
+import type { FlowQuery, StatusView } from '../model/views.ts';
 import { admitDocument, isSameDocument, loadDocument } from './documents.ts';
 import type { AppliedReply, BootReply, FromConfig, Request, ToConfig } from './messages.ts';
 import { nextExpiryMs, noOverrides } from './overrides.ts';
@@ -103,6 +104,8 @@ export class ConfigService {
         return this.#read(request);
       case 'explain':
         return this.#explain(request.id, request.flow);
+      case 'flows':
+        return this.#flows(request.id, request.query);
     }
   }
 
@@ -202,10 +205,21 @@ export class ConfigService {
     const flow = parseFlow(text);
     if (flow === undefined)
       throw new ToriiError('bad_request', `expected a flow like "tcp 198.51.100.7:40000 203.0.113.10:80", got ${text}`);
+    const { compiler, desired } = this.#forwarding();
+    this.#reply(id, compiler.explain(flow, desired));
+  }
+
+  #flows(id: number, query: FlowQuery): void {
+    const { compiler, desired } = this.#forwarding();
+    this.#reply(id, compiler.flows(query, desired));
+  }
+
+  /** What is in force on a node that forwards. */
+  #forwarding(): { readonly compiler: Compiler; readonly desired: Desired } {
     const { applied } = this.#planner;
     if (applied === null) throw new ToriiError('not_ready', 'no document is applied yet');
     if (this.#path === null) throw new ToriiError('not_found', 'this node forwards nothing: node.devices is empty');
-    this.#reply(id, this.#path.compiler.explain(flow, applied.desired));
+    return { compiler: this.#path.compiler, desired: applied.desired };
   }
 
   #onApplied(applied: Applied, generation: number, applyMs: number): void {

@@ -4,7 +4,7 @@ import type { NodeConfig } from '../config/config.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { NextHop } from '../model/backend.ts';
 import type { HealthReport } from '../model/health-check.ts';
-import type { Change, ChangeContext, ExplainView, Resource } from '../model/views.ts';
+import type { Change, ChangeContext, ExplainView, FlowQuery, FlowsView, Resource } from '../model/views.ts';
 import type { ObservedDevice } from './desired-pool.ts';
 
 /** workerData of the config worker. */
@@ -53,6 +53,7 @@ export type ToConfig =
   | { readonly kind: 'refused'; readonly compile: number; readonly message: string }
   | { readonly kind: 'read'; readonly id: number; readonly resource: Exclude<Resource, 'peers'>; readonly facts: NodeFacts }
   | { readonly kind: 'explain'; readonly id: number; readonly flow: string }
+  | { readonly kind: 'flows'; readonly id: number; readonly query: FlowQuery }
   | { readonly kind: 'close' };
 
 export type Request = Extract<ToConfig, { readonly id: number }>;
@@ -75,7 +76,9 @@ export type ReplyOf<Kind extends Request['kind']> = Kind extends 'boot'
     ? AppliedReply
     : Kind extends 'read'
       ? Uint8Array
-      : ExplainView;
+      : Kind extends 'flows'
+        ? FlowsView
+        : ExplainView;
 
 /** One compiled state, to be put in force. */
 export interface Outcome {

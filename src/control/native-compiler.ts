@@ -4,17 +4,20 @@
 // Tables are filled into regions that no snapshot in force uses, so a draft that is never kept harms nothing.
 
 import type { DataplaneAddon, EngineId } from '../dataplane/addon.ts';
+import { FlowRecords } from '../dataplane/flow-records.ts';
 import { FlowTable } from '../dataplane/flow-table.ts';
 import { PathTable } from '../dataplane/path-table.ts';
 import { TableFiller } from '../dataplane/tables.ts';
+import { ToriiError } from '../errors.ts';
 import { backendKey } from '../model/backend.ts';
 import type { Desired, DesiredPool } from '../model/desired.ts';
 import type { Flow } from '../model/flow.ts';
-import type { ExplainView } from '../model/views.ts';
+import type { ExplainView, FlowQuery, FlowsView } from '../model/views.ts';
 import { type Allocation, emptyAllocation } from '../steering/allocate-all.ts';
 import type { IndexSpace } from '../steering/allocation.ts';
 import { explain } from '../steering/explain.ts';
 import { type Compiled, compile } from '../steering/snapshot.ts';
+import { nameFlows } from './flow-views.ts';
 import type { Compiler, Draft, TableFacts } from './ports.ts';
 
 interface NativeDraft extends Draft {
@@ -26,11 +29,14 @@ export class NativeCompiler implements Compiler {
   readonly #tables: TableFiller;
   readonly #flows: FlowTable;
   readonly #paths: PathTable;
+  readonly #engine: EngineId;
+  #recordReader: FlowRecords | undefined;
   #allocation: Allocation;
   readonly #slotCounts = new Map<string, ReadonlyMap<number, number>>();
 
   constructor(addon: DataplaneAddon, engine: EngineId) {
     this.#addon = addon;
+    this.#engine = engine;
     this.#tables = new TableFiller(addon, engine);
     this.#flows = new FlowTable(addon, engine);
     this.#paths = new PathTable(addon, engine);
@@ -91,6 +97,21 @@ export class NativeCompiler implements Compiler {
         return index === undefined ? undefined : this.#paths.learned(index);
       },
     });
+  }
+
+  /** A page of the flows that are remembered. `desired` is what the tables in force were compiled from. */
+  flows(query: FlowQuery, desired: Desired): FlowsView {
+    const naming = nameFlows(query, desired, this.#allocation);
+    const { from, limit } = query;
+    return naming.view(this.#records().page({ from, limit, wants: (record) => naming.wanted(record) }));
+  }
+
+  #records(): FlowRecords {
+    if (!this.#addon.shape(this.#engine).hasRecords) {
+      throw new ToriiError('not_found', 'flows have no records here: expected node.flows.records: true in the document');
+    }
+    this.#recordReader ??= new FlowRecords(this.#addon, this.#engine, this.#flows);
+    return this.#recordReader;
   }
 
   #slotsOf(pool: string): Uint16Array | undefined {

@@ -28,6 +28,7 @@ const live: readonly Key[] = [
 const fixed: readonly Key[] = [
   { path: ['node', 'devices'], of: ({ devices }) => devices },
   { path: ['node', 'flowTable', 'entries'], of: ({ flowTableEntries }) => flowTableEntries },
+  { path: ['node', 'flows', 'records'], of: ({ flowRecords }) => flowRecords },
   { path: ['node', 'api', 'socket'], of: ({ api }) => api.socket },
   { path: ['node', 'api', 'listen'], of: ({ api }) => api.listen },
   { path: ['node', 'logs', 'format'], of: ({ logs }) => logs.format },

@@ -4,7 +4,7 @@
 import type { ConfigSource } from '../config/source.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { PeerMessage, PeerStatus } from '../model/peer.ts';
-import type { Change, ChangeContext, ExplainView, NodeControl, Resource } from '../model/views.ts';
+import type { Change, ChangeContext, ExplainView, FlowQuery, FlowsView, NodeControl, Resource } from '../model/views.ts';
 import type { AppliedReply, NodeFacts } from './messages.ts';
 import type { ConfigThread } from './remote-config.ts';
 
@@ -41,6 +41,10 @@ export class LiveNodeControl implements NodeControl {
 
   explain(flow: string): Promise<ExplainView> {
     return this.#params.config.ask<'explain'>({ kind: 'explain', flow });
+  }
+
+  flows(query: FlowQuery): Promise<FlowsView> {
+    return this.#params.config.ask<'flows'>({ kind: 'flows', query });
   }
 
   async change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }> {

@@ -3,7 +3,7 @@
 
 import type { Desired } from '../model/desired.ts';
 import type { Flow } from '../model/flow.ts';
-import type { ExplainView } from '../model/views.ts';
+import type { ExplainView, FlowQuery, FlowsView } from '../model/views.ts';
 import type { Overrides } from './overrides.ts';
 
 /** The packet path as the reconciler sees it. */
@@ -45,6 +45,8 @@ export interface Compiler {
   slotCounts(pool: string): ReadonlyMap<number, number> | undefined;
   /** Where the flow would go under the tables in force; `desired` is what they were compiled from. */
   explain(flow: Flow, desired: Desired): ExplainView;
+  /** Throws not_found where flows have no records. */
+  flows(query: FlowQuery, desired: Desired): FlowsView;
 }
 
 export interface Verdict {

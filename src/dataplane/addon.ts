@@ -34,6 +34,7 @@ export interface CounterShape {
   readonly tenantCounters: number;
   readonly flowLines: number;
   readonly slotLines: number;
+  readonly hasRecords: boolean;
 }
 
 /** What left the memory engine, in order. */

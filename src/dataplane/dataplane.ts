@@ -5,7 +5,7 @@
 
 import { ToriiError } from '../errors.ts';
 import { type DataplaneAddon, type DeviceSpec, type DeviceState, type EngineId, loadDataplaneAddon } from './addon.ts';
-import { capacityFor } from './capacity.ts';
+import { capacityFor, type FlowSizes } from './capacity.ts';
 import { Counters } from './counters.ts';
 
 export interface Dataplane {
@@ -40,7 +40,7 @@ export class LiveDataplane implements Dataplane {
   #devices: readonly DeviceSpec[] = [];
   #beats: readonly number[] = [];
 
-  constructor(params: { readonly workers: number; readonly flowEntries: number }) {
+  constructor(params: FlowSizes) {
     this.#addon = loadDataplaneAddon();
     const layout = this.#addon.layout();
     const capacity = capacityFor(layout, params);

@@ -134,6 +134,40 @@ export interface ExplainView {
   readonly steps: readonly ExplainStep[];
 }
 
+/** Which flows are asked for; null: any. */
+export interface FlowQuery {
+  /** Name of a VIP. */
+  readonly vip: string | null;
+  /** Addresses. */
+  readonly backend: string | null;
+  readonly source: string | null;
+  readonly limit: number;
+  /** 0, or `next` of the page before. */
+  readonly from: number;
+}
+
+export interface FlowView {
+  /** "tcp 198.51.100.7:40000 203.0.113.10:80". */
+  readonly flow: string;
+  readonly vip: string;
+  readonly tenant: string;
+  /** Address; null when it is gone. */
+  readonly backend: string | null;
+  readonly state: 'probation' | 'established' | 'fin';
+  readonly ageSec: number;
+  readonly idleSec: number;
+  /** Estimates from a sample. */
+  readonly packets: number;
+  readonly bytes: number;
+  readonly worker: number;
+}
+
+export interface FlowsView {
+  readonly flows: readonly FlowView[];
+  /** Where to go on; null: that was all. A page may have fewer than asked for, or none, and yet not be the last. */
+  readonly next: number | null;
+}
+
 export type ReadView = {
   readonly status: StatusView;
   readonly vips: readonly VipView[];
@@ -167,6 +201,8 @@ export interface NodeControl {
   /** The last messages of one BGP peer, oldest first; undefined when there is no such peer. */
   messages(peer: string): Promise<readonly PeerMessage[] | undefined>;
   explain(flow: string): Promise<ExplainView>;
+  /** Rejects with not_found where flows have no records. */
+  flows(query: FlowQuery): Promise<FlowsView>;
   change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }>;
   reload(options: { readonly force: boolean }): Promise<{ readonly revision: number; readonly changes: readonly string[] }>;
   /** True once a document is applied and every worker has adopted it. */

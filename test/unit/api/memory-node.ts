@@ -7,6 +7,8 @@ import type {
   Change,
   ChangeContext,
   ExplainView,
+  FlowQuery,
+  FlowsView,
   NodeControl,
   ReadView,
   Resource,
@@ -149,6 +151,9 @@ export class MemoryNode implements NodeControl {
   failure: Error | null = null;
   readonly changes: { readonly change: Change; readonly context: ChangeContext }[] = [];
   readonly explained: string[] = [];
+  readonly asked: FlowQuery[] = [];
+  /** Pages of flows by where they begin. */
+  flowPages: Readonly<Record<number, FlowsView>> = {};
   readonly reloads: boolean[] = [];
 
   async read(resource: Resource): Promise<Uint8Array> {
@@ -164,6 +169,11 @@ export class MemoryNode implements NodeControl {
     this.explained.push(flow);
     const steps = [{ step: 'VIP', result: '203.0.113.10:80/tcp' }];
     return { flow, verdict: 'forward', reason: null, vip: '203.0.113.10:80/tcp', tenant: 'acme', backend: '10.0.2.21', steps };
+  }
+
+  async flows(query: FlowQuery): Promise<FlowsView> {
+    this.asked.push(query);
+    return this.flowPages[query.from] ?? { flows: [], next: null };
   }
 
   async change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }> {

@@ -65,6 +65,20 @@ describe('reading', () => {
     expect((await api.ask('/v1/explain?flow=web')).status).toBe(400);
     expect((await api.ask('/v1/explain')).status).toBe(400);
   });
+
+  it('gives flows page by page, narrowed as asked', async () => {
+    api.node.flowPages = { 7: { flows: [], next: 9 } };
+    const path = '/v1/flows?vip=203.0.113.10:80/tcp&backend=10.0.2.21&source=2001:DB8::7&limit=5&from=7';
+    expect(JSON.parse((await api.ask(path)).text)).toEqual({ flows: [], next: 9 });
+    expect((await api.ask('/v1/flows')).status).toBe(200);
+    expect(api.node.asked).toEqual([
+      { vip: '203.0.113.10:80/tcp', backend: '10.0.2.21', source: '2001:db8::7', limit: 5, from: 7 },
+      { vip: null, backend: null, source: null, limit: 100, from: 0 },
+    ]);
+    for (const wrong of ['limit=0', 'limit=1001', 'from=-1', 'backend=web', 'pool=web']) {
+      expect((await api.ask(`/v1/flows?${wrong}`)).status, wrong).toBe(400);
+    }
+  });
 });
 
 describe('health', () => {
@@ -232,6 +246,7 @@ describe('the OpenAPI document', () => {
       '/v1/backends',
       '/v1/backends/{target}',
       '/v1/explain',
+      '/v1/flows',
       '/v1/node',
       '/v1/peers',
       '/v1/peers/{address}',
@@ -251,6 +266,7 @@ describe('the OpenAPI document', () => {
       'DefaultRoute',
       'Error',
       'Explanation',
+      'Flows',
       'Peer',
       'PeerMessage',
       'Pool',

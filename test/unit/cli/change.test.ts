@@ -138,6 +138,53 @@ describe('torii reload', () => {
   });
 });
 
+describe('torii flows', () => {
+  const flow = {
+    flow: 'tcp 198.51.100.7:40000 203.0.113.10:80',
+    vip: '203.0.113.10:80/tcp',
+    tenant: 'acme',
+    backend: '10.0.2.21',
+    state: 'established',
+    ageSec: 3700,
+    idleSec: 2,
+    packets: 12_345,
+    bytes: 1_000_000,
+    worker: 0,
+  } as const;
+
+  it('asks page by page until it has enough', async () => {
+    node.node.flowPages = {
+      0: { flows: [flow], next: 100 },
+      100: { flows: [], next: 200 },
+      200: { flows: [{ ...flow, backend: null }], next: 300 },
+    };
+    const { exit, out } = await run('flows', '--source', '198.51.100.7', '--limit', '2');
+    expect(exit).toBe(0);
+    expect(out).toMatch(/^FLOW +TENANT +BACKEND +STATE +AGE +IDLE +PACKETS +BYTES\n/);
+    expect(out).toMatch(
+      /tcp 198\.51\.100\.7:40000 203\.0\.113\.10:80 +acme +10\.0\.2\.21 +established +3,700 s +2 s +12,345 +1\.00 MB\n/,
+    );
+    expect(out).toMatch(/ gone /);
+    expect(node.node.asked.map(({ from, limit, source }) => [from, limit, source])).toEqual([
+      [0, 2, '198.51.100.7'],
+      [100, 1, '198.51.100.7'],
+      [200, 1, '198.51.100.7'],
+    ]);
+  });
+
+  it('gives programs all pages in one', async () => {
+    node.node.flowPages = { 0: { flows: [flow], next: 1 }, 1: { flows: [flow], next: null } };
+    expect(JSON.parse((await run('flows', '--json')).out)).toEqual([flow, flow]);
+  });
+
+  it('says so where there are none, and refuses what is no address', async () => {
+    node.node.flowPages = {};
+    expect((await run('flows')).out).toBe('no flows\n');
+    expect((await torii(['flows', '--backend', 'web', '--api', '/nowhere'])).exit).toBe(64);
+    expect((await torii(['flows', '--limit', '0', '--api', '/nowhere'])).exit).toBe(64);
+  });
+});
+
 describe('torii explain', () => {
   it.each([
     [['tcp', '198.51.100.7:40000', '203.0.113.10:80']],

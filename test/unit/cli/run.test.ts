@@ -38,7 +38,7 @@ describe('the command line', () => {
   it('has an example in the help of every verb', () => {
     const launch = async (): Promise<void> => {};
     const verbs = buildProgram({ balancer: launch, host: launch, controller: launch, replay: launch }).commands;
-    expect(verbs.length).toBe(22);
+    expect(verbs.length).toBe(23);
     for (const verb of verbs) {
       let help = '';
       verb.configureOutput({ writeOut: (text) => void (help += text) }).outputHelp();

@@ -74,6 +74,10 @@ class RecordingCompiler implements Compiler {
   explain(): never {
     throw new Error('not asked here');
   }
+
+  flows(): never {
+    throw new Error('not asked here');
+  }
 }
 
 /** A service with the test as its main thread. */

@@ -1,0 +1,93 @@
+// `torii flows`: what the packet path remembers of flows, as records have it (node.flows.records).
+//
+// Asks page by page until enough are found or the tables end, so that a rare flow is found in a large table, too.
+
+import type { Command } from 'commander';
+import { ToriiError } from '../errors.ts';
+import { parseAddress } from '../model/address.ts';
+import type { FlowsView, FlowView } from '../model/views.ts';
+import type { Client } from './client.ts';
+import { askAll } from './fleet.ts';
+import { withExample } from './help.ts';
+import type { Io } from './io.ts';
+import { openSession, type Session } from './session.ts';
+import { bytes, type Column, number, table } from './table.ts';
+
+interface Words {
+  readonly vip?: string;
+  readonly backend?: string;
+  readonly source?: string;
+  readonly limit: number;
+  readonly json?: boolean;
+}
+
+const defaultLimit = 100;
+const mostLimit = 100_000;
+const pageLimit = 1000;
+
+export function addFlows(program: Command, io: Io): void {
+  const command = program
+    .command('flows')
+    .summary('flows that the packet path remembers: backend, age, packets, bytes')
+    .description(
+      'Flows that the packet path remembers: backend, age, packets, bytes.\n\nNeeds node.flows.records: true. Packets and bytes are estimates from a sample, exact at low load.',
+    )
+    .option('--vip <vip>', 'only of this VIP')
+    .option('--backend <address>', 'only to this backend', parseOption('--backend'))
+    .option('--source <address>', 'only from this client', parseOption('--source'))
+    .option('--limit <number>', 'at most so many', parseLimit, defaultLimit)
+    .option('--json', 'the JSON of the API, all pages in one; of several nodes an object, one key per --api');
+  withExample(command, ['torii flows --source 198.51.100.7', 'torii flows --vip 203.0.113.10:80/tcp --limit 1000 --json']);
+  command.action(async () => show(openSession(command, io), command.opts<Words>()));
+}
+
+async function show({ io, clients, screen }: Session, words: Words): Promise<void> {
+  const { given, failure } = await askAll(clients, (client) => flowsOf(client, words), io);
+  if (words.json === true) {
+    const all = Object.fromEntries(given.map(({ api, value }) => [api, value]));
+    io.out(`${JSON.stringify(clients.length === 1 ? given[0]?.value : all)}\n`);
+  } else {
+    for (const { api, value } of given) {
+      const text = value.length === 0 ? 'no flows\n' : table(columns, value, screen);
+      io.out((clients.length === 1 ? '' : `== ${api}\n`) + text);
+    }
+  }
+  if (failure !== null) throw failure;
+}
+
+const columns: readonly Column<FlowView>[] = [
+  { title: 'FLOW', cell: ({ flow }) => flow },
+  { title: 'TENANT', cell: ({ tenant }) => tenant },
+  { title: 'BACKEND', cell: ({ backend }) => ({ text: backend ?? 'gone', tone: backend === null ? 'warn' : 'plain' }) },
+  { title: 'STATE', cell: ({ state }) => state },
+  { title: 'AGE', align: 'right', cell: ({ ageSec }) => `${number(ageSec)} s` },
+  { title: 'IDLE', align: 'right', cell: ({ idleSec }) => `${number(idleSec)} s` },
+  { title: 'PACKETS', align: 'right', cell: ({ packets }) => number(packets) },
+  { title: 'BYTES', align: 'right', cell: (flow) => bytes(flow.bytes) },
+];
+
+async function flowsOf(client: Client, { vip, backend, source, limit }: Words): Promise<readonly FlowView[]> {
+  const found: FlowView[] = [];
+  const filters = { ...(vip && { vip }), ...(backend && { backend }), ...(source && { source }) };
+  for (let from: number | null = 0; from !== null && found.length < limit; ) {
+    const query = new URLSearchParams({ ...filters, limit: `${Math.min(pageLimit, limit - found.length)}`, from: `${from}` });
+    const { flows, next }: FlowsView = await client.json<FlowsView>(`/v1/flows?${query.toString()}`);
+    found.push(...flows);
+    from = next;
+  }
+  return found;
+}
+
+function parseOption(option: string): (text: string) => string {
+  return (text) => {
+    const address = parseAddress(text);
+    if (address === undefined) throw new ToriiError('usage', `${option}: expected an IP address, got ${text}`);
+    return address;
+  };
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (/^\d{1,6}$/.test(text) && limit >= 1 && limit <= mostLimit) return limit;
+  throw new ToriiError('usage', `--limit: expected 1 to ${mostLimit}, got ${text}`);
+}
