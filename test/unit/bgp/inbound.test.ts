@@ -11,7 +11,6 @@ const negotiated: Negotiated = {
   holdTimeSec: 9,
   fourOctetAs: true,
   extendedMessages: true,
-  takesExtendedMessages: true,
   enhancedRefresh: true,
   ipv4OverIpv6: false,
   families: ['ipv4', 'ipv6'],
