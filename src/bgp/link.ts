@@ -5,7 +5,7 @@
 
 import { keepaliveDelayMs, sendHoldMs } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
-import { headerBytes, type MessageKind, maxMessageBytes } from './constants.ts';
+import { headerBytes, type MessageKind } from './constants.ts';
 import type { FsmEvent } from './fsm-types.ts';
 import { type Frame, Framer } from './header.ts';
 import type { Journal } from './journal.ts';
@@ -38,7 +38,6 @@ export interface LinkOptions {
 export class BgpLink {
   readonly #options: LinkOptions;
   readonly #framer = new Framer();
-  #longestSentBytes = maxMessageBytes;
   #context: WireContext;
   #open = true;
   #hold: Timer | undefined;
@@ -71,13 +70,12 @@ export class BgpLink {
 
   /** The longest message the peer takes. */
   get longestMessageBytes(): number {
-    return this.#longestSentBytes;
+    return longestMessageBytes(this.#context);
   }
 
   /** From now on messages have the form that both sides agreed on. */
-  agree({ fourOctetAs, extendedMessages, takesExtendedMessages, enhancedRefresh }: Negotiated): void {
-    this.#context = { ...this.#context, fourOctetAs, extendedMessages: takesExtendedMessages, enhancedRefresh };
-    this.#longestSentBytes = longestMessageBytes({ extendedMessages });
+  agree({ fourOctetAs, extendedMessages, enhancedRefresh }: Negotiated): void {
+    this.#context = { ...this.#context, fourOctetAs, extendedMessages, enhancedRefresh };
   }
 
   /** What a NOTIFICATION quotes is cut where the message would be too long (RFC 8654 4). */
@@ -180,7 +178,7 @@ export class BgpLink {
   }
 
   #next(): Frame | undefined {
-    return this.#framer.next(longestMessageBytes(this.#context));
+    return this.#framer.next(this.longestMessageBytes);
   }
 
   #take({ kind, wire }: Frame): void {

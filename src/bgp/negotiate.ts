@@ -97,10 +97,8 @@ export interface Negotiated {
   /** 0: neither keepalives nor a hold timer. */
   readonly holdTimeSec: number;
   readonly fourOctetAs: boolean;
-  /** RFC 8654: they may be sent. */
+  /** RFC 8654, both ways. */
   readonly extendedMessages: boolean;
-  /** RFC 8654 4: who offered them takes them, whatever the peer offered. */
-  readonly takesExtendedMessages: boolean;
   /** RFC 7313: the answer to ROUTE-REFRESH has a marked begin and end. */
   readonly enhancedRefresh: boolean;
   /** RFC 8950: IPv4 routes may have the session's IPv6 address as next hop. */
@@ -122,7 +120,6 @@ export function negotiate(ours: OpenMessage, theirs: OpenMessage, wanted: readon
     holdTimeSec: Math.min(ours.holdTimeSec, theirs.holdTimeSec),
     fourOctetAs: both('fourOctetAs'),
     extendedMessages: both('extendedMessage'),
-    takesExtendedMessages: hasCapability(ours.capabilities, 'extendedMessage'),
     enhancedRefresh: both('enhancedRouteRefresh'),
     ipv4OverIpv6: hasIpv4OverIpv6(ours.capabilities) && hasIpv4OverIpv6(theirs.capabilities),
     families: Object.values(families)

@@ -7,7 +7,7 @@ export interface WireContext {
   readonly fourOctetAs: boolean;
   /** iBGP: attributes that have no meaning from another AS are kept. */
   readonly internal: boolean;
-  /** RFC 8654: messages other than OPEN and KEEPALIVE may have 65,535 bytes, when received. */
+  /** RFC 8654: messages other than OPEN and KEEPALIVE may have 65,535 bytes. */
   readonly extendedMessages: boolean;
   /** RFC 7313: ROUTE-REFRESH has a subtype. */
   readonly enhancedRefresh: boolean;

@@ -57,7 +57,6 @@ describe('two OPENs', () => {
       holdTimeSec: 9,
       fourOctetAs: true,
       extendedMessages: false,
-      takesExtendedMessages: true,
       enhancedRefresh: false,
       ipv4OverIpv6: false,
       families: ['ipv4'],
