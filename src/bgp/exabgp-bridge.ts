@@ -1,19 +1,29 @@
 // The bridge between ExaBGP and Torii: the process that ExaBGP starts for its API, and a socket of Torii's.
 //
-// argv: the path of the socket; for how many seconds Torii may be silent. Torii's first line names ExaBGP's process, each
-// further one is an order, and an empty one says that Torii lives. If Torii goes, hangs or is stopped, ExaBGP is killed:
-// it would go on announcing what nobody forwards. What ExaBGP says is always taken off it at once, or it would stall.
+// argv: the path of the socket; for how many seconds Torii may be silent. Each line of Torii's is an order, and an empty one
+// says that Torii lives. If Torii goes, hangs or is stopped, ExaBGP is killed: it would go on announcing what nobody forwards.
+// What ExaBGP says is always taken off it at once, or it would stall.
 
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const [path = '', silenceSec = ''] = process.argv.slice(2);
-let exabgp = 0;
 
 function end(): never {
-  // Not some process that has taken its number, nor whoever adopted this one.
-  if (exabgp > 1 && process.ppid === exabgp) process.kill(exabgp, 'SIGKILL');
+  const parent = process.ppid;
+  // Not whoever adopted this process when ExaBGP was gone already: ExaBGP's configuration lay beside the socket.
+  if (parent > 1 && commandLineOf(parent).includes(dirname(path))) process.kill(parent, 'SIGKILL');
   process.exit(0);
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 const torii = connect(path);
@@ -27,6 +37,5 @@ process.stdin.on('end', end);
 createInterface({ input: torii }).on('line', (line) => {
   clearTimeout(silence);
   silence = setTimeout(end, Number(silenceSec) * 1000);
-  if (exabgp === 0) exabgp = Number(line);
-  else if (line !== '') process.stdout.write(`${line}\n`);
+  if (line !== '') process.stdout.write(`${line}\n`);
 });

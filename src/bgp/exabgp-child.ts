@@ -114,7 +114,6 @@ class Child implements ExabgpChild {
     this.#bridge = socket;
     this.#server.close();
     rmSync(this.#directory, { recursive: true, force: true });
-    socket.write(`${this.#process.pid}\n`);
     this.#alive = setInterval(() => socket.write('\n'), aliveMs);
     socket.on('error', () => this.kill());
     socket.on('close', () => this.kill());
@@ -138,13 +137,15 @@ class Child implements ExabgpChild {
 function addressTowards({ address, port }: PeerConfig): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    const done = (error?: Error) => {
-      if (error !== undefined) reject(new Error(`no way to ${address}: ${messageOf(error)}`));
-      else resolve(socket.address().address);
+    socket.once('error', (error) => {
       socket.close();
-    };
-    socket.once('error', done);
-    socket.connect(port, address, () => done());
+      reject(new Error(`no way to ${address}: ${messageOf(error)}`));
+    });
+    socket.once('connect', () => {
+      resolve(socket.address().address);
+      socket.close();
+    });
+    socket.connect(port, address);
   });
 }
 

@@ -64,7 +64,9 @@ export function exabgpEnvironment(user: string): Readonly<Record<string, string>
     'exabgp.tcp.bind': '',
     'exabgp.api.ack': 'true',
     'exabgp.api.cli': 'false',
+    // Without its bridge it would go on alone.
     'exabgp.api.respawn': 'false',
+    'exabgp.api.terminate': 'true',
     'exabgp.log.destination': 'stderr',
     'exabgp.log.level': 'ERR',
     PYTHONDONTWRITEBYTECODE: '1',

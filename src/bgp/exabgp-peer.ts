@@ -37,6 +37,7 @@ interface Agreed {
 }
 
 const farewellMs = 1000;
+const shownRoutes = 4;
 const missing =
   'expected the program exabgp in PATH, as node.bgp.speaker asks for it, found none: ' +
   'run sudo apt-get install --no-install-recommends exabgp, or say speaker: built-in';
@@ -108,7 +109,9 @@ export class ExabgpPeer {
       ...(this.#trouble === null ? [] : [this.#trouble]),
       ...(refused.length === 0
         ? []
-        : [`ExaBGP does not take ${refused.length} routes for ${this.#peer.address}: ${refused[0]}, …`]),
+        : [
+            `ExaBGP does not take ${refused.length} of the routes for ${this.#peer.address}: ${refused.slice(0, shownRoutes).join(', ')}`,
+          ]),
     ];
   }
 

@@ -96,7 +96,7 @@ describe.skipIf(!isRoot || !isInstalled)('ExaBGP, driven by Torii', () => {
     speaker.set([{ prefix: vip, policy: {} }]);
     await bed.routeIs(other, false);
     await expect.poll(() => bird.showRoute(vip)).toContain('BGP.med: 8');
-    expect(bird.ask('show protocols all exabgp')).toMatch(/Import updates:\s+4 /);
+    expect(await speaker.peer(({ announced }) => announced === 1)).toMatchObject({ state: 'established', flaps: 0 });
   });
 
   it('tells a router that comes back everything again, without waiting for long', async () => {
