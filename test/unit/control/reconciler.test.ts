@@ -54,7 +54,9 @@ class Bed {
         const prefixes = routes.map(({ prefix }) => prefix).sort();
         this.log.push(`announce ${prefixes.join(' ')}`);
       },
-      inForce: ({ compile }) => this.log.push(`in force ${compile}`),
+      inForce: ({ compile }) => {
+        this.log.push(`in force ${compile}`);
+      },
       adopted: (compile) => this.log.push(`adopted ${compile}`),
       refused: (compile, message) => this.log.push(`refused ${compile} ${message}`),
       now: () => Date.now(),
