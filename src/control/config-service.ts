@@ -12,6 +12,7 @@ import type { FlowQuery, StatusView } from '../model/views.ts';
 import { admitDocument, isSameDocument, loadDocument } from './documents.ts';
 import type { AppliedReply, BootReply, FromConfig, Request, ToConfig } from './messages.ts';
 import { nextExpiryMs, noOverrides } from './overrides.ts';
+import { withPasswords } from './peer-passwords.ts';
 import { type Applied, Planner, type Waiter } from './planner.ts';
 import type { Compiler, Counters, Keeper, LastGood } from './ports.ts';
 import { type Intent, type LoadedDocument, Store } from './store.ts';
@@ -129,7 +130,9 @@ export class ConfigService {
     this.#store.expire(Date.now());
     this.#armExpiry();
     this.#planner.changed('document', { done: () => undefined, failed: (failure) => this.#onFirstRefused(document, failure) });
-    return { revision: intent.revision, node: document.config.node, fallback };
+    // With them: the speaker dials and listens before the first outcome comes, and not for a moment unsigned.
+    const node = withPasswords(document.config.node, document.peerPasswords);
+    return { revision: intent.revision, node, fallback };
   }
 
   /** The document parses, but cannot be put in force: the last good one can, unless this machine was set up otherwise by now. */

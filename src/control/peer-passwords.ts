@@ -13,7 +13,7 @@ export function readPeerPasswords({ node }: Config, env: NodeJS.ProcessEnv, plac
   return new Map(node.peerPasswords.map((password) => [password.peer, readPassword(passwordPlace(password, placeOf), env)]));
 }
 
-/** What main is told of the node: the one place where both meet. */
+/** What main is told of the node. Nowhere else do both meet. */
 export function withPasswords(node: NodeConfig, passwords: PeerPasswords): NodeConfig {
   if (node.speaker === null || passwords.size === 0) return node;
   const peers = node.speaker.peers.map((peer) => {

@@ -94,7 +94,7 @@ class Bed {
     this.keeper = keeper;
     this.service = new ConfigService({
       keeper,
-      env: {},
+      env: { BGP_KEY: 'hunter2' },
       version: '0',
       startedAtMs: 0,
       emit: (message) => {
@@ -665,6 +665,13 @@ describe('a view', () => {
     expect(await bed.view<StatusView>('status', { unheard: { 4: unheard, 6: unheard } })).toMatchObject({
       vips: { total: 1, announced: 0 },
     });
+  });
+
+  it('tells the passwords of peers with the first document: nobody is called unsigned until the tables are there', async () => {
+    const peers = [{ address: '10.0.1.1', as: 65000, password: { env: 'BGP_KEY' } }];
+    const signed = documentOf({ node: { bgp: { localAs: 65010, peers } } });
+    const { node } = await new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: signed, error: null });
+    expect(node.speaker?.peers).toMatchObject([{ address: '10.0.1.1', password: 'hunter2' }]);
   });
 
   it('says that a VIP waits for the workers, then that it is announced', async () => {
