@@ -3,6 +3,8 @@
 // Prints one line per case: ok, FAIL or SKIP, router, family and what held or did not. Exit status 1 on any FAIL. An
 // interrupt takes the bed down and ends with the shell's status for it.
 
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { failWith, routerKind } from '../../deploy/lab/arguments.ts';
@@ -47,6 +49,17 @@ function caseId(text: string): string {
   throw new ToriiError('usage', `--case: expected one of ${cases.map(({ id }) => id).join(', ')}, got ${text}`);
 }
 
+/** A second run would take the first one's beds away. The kernel gives the name up with the process. */
+async function claimBeds(): Promise<void> {
+  const server = createServer().unref();
+  server.listen(`\0${bedName}`);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    throw new ToriiError('address_in_use', 'another run of the conformance suite is under way: wait for it', { cause });
+  }
+}
+
 async function runAll(selection: Selection): Promise<void> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => {
@@ -76,6 +89,7 @@ async function main(): Promise<void> {
     isQuick: values.quick === true,
   };
   preflight(null, 'npm run conformance');
+  await claimBeds();
   await runAll(selection);
 }
 
