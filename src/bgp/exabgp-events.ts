@@ -11,7 +11,6 @@ import { describeNotification } from './notification.ts';
 export type ExabgpEvent =
   | { readonly kind: 'answer'; readonly answer: 'done' | 'error' | 'version' }
   | { readonly kind: 'state'; readonly state: SessionState }
-  | { readonly kind: 'connected' }
   | { readonly kind: 'up'; readonly localAddress: string }
   | { readonly kind: 'down'; readonly reason: string }
   | { readonly kind: 'negotiated'; readonly holdTimeSec: number; readonly families: readonly FamilyName[] }
@@ -79,7 +78,6 @@ function eventOf(type: string, neighbor: Neighbor): ExabgpEvent | undefined {
 }
 
 function changeOf({ state, reason = '', address }: Neighbor): ExabgpEvent | undefined {
-  if (state === 'connected') return { kind: 'connected' };
   if (state === 'up') return { kind: 'up', localAddress: address.local };
   return state === 'down' ? { kind: 'down', reason: plainReason(reason) } : undefined;
 }

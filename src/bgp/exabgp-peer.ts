@@ -2,7 +2,7 @@
 //
 // A process has at most one session. When that ends so does the process, and another one starts after the speaker's usual pause:
 // ExaBGP 4.2 never forgets how long it waited before a good session, and what it still meant to send would come
-// with the next one. A process that has no session after a while is started anew for the same reason.
+// with the next one. Until it has one it dials by itself, and is started anew when its pauses have grown.
 
 import { messageOf } from '../errors.ts';
 import type { PeerConfig, PeerError, PeerStatus, SessionState, SpeakerConfig } from '../model/peer.ts';
@@ -53,6 +53,7 @@ export class ExabgpPeer {
   #child: ExabgpChild | undefined;
   #session: Session | undefined;
   #agreed: Agreed | undefined;
+  /** Of this process, since its start or its session. */
   #said: PeerError | null = null;
   #lastError: PeerError | null = null;
   #lastLogged = '';
@@ -191,8 +192,6 @@ export class ExabgpPeer {
         // Up comes a moment later, and only then routes can be told.
         if (event.state !== 'established') this.#show(event.state);
         return;
-      case 'connected':
-        return this.#giveUpLater();
       case 'negotiated':
         this.#agreed = event;
         return;
@@ -204,7 +203,7 @@ export class ExabgpPeer {
         return;
       }
       case 'down':
-        return this.#ended(event.reason);
+        return this.#session === undefined ? this.#failed(event.reason) : this.#ended(event.reason);
     }
   }
 
@@ -213,6 +212,7 @@ export class ExabgpPeer {
     this.#failures = 0;
     this.#lastLogged = '';
     this.#trouble = null;
+    this.#said = null;
     const families = this.#agreed?.families ?? [];
     const outbound = new ExabgpOutbound({
       peer: this.#peer.address,
@@ -257,24 +257,37 @@ export class ExabgpPeer {
     );
   }
 
+  /** ExaBGP goes on trying. */
+  #failed(text: string): void {
+    this.#blame(text);
+    this.#log('no session');
+    this.#show('idle');
+  }
+
   #ended(text: string): void {
     const wasEstablished = this.#session !== undefined;
-    this.#lastError = this.#said ?? { direction: 'local', code: 0, subcode: 0, text, at: this.#options.clock.isoTime() };
+    this.#blame(text);
     if (wasEstablished) this.#flaps += 1;
     const child = this.#child;
     this.#forget();
     child?.kill();
     this.#onDown();
     if (this.#isStopped) return;
-    this.#log(wasEstablished);
+    this.#log(wasEstablished ? 'session lost' : 'no session');
     this.#failures += 1;
     const pauseMs = retryDelayMs(this.#failures, this.#peer.connectRetrySec, this.#options.clock.random());
     this.#timer = this.#options.clock.after(pauseMs, () => this.#launch());
   }
 
-  #log(wasEstablished: boolean): void {
+  // What was said first is the cause: what follows it, as a bare close after a NOTIFICATION, knows less.
+  #blame(text: string): void {
+    this.#said ??= { direction: 'local', code: 0, subcode: 0, text, at: this.#options.clock.isoTime() };
+    this.#lastError = this.#said;
+  }
+
+  #log(what: string): void {
     const { direction, text } = this.#lastError ?? { direction: 'local', text: '' };
-    const line = `${wasEstablished ? 'session lost' : 'no session'} (${direction}): ${text}`;
+    const line = `${what} (${direction}): ${text}`;
     if (line !== this.#lastLogged) this.#options.onLog('warn', line);
     this.#lastLogged = line;
   }

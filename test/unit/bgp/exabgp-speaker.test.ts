@@ -180,6 +180,23 @@ describe('a session that ends', () => {
     expect(bed.speaker.peers()[0]?.lastError?.text).toMatch(/no session within \d+ s: the router gives no answer/);
   });
 
+  it('that was refused is left to ExaBGP to try again, and the reason stays', async () => {
+    const bed = exabgpBed();
+    bed.last().say('notification', { direction: 'receive', notification: { code: 2, subcode: 2, data: '0x' } });
+    bed.last().down();
+    await bed.clock.advance(5000);
+    bed.last().down();
+    expect(bed.children.map(({ isAlive }) => isAlive)).toEqual([true]);
+    const lastError = { direction: 'received', code: 2, subcode: 2 };
+    expect(bed.speaker.peers()[0]).toMatchObject({ state: 'idle', flaps: 0, lastError });
+    expect(bed.logs).toHaveLength(1);
+    await bed.clock.advance(11_000);
+    expect(bed.children[0]?.isAlive).toBe(false);
+    expect(bed.speaker.peers()[0]).toMatchObject({ lastError });
+    bed.last().up();
+    expect(bed.speaker.peers()[0]).toMatchObject({ state: 'established', lastError });
+  });
+
   it('says what to do when there is no ExaBGP, until there is one', async () => {
     const bed = exabgpBed();
     bed.last().end('', true);

@@ -106,7 +106,7 @@ describe('what ExaBGP says', () => {
     ['error', { kind: 'answer', answer: 'error' }],
     ['exabgp 4.2.21', { kind: 'answer', answer: 'version' }],
     [said('fsm', '"state": "OPENSENT"'), { kind: 'state', state: 'openSent' }],
-    [said('state', '"state": "connected"'), { kind: 'connected' }],
+    [said('state', '"state": "connected"'), undefined],
     [said('state', '"state": "up"'), { kind: 'up', localAddress: '10.66.0.11' }],
     [
       said(
