@@ -9,8 +9,8 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 # What builds Torii, what it runs, and the routers and servers of the lab.
 PACKAGES=(make gcc libc6-dev clang-14 libclang-rt-14-dev clang-19 libbpf-dev
-  iproute2 ethtool nftables tcpdump util-linux procps bird2 frr gobgpd haproxy)
-SERVICES=(bird frr gobgpd haproxy)
+  iproute2 ethtool nftables tcpdump util-linux procps bird2 frr gobgpd exabgp haproxy)
+SERVICES=(bird frr gobgpd exabgp haproxy)
 
 say() { echo "setup: $*"; }
 fail() {
