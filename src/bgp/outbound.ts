@@ -28,6 +28,8 @@ export class Outbound {
   readonly #marksRefreshes: boolean;
   readonly #rib = new RibOut();
   #setting: OutboundSetting;
+  /** Until then nobody has said what there is: no route may mean none yet. */
+  #isFirstSetKnown = false;
   #isEndOfRibSent = false;
   /** Asked for again, and begun. */
   readonly #asked = new Set<FamilyName>();
@@ -56,6 +58,7 @@ export class Outbound {
   }
 
   want(routes: Routes): void {
+    this.#isFirstSetKnown = true;
     this.#rib.want(routes);
     this.flush();
   }
@@ -92,7 +95,7 @@ export class Outbound {
   }
 
   #endFirstSet(): void {
-    if (this.#isEndOfRibSent) return;
+    if (this.#isEndOfRibSent || !this.#isFirstSetKnown) return;
     this.#isEndOfRibSent = true;
     for (const family of this.#families) this.#link.sendUpdate(endOfRib(families[family]));
   }

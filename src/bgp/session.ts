@@ -56,7 +56,8 @@ export class PeerSession {
   #speaker: SpeakerConfig;
   #peer: PeerConfig;
   #state: FsmState;
-  #routes: Routes;
+  /** Undefined until the first are known. */
+  #routes: Routes | undefined;
   #draining = false;
   #established: Established | undefined;
   #nextLinkId = 1;
@@ -65,7 +66,7 @@ export class PeerSession {
   #flaps = 0;
   readonly #failures = new FailureRecord();
 
-  constructor(speaker: SpeakerConfig, peer: PeerConfig, routes: Routes, options: SessionOptions) {
+  constructor(speaker: SpeakerConfig, peer: PeerConfig, routes: Routes | undefined, options: SessionOptions) {
     this.#speaker = speaker;
     this.#peer = peer;
     this.#routes = routes;
@@ -282,7 +283,7 @@ export class PeerSession {
     link.watchSending(negotiated.holdTimeSec);
     this.#options.onLog('info', `session established with AS ${peerAs}, hold time ${negotiated.holdTimeSec} s`);
     this.#warnOfSilence(negotiated, setting);
-    outbound.want(this.#routes);
+    if (this.#routes !== undefined) outbound.want(this.#routes);
   }
 
   #warnOfSilence({ families }: Negotiated, { nextHops }: OutboundSetting): void {

@@ -51,7 +51,8 @@ export class BgpSpeaker implements Speaker {
   readonly #peers = new Map<string, Peer>();
   readonly #liveness: Liveness;
   #config: SpeakerConfig;
-  #routes: Routes = new Map();
+  /** Undefined before the first set(): no session is told End-of-RIB until then. */
+  #routes: Routes | undefined;
   #listener: Listener | undefined;
   #listenAttempt = 0;
   #listenRetry: Timer | undefined;
@@ -123,7 +124,7 @@ export class BgpSpeaker implements Speaker {
     const routes = new Map<string, Route>();
     for (const advertisement of advertisements) {
       const { prefix } = advertisement;
-      const route = makeRoute(prefix, routePolicyOf(advertisement), this.#routes.get(prefix));
+      const route = makeRoute(prefix, routePolicyOf(advertisement), this.#routes?.get(prefix));
       if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
       else routes.set(prefix, route);
     }
@@ -133,7 +134,7 @@ export class BgpSpeaker implements Speaker {
   // Who leaves takes nothing on, but a VIP that fails during a long drain must not keep its traffic until the end.
   #remaining(advertisements: readonly Advertisement[]): Routes {
     const wanted = new Set(advertisements.map(({ prefix }) => prefix));
-    return new Map([...this.#routes].filter(([prefix]) => wanted.has(prefix)));
+    return new Map([...(this.#routes ?? [])].filter(([prefix]) => wanted.has(prefix)));
   }
 
   #tell(routes: Routes): void {

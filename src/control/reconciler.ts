@@ -28,7 +28,8 @@ export class Reconciler {
   readonly #params: ReconcilerParams;
   /** Wanted and adopted, by prefix. The texts of ten thousand are joined in a millisecond, but not parsed. */
   readonly #wanted = new Map<string, RouteLine>();
-  #announced = '[]';
+  /** Null until it was said once what there is, be it nothing: sessions end their first set of routes with it. */
+  #announced: string | null = null;
   #held: HeldDown = nothingHeld;
   #heldTimer: NodeJS.Timeout | undefined;
   /** Why nothing that stands on the packet path may be announced. */
@@ -108,7 +109,8 @@ export class Reconciler {
   #announceNow(): void {
     const now = this.#params.now();
     const text = `[${this.#announceable(now).join()}]`;
-    if (text !== this.#announced) {
+    const isTooEarly = this.#announced === null && text === '[]' && !this.ready;
+    if (text !== this.#announced && !isTooEarly) {
       this.#announced = text;
       this.#params.announce(new TextEncoder().encode(text));
     }

@@ -18,8 +18,20 @@ describe('an established session', () => {
   });
 
   it('is told End-of-RIB also when there is no route', () => {
-    const { network } = setUp();
+    const { network, speaker } = setUp();
+    speaker.set([]);
     expect(updates(establish(network.answer())).map(isEndOfRib)).toEqual([true]);
+  });
+
+  it('is told no End-of-RIB before it is known what there is to tell', () => {
+    const { network, speaker } = setUp();
+    const connection = establish(network.answer());
+    connection.say({ kind: 'routeRefresh', afi: 1, safi: 1, subtype: 0 });
+    expect(updates(connection)).toEqual([]);
+    speaker.set([host(1)]);
+    expect(updates(connection).map(isEndOfRib)).toEqual([false, true]);
+    speaker.set([]);
+    expect(updates(connection).map(isEndOfRib)).toEqual([false]);
   });
 
   it('is told only what changes', () => {

@@ -191,4 +191,14 @@ describe('the reconciler', () => {
     await bed.apply(outcome(1, [a]));
     expect(bed.log).toEqual(['load', 'in force 1', 'adopted 1']);
   });
+
+  it('says once that there is nothing to announce, when that is certain', async () => {
+    const bed = new Bed();
+    bed.reconciler.setBlocked('the packet path has not started');
+    bed.reconciler.withdraw([a], []);
+    await bed.apply(outcome(1, []));
+    bed.reconciler.setBlocked(null);
+    bed.reconciler.withdraw([a], []);
+    expect(bed.log).toEqual(['load', 'in force 1', 'adopted 1', 'announce ']);
+  });
 });
