@@ -51,9 +51,9 @@ export interface Machine {
   readonly isExecutable: (program: string) => boolean;
 }
 
-/** Programs of that router that this machine has not. */
-export function missingFor(router: RouterKind): readonly string[] {
-  return ofRouter[router].filter(({ program }) => !isInstalled(program)).map(({ program }) => program);
+/** Programs of that router, and of these others, that this machine has not. */
+export function missingFor(router: RouterKind, others: readonly string[] = []): readonly string[] {
+  return [...ofRouter[router].map(({ program }) => program), ...others].filter((program) => !isInstalled(program));
 }
 
 /**

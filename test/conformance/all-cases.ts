@@ -5,6 +5,7 @@ import type { RouterKind } from '../../deploy/lab/topology.ts';
 import type { ConformanceCase, Trial } from './case.ts';
 import { bfd } from './cases/bfd.ts';
 import { bothFamilies, role } from './cases/capabilities.ts';
+import { exabgp } from './cases/exabgp.ts';
 import { gracefulShutdown, holdTime, hungRouter, hungSpeaker, killed } from './cases/leaving.ts';
 import { gtsm, gtsmOwn, md5 } from './cases/protection.ts';
 import { announce, many, prefix, withdraw } from './cases/routes.ts';
@@ -32,6 +33,7 @@ export const cases: readonly ConformanceCase[] = [
   hungRouter,
   bfd,
   many,
+  exabgp,
 ];
 
 /** What `npm test` runs: the case that meets most of a session's life with everybody, each other kind of case with somebody. */

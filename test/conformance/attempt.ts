@@ -17,7 +17,7 @@ const defaultTimeoutMs = 180_000;
 /** Why a trial cannot be made; null when it can. */
 export function reasonToSkip({ router, test }: Trial): string | null {
   if (test.routers !== undefined && !test.routers.includes(router)) return `not with ${routerNames[router]}`;
-  const missing = missingFor(router);
+  const missing = missingFor(router, test.isExabgp === true ? ['exabgp'] : []);
   return missing.length === 0 ? null : `not installed: ${missing.join(', ')}`;
 }
 

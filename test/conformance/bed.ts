@@ -41,7 +41,8 @@ export class Bed {
       return file;
     };
     for (const [i, daemon] of lab.balancers.entries()) {
-      const params = { topology: lab.topology, daemon, family, drainSec: test.drainSec ?? 0, passwordFile };
+      const { drainSec = 0, isExabgp = false } = test;
+      const params = { topology: lab.topology, daemon, family, drainSec, isExabgp, passwordFile };
       speakers.push(new Speaker({ ...params, write: () => lab.writeDocuments() }, test.peer?.(i)));
     }
     const [first, second] = speakers;

@@ -26,6 +26,8 @@ export interface ConformanceCase {
   /** The speakers' side where it is not the usual one; `index` tells the two apart. */
   readonly peer?: (index: number) => Partial<PeerSettings>;
   readonly drainSec?: number;
+  /** The speakers drive ExaBGP. */
+  readonly isExabgp?: boolean;
   readonly timeoutMs?: number;
   /** Starts with the router running and no speaker yet. Throws what did not hold. */
   run(bed: Bed): Promise<void>;

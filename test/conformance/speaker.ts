@@ -17,6 +17,7 @@ export interface SpeakerParams {
   readonly daemon: LabBalancer;
   readonly family: Family;
   readonly drainSec: number;
+  readonly isExabgp: boolean;
   readonly passwordFile: (password: string) => string;
   /** Writes all documents anew. */
   readonly write: () => void;
@@ -81,7 +82,7 @@ export class Speaker {
   }
 
   document(): object {
-    const { topology, family, drainSec, passwordFile } = this.#params;
+    const { topology, family, drainSec, isExabgp, passwordFile } = this.#params;
     const { password, holdTimeSec, passive, ...optional } = this.#peer;
     const { node } = this;
     const peer = {
@@ -101,6 +102,7 @@ export class Speaker {
         bgp: {
           localAs: balancerAs,
           drainSec,
+          ...(isExabgp ? { speaker: 'exabgp' } : {}),
           ...(passive ? { listen: { address: this.address } } : {}),
           peers: [peer],
         },
