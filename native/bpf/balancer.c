@@ -88,6 +88,13 @@ struct {
     __array(values, int(struct xdp_md *));
 } programs SEC(".maps") = {.values = {[STEER_ICMP] = balancer_icmp, [STEER_OTHER] = balancer_other}};
 
+/* Whether it may spend a token: of its tenant's plan, or of those for answers. */
+static always_inline bool may_spend(const struct packet *p)
+{
+    bool is_later_tcp = p->kind == KIND_FLOW && p->tuple.protocol == PROTOCOL_TCP && !(p->tcp_flags & TCP_SYN);
+    return p->kind != KIND_FOREIGN && !is_later_tcp;
+}
+
 SEC("xdp")
 int balancer(struct xdp_md *ctx)
 {
@@ -100,13 +107,17 @@ int balancer(struct xdp_md *ctx)
     in_memory(&packet);
     take_bounds(&packet);
     packet.in_len = (u32)(packet.end - packet.data);
-    place->now_ns = in->has_clock ? in->now_ns : bpf_ktime_get_ns();
+    place->now_ns = place->exact_ns = in->has_clock ? in->now_ns : bpf_ktime_get_coarse_ns();
     place->snapshot_first = core.snapshot_first;
-    if (in->generation == 0 || !core_begin(&core, place->now_ns))
+    if (in->generation == 0 || !begin(&core, place))
         return pass(&core, &packet);
     adopt(&core);
     core_parse(&core, &packet);
     forget(&core, &packet);
+    if (!in->has_clock && may_spend(&packet)) {
+        place->exact_ns = bpf_ktime_get_ns();
+        core.now_ticks = EPOCH_TICKS + place->exact_ns * TICKS_PER_NS;
+    }
     enum steer rest = core_steer_exact(&core, &packet);
     if (rest != STEER_DONE) {
         park(place, &packet);

@@ -7,7 +7,8 @@
 
 struct parked {
     u64 zero; /* for ever, which only the verifier does not know: opaque() */
-    u64 now_ns;
+    u64 now_ns;         /* flows' clock: some milliseconds behind, for a fraction of the exact one's price */
+    u64 exact_ns;       /* token buckets' clock, where the packet may spend a token */
     u32 snapshot_first; /* one packet, one generation */
     struct packet packet;
 };
@@ -47,6 +48,14 @@ static always_inline struct core core_of(const struct control_in *in, const vola
     };
 }
 
+/* Resolves what a packet needs of the snapshot and of both clocks. */
+static always_inline bool begin(struct core *core, const struct parked *place)
+{
+    bool is_ready = core_begin(core, place->now_ns);
+    core->now_ticks = EPOCH_TICKS + place->exact_ns * TICKS_PER_NS;
+    return is_ready;
+}
+
 /* The core of the packet that this CPU is at. False: never. */
 static always_inline bool core_again(struct core *core)
 {
@@ -56,7 +65,7 @@ static always_inline bool core_again(struct core *core)
         return false;
     *core = core_of(in, &place->zero);
     core->snapshot_first = place->snapshot_first;
-    return core_begin(core, place->now_ns);
+    return begin(core, place);
 }
 
 /* Keeps the packet a structure on the stack: 160 bytes, where its fields as variables, which BPF has no registers for, are 300. */
