@@ -15,6 +15,7 @@ export function guard(old: Config, next: Config): string | null {
 }
 
 function lossOf(old: readonly string[], next: readonly string[], noun: string): string | null {
+  if (old.length === next.length && old.every((name, i) => next[i] === name)) return null;
   const kept = new Set(next);
   const before = new Set(old);
   const lost = [...before].filter((name) => !kept.has(name)).length;

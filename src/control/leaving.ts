@@ -17,9 +17,11 @@ export interface WithLeaving {
 
 /** `next`, plus the VIPs of `loaded` (what the tables hold now) that it lacks. */
 export function withLeaving(loaded: Config, next: Config): WithLeaving {
-  const kept = new Set(next.vips.map(routeOf));
   const staying = new Set(next.vips.map(({ name }) => name));
-  const gone = loaded.vips.filter((vip) => !kept.has(routeOf(vip)) && !staying.has(vip.name));
+  const missing = loaded.vips.filter(({ name }) => !staying.has(name));
+  if (missing.length === 0) return { config: next, leaving: new Set() };
+  const kept = new Set(next.vips.map(routeOf));
+  const gone = missing.filter((vip) => !kept.has(routeOf(vip)));
   if (gone.length === 0) return { config: next, leaving: new Set() };
   const tenants = new Set(gone.map(({ tenant }) => tenant));
   const pools = new Set(gone.map(({ pool }) => pool));

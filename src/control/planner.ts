@@ -44,6 +44,8 @@ export interface Applied {
   readonly config: Config;
   readonly leaving: ReadonlySet<string>;
   readonly desired: Desired;
+  /** Of `desired`. */
+  readonly routes: readonly PlannedRoute[];
   /** Null on a node without a packet path. */
   readonly draft: Draft | null;
 }
@@ -168,8 +170,7 @@ export class Planner {
     const { intent } = this.#params.store;
     if (batch === null || intent === null || this.#compiler === undefined) return;
     const state = this.#resolve(intent);
-    const routes = routesOf(state.desired);
-    this.#withdraw(state.desired, routes);
+    this.#withdraw(state);
     // What comes must wait until the workers have adopted what was handed to them; what goes must not.
     if (this.#pending !== null) return;
     this.#batch = null;
@@ -180,7 +181,7 @@ export class Planner {
       this.#takeBack(batch, error instanceof ToriiError ? error : new ToriiError('internal', messageOf(error), { cause: error }));
       return;
     }
-    this.#hand({ ...state, draft }, routes, batch);
+    this.#hand({ ...state, draft }, batch);
   }
 
   #resolve(intent: Intent): Omit<Applied, 'draft'> {
@@ -200,7 +201,7 @@ export class Planner {
       draining: this.#drain(config, overrides),
       announced: new Set(this.#routes.map(({ prefix }) => prefix)),
     });
-    return { intent, config, leaving, desired };
+    return { intent, config, leaving, desired, routes: routesOf(desired) };
   }
 
   #drain({ node }: Config, overrides: Overrides): ReadonlySet<string> {
@@ -222,8 +223,9 @@ export class Planner {
   }
 
   /** Routes go before anything else is done; new ones come only with adopted tables. */
-  #withdraw(desired: Desired, routes: readonly PlannedRoute[]): void {
+  #withdraw({ desired, routes }: Pick<Applied, 'desired' | 'routes'>): void {
     const missing = this.#notAmong(routes);
+    if (missing.length === 0) return;
     const replaced = replacedOf(missing, desired, routes);
     const lost = missing.filter(({ prefix }) => !replaced.has(prefix));
     if (lost.length === 0) return;
@@ -235,6 +237,7 @@ export class Planner {
 
   /** Those that main may have and that are not to be. */
   #notAmong(routes: readonly PlannedRoute[]): readonly PlannedRoute[] {
+    if (hasEach(routes, this.#routes)) return [];
     const wanted = new Set(routes.map(({ prefix }) => prefix));
     return this.#routes.filter(({ prefix }) => !wanted.has(prefix));
   }
@@ -246,8 +249,8 @@ export class Planner {
     this.#told.withdrawn(prefixes);
   }
 
-  #hand(state: Applied, routes: readonly PlannedRoute[], batch: Batch): void {
-    const { intent, config, draft } = state;
+  #hand(state: Applied, batch: Batch): void {
+    const { intent, config, draft, routes } = state;
     const before = this.#applied;
     const compile = ++this.#compile;
     const changes = [
@@ -338,4 +341,9 @@ export class Planner {
     const gone = new Set([...this.#leavesAtMs].flatMap(([name, atMs]) => (atMs <= now ? [name] : [])));
     return gone.size === 0 ? loaded : { ...loaded, vips: loaded.vips.filter(({ name }) => !gone.has(name)) };
   }
+}
+
+/** The same prefixes in the same order, as mostly; ten thousand are looked up in a set only where something came or went. */
+function hasEach(routes: readonly PlannedRoute[], others: readonly PlannedRoute[]): boolean {
+  return routes.length === others.length && routes.every(({ prefix }, i) => others[i]?.prefix === prefix);
 }

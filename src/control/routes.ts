@@ -91,6 +91,7 @@ export function replacedOf(
   after: Desired,
   wanted: readonly Advertisement[],
 ): ReadonlySet<string> {
+  if (lost.length === 0) return new Set();
   const kept = new Set(allVips(after).flatMap((vip) => (isGone(vip) ? [] : [routeOf(vip)])));
   const ended = lost.filter(({ prefix }) => !kept.has(prefix));
   const usable = wanted.filter(({ blackhole }) => blackhole !== true);

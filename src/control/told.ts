@@ -8,7 +8,7 @@ export class Told {
     ['targets', '[]'],
     ['addresses', '[]'],
   ]);
-  readonly #routes = new Map<string, string>();
+  readonly #routes = new Map<string, PlannedRoute>();
 
   /** JSON bytes of a value, or null when main already has an equal one. */
   news(what: 'targets' | 'addresses' | 'node', value: unknown): Uint8Array<ArrayBuffer> | null {
@@ -20,13 +20,9 @@ export class Told {
 
   /** Those that main does not have, or has otherwise. */
   newRoutes(routes: readonly PlannedRoute[]): Uint8Array<ArrayBuffer> | null {
-    const news = routes
-      .map(({ prefix, policy, draining, blackhole, usesPath }) => {
-        return { prefix, usesPath, text: JSON.stringify({ prefix, policy, draining, blackhole }) };
-      })
-      .filter((line) => this.#routes.get(line.prefix) !== toldAs(line));
-    for (const line of news) this.#routes.set(line.prefix, toldAs(line));
-    return encodeRoutes(news);
+    const news = routes.filter((route) => !isSame(route, this.#routes.get(route.prefix)));
+    for (const route of news) this.#routes.set(route.prefix, route);
+    return encodeRoutes(news.map(lineOf));
   }
 
   withdrawn(prefixes: Iterable<string>): void {
@@ -40,6 +36,16 @@ export class Told {
   }
 }
 
-function toldAs({ usesPath, text }: RouteLine): string {
-  return `${usesPath} ${text}`;
+function lineOf({ prefix, policy, draining, blackhole, usesPath }: PlannedRoute): RouteLine {
+  return { prefix, usesPath, text: JSON.stringify({ prefix, policy, draining, blackhole }) };
+}
+
+/** Of the same prefix. Most policies are one and the same object, so few have to be written to be compared. */
+function isSame(a: PlannedRoute, b: PlannedRoute | undefined): boolean {
+  return (
+    a.usesPath === b?.usesPath &&
+    a.draining === b.draining &&
+    a.blackhole === b.blackhole &&
+    (a.policy === b.policy || JSON.stringify(a.policy) === JSON.stringify(b.policy))
+  );
 }

@@ -7,20 +7,26 @@ import { familyOf } from '../model/address.ts';
 import type { Desired, RoutedVip } from '../model/desired.ts';
 import type { VipView } from '../model/views.ts';
 import type { NodeFacts } from './messages.ts';
-import { type PlannedRoute, routeOf, routesOf } from './routes.ts';
+import { type PlannedRoute, routeOf } from './routes.ts';
 
 export interface StateSource {
   readonly facts: NodeFacts;
-  readonly newest: { readonly desired: Desired };
+  readonly newest: RoutedState;
   /** What every worker has adopted; null before the first. */
-  readonly applied: { readonly desired: Desired } | null;
+  readonly applied: RoutedState | null;
+}
+
+export interface RoutedState {
+  readonly desired: Desired;
+  /** Of `desired`. */
+  readonly routes: readonly PlannedRoute[];
 }
 
 export type VipState = Pick<VipView, 'state' | 'reason'>;
 
 export function vipStates({ facts, newest, applied }: StateSource): (vip: RoutedVip) => VipState {
-  const wanted = byPrefix(newest.desired);
-  const inForce = newest === applied ? wanted : applied === null ? new Map<string, PlannedRoute>() : byPrefix(applied.desired);
+  const wanted = byPrefix(newest);
+  const inForce = newest === applied ? wanted : applied === null ? new Map<string, PlannedRoute>() : byPrefix(applied);
   const known = new Set(applied === null ? [] : [...applied.desired.vips, ...applied.desired.localVips].map(({ name }) => name));
   const heldDown = new Map(facts.heldDown);
 
@@ -51,6 +57,6 @@ function announcedAs({ announce, aggregate, isBlackhole }: RoutedVip): VipState 
   return { state: 'announced', reason: aggregate === null ? null : `announced as ${aggregate.prefix}` };
 }
 
-function byPrefix(desired: Desired): ReadonlyMap<string, PlannedRoute> {
-  return new Map(routesOf(desired).map((route) => [route.prefix, route]));
+function byPrefix({ routes }: RoutedState): ReadonlyMap<string, PlannedRoute> {
+  return new Map(routes.map((route) => [route.prefix, route]));
 }

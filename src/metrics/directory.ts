@@ -1,8 +1,8 @@
 // Makes the directory of a generation for metrics: what is desired, under the indices that compile() gave. Pure; runs in
 // the config worker, which sends it on as JSON bytes.
 
-import { backendKey } from '../model/backend.ts';
-import type { Desired } from '../model/desired.ts';
+import { backendKey, type Health } from '../model/backend.ts';
+import type { Desired, RoutedVip } from '../model/desired.ts';
 import type { MetricsDirectory, TableChecksums } from './sources.ts';
 
 export interface DirectoryParams {
@@ -23,16 +23,10 @@ export function makeDirectory({ desired, generation, indices, tables }: Director
   return {
     revision: desired.revision,
     generation,
-    vips: [...desired.vips.map((vip) => ({ ...vip, health: null })), ...desired.localVips].map(
-      ({ name, tenant, announce, isBlackhole, health }) => ({
-        index: indices?.vips.get(name) ?? 0,
-        vip: name,
-        tenant,
-        announced: announce.kind !== 'withheld',
-        blackholed: isBlackhole,
-        health,
-      }),
-    ),
+    vips: [
+      ...desired.vips.map((vip) => vipEntry(vip, indices?.vips.get(vip.name) ?? 0, null)),
+      ...desired.localVips.map((vip) => vipEntry(vip, 0, vip.health)),
+    ],
     backends: desired.pools.flatMap(({ backends }) =>
       backends.map(({ pool, address, weight, health, takesNewFlows }) => {
         const index = indices?.backends.get(backendKey(pool, address)) ?? 0;
@@ -49,4 +43,13 @@ export function makeDirectory({ desired, generation, indices, tables }: Director
       checksums: tables.get(name) ?? null,
     })),
   };
+}
+
+/** A local VIP has no index: the packet path does not know it. */
+function vipEntry(
+  { name, tenant, announce, isBlackhole }: RoutedVip,
+  index: number,
+  health: Health | null,
+): MetricsDirectory['vips'][number] {
+  return { index, vip: name, tenant, announced: announce.kind !== 'withheld', blackholed: isBlackhole, health };
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { ResolveInput } from '../../../src/control/desired.ts';
 import type { NodeFacts } from '../../../src/control/messages.ts';
 import { noOverrides, type Overrides, withChange } from '../../../src/control/overrides.ts';
+import { routesOf } from '../../../src/control/routes.ts';
 import { type VipState, vipStates } from '../../../src/control/vip-state.ts';
 import type { Change } from '../../../src/model/views.ts';
 import { configOf, desiredOf, documentOf, observedOf, webVip } from './world.ts';
@@ -40,7 +41,8 @@ interface Situation {
 }
 
 function stateIn({ text = one, input = {}, facts: more = {}, isNew = false, vip: name }: Situation): VipState {
-  const newest = { desired: desiredOf(text, input) };
+  const desired = desiredOf(text, input);
+  const newest = { desired, routes: routesOf(desired) };
   const stateOf = vipStates({ facts: { ...facts, ...more }, newest, applied: isNew ? null : newest });
   const vips = [...newest.desired.vips, ...newest.desired.localVips];
   const vip = vips.find((each) => each.name === name) ?? vips[0];
