@@ -4,17 +4,20 @@
 // says that Torii lives. If Torii goes, hangs or is stopped, ExaBGP is killed: it would go on announcing what nobody forwards.
 // What ExaBGP says is always taken off it at once, or it would stall.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const [path = '', silenceSec = ''] = process.argv.slice(2);
+const directory = dirname(path);
 
 function end(): never {
   const parent = process.ppid;
   // Not whoever adopted this process when ExaBGP was gone already: ExaBGP's configuration lay beside the socket.
-  if (parent > 1 && commandLineOf(parent).includes(dirname(path))) process.kill(parent, 'SIGKILL');
+  if (parent > 1 && commandLineOf(parent).includes(directory)) process.kill(parent, 'SIGKILL');
+  // The password is in there where Torii went before it could take that away.
+  if (basename(directory).startsWith('torii-exabgp-')) rmSync(directory, { recursive: true, force: true });
   process.exit(0);
 }
 

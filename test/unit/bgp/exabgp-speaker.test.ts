@@ -156,6 +156,19 @@ describe('a session that ends', () => {
     expect(told(bed)).toEqual([prefixOf(2)]);
   });
 
+  it('takes what was not answered with it', async () => {
+    const bed = exabgpBed();
+    bed.speaker.set([host(1)]);
+    bed.last().isStuck = true;
+    bed.last().up();
+    bed.last().down();
+    await bed.clock.advance(1000);
+    bed.last().up();
+    await bed.clock.advance(30_000);
+    expect(bed.children.map(({ isAlive }) => isAlive)).toEqual([false, true]);
+    expect(bed.last().orders).toHaveLength(2);
+  });
+
   it('leaves those of other peers alone', async () => {
     const bed = exabgpBed({ peers: [peer, second] });
     bed.speaker.set([host(1)]);
