@@ -35,6 +35,9 @@ export interface SessionOptions {
   onLog(level: LogLevel, message: string): void;
 }
 
+// Each takes a descriptor for up to a second, and a peer may call as often as it likes.
+const maxFarewells = 8;
+
 interface Established {
   readonly linkId: number;
   readonly link: BgpLink;
@@ -268,7 +271,9 @@ export class PeerSession {
 
   #close(id: number, link: BgpLink, notification: NotificationMessage | undefined, abort: boolean): void {
     this.#links.delete(id);
-    const closing = link.close(notification, abort).finally(() => this.#closing.delete(closing));
+    const isFlood = this.#closing.size >= maxFarewells;
+    const farewell = isFlood ? link.close(undefined, true) : link.close(notification, abort);
+    const closing = farewell.finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 

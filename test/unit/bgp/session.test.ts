@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Message } from '../../../src/bgp/messages.ts';
 import { notification } from '../../../src/bgp/notification.ts';
 import { keepalive, routerOpen } from './support/fake-network.ts';
-import { announced, establish, host, setUp, updates, withdrawn } from './support/session-bed.ts';
+import { announced, establish, host, peer, setUp, updates, withdrawn } from './support/session-bed.ts';
 import { hex } from './support/wire.ts';
 
 const update: Message = {
@@ -50,6 +50,22 @@ describe('an established session', () => {
     for (let i = 0; i < 100; i++) connection.say(keepalive);
     expect(speaker.messages('10.66.0.1')).toHaveLength(64);
     expect(speaker.messages('10.66.0.2')).toBeUndefined();
+  });
+});
+
+describe('a peer that calls again and again', () => {
+  it('is told why its older calls end, and only reset when too many of them are still ending', async () => {
+    const { network } = setUp({ peers: [{ ...peer, passive: true }], listen: { address: '0.0.0.0', port: 179 } });
+    await Promise.resolve();
+    const calls = Array.from({ length: 12 }, () => {
+      const connection = network.call();
+      connection.lingers = true;
+      return connection;
+    });
+    const fates = ['ended', 'ended', 'ended', 'ended', 'ended', 'ended', 'ended', 'ended', 'reset', 'reset', 'reset', 'open'];
+    expect(calls.map(({ fate }) => fate)).toEqual(fates);
+    expect(calls[0]?.take().at(-1)).toMatchObject({ kind: 'notification', code: 6, subcode: 7 });
+    expect(calls[9]?.take().map(({ kind }) => kind)).toEqual(['open']);
   });
 });
 

@@ -81,6 +81,8 @@ export class FakeConnection implements Connection {
   stalled = false;
   unacknowledged = 0;
   fate: 'open' | 'ended' | 'reset' = 'open';
+  /** The peer leaves its end open. */
+  lingers = false;
   readonly received: Message[] = [];
   readonly #framer = new Framer();
   #handlers: ConnectionHandlers | undefined;
@@ -108,7 +110,7 @@ export class FakeConnection implements Connection {
 
   end(): Promise<void> {
     this.fate = 'ended';
-    return Promise.resolve();
+    return this.lingers ? new Promise(() => undefined) : Promise.resolve();
   }
 
   reset(): void {
