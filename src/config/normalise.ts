@@ -1,17 +1,18 @@
 // A valid document as Config: lists sorted by identity, addresses canonical, each port of a list a VIP of its own,
 // policies joined. Everything here relies on schema and rules having passed. Pure.
 
-import { compareAddresses, type Prefix, parseAddress, parsePrefix, parseScopedAddress } from '../model/address.ts';
+import { compareAddresses, parseAddress, parsePrefix, parseScopedAddress } from '../model/address.ts';
 import type { Backend } from '../model/backend.ts';
 import type { Aggregate } from '../model/desired.ts';
 import type { HealthCheck } from '../model/health-check.ts';
 import type { PeerConfig, Policy, SpeakerConfig } from '../model/peer.ts';
 import type { Plan } from '../model/plan.ts';
 import { PrefixMap, prefixText } from '../model/prefix-map.ts';
-import { anyPort, localVipName, type PortRange, parsePorts, vipName } from '../model/vip.ts';
+import { localVipName, vipName } from '../model/vip.ts';
 import type { Config, LocalVipConfig, NodeConfig, PoolConfig, RoutedVipConfig, TenantConfig, VipConfig } from './config.ts';
 import { splitListen } from './node-rules.ts';
 import type { Document, DocumentCheck, DocumentPeer, DocumentPool, DocumentTenant, DocumentVip } from './schema.ts';
+import { type WrittenVip, writtenVips } from './written-vips.ts';
 
 const defaultTimeoutMs = 500;
 
@@ -20,16 +21,21 @@ export function normalise(document: Document): Config {
   const tenants = document.tenants.map(
     (tenant): TenantConfig => ({ name: tenant.name, plan: plans.get(tenant.plan ?? '') ?? null }),
   );
-  const places = document.tenants.flatMap((tenant) => {
-    const aggregates = aggregatesOf(tenant);
-    return tenant.vips.map((vip): VipPlace => ({ tenant, vip, aggregates }));
-  });
+  const owners = document.tenants.map(ownerOf);
+  const vips: VipConfig[] = [];
+  const localVips: LocalVipConfig[] = [];
+  for (const written of writtenVips(document)) {
+    const owner = owners[written.tenant];
+    if (owner === undefined) continue;
+    if (written.vip.mode === 'local') localVips.push(localVipOf(written, owner));
+    else vips.push(...vipsOf(written, owner));
+  }
   return {
     node: nodeOf(document),
     clusterSecret: document.cluster.secret ?? null,
     tenants: tenants.sort(byName),
-    vips: places.flatMap(vipsOf).sort(byName),
-    localVips: places.flatMap(localVipOf).sort(byName),
+    vips: vips.sort(byName),
+    localVips: localVips.sort(byName),
     pools: Object.entries(document.pools).map(poolOf).sort(byName),
   };
 }
@@ -39,19 +45,15 @@ function byName(a: { readonly name: string }, b: { readonly name: string }): num
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-/** The VIP's port ranges in the order written. */
-export function portsOf(vip: DocumentVip): readonly PortRange[] {
-  return (
-    vip.ports?.map((entry) => (typeof entry === 'number' ? { first: entry, last: entry } : (parsePorts(entry) ?? anyPort))) ?? [
-      anyPort,
-    ]
-  );
+/** What the VIPs of a tenant have in common. */
+interface Owner {
+  readonly name: string;
+  readonly policy: Policy;
+  readonly aggregates: PrefixMap<Aggregate>;
 }
 
-interface VipPlace {
-  readonly tenant: DocumentTenant;
-  readonly vip: DocumentVip;
-  readonly aggregates: PrefixMap<Aggregate>;
+function ownerOf(tenant: DocumentTenant): Owner {
+  return { name: tenant.name, policy: policyOf(tenant), aggregates: aggregatesOf(tenant) };
 }
 
 function aggregatesOf(tenant: DocumentTenant): PrefixMap<Aggregate> {
@@ -64,25 +66,24 @@ function aggregatesOf(tenant: DocumentTenant): PrefixMap<Aggregate> {
 }
 
 /** What VIPs of both modes have, but for the name. */
-function routedOf({ tenant, vip, aggregates }: VipPlace, prefix: Prefix): Omit<RoutedVipConfig, 'name'> {
+function routedOf({ vip, prefix }: WrittenVip, { name, policy, aggregates }: Owner): Omit<RoutedVipConfig, 'name'> {
   return {
     prefix,
-    tenant: tenant.name,
-    policy: joinedPolicy(tenant, vip),
+    tenant: name,
+    policy: joinedPolicy(policy, policyOf(vip)),
     aggregate: aggregates.covering(prefix)[0] ?? null,
     isBlackhole: vip.blackhole,
   };
 }
 
-function vipsOf(place: VipPlace): readonly VipConfig[] {
-  const { vip } = place;
-  const prefix = parsePrefix(vip.address);
-  const { mode, protocol, pool } = vip;
-  if (mode !== 'forward' || prefix === undefined || protocol === undefined || pool === undefined) return [];
+function vipsOf(written: WrittenVip, owner: Owner): readonly VipConfig[] {
+  const { vip, prefix, ports: all } = written;
+  const { protocol, pool } = vip;
+  if (protocol === undefined || pool === undefined) return [];
   const { hash, encap, entropy, timeouts } = vip;
-  const { tenant, policy, aggregate, isBlackhole } = routedOf(place, prefix);
+  const { tenant, policy, aggregate, isBlackhole } = routedOf(written, owner);
   // No object is copied with more keys added: that is a hundred times slower, and there may be ten thousand.
-  return portsOf(vip).map((ports) => ({
+  return all.map((ports) => ({
     name: vipName(prefix, ports, protocol),
     prefix,
     tenant,
@@ -99,23 +100,19 @@ function vipsOf(place: VipPlace): readonly VipConfig[] {
   }));
 }
 
-function localVipOf(place: VipPlace): readonly LocalVipConfig[] {
-  const { vip } = place;
-  const prefix = parsePrefix(vip.address);
-  if (vip.mode !== 'local' || prefix === undefined) return [];
+function localVipOf(written: WrittenVip, owner: Owner): LocalVipConfig {
+  const { vip, prefix } = written;
   const check = vip.healthCheck === undefined ? null : checkOf(vip.healthCheck);
   const address = parseAddress(vip.healthCheck?.address ?? '') ?? prefix.address;
-  return [
-    {
-      ...routedOf(place, prefix),
-      name: localVipName(prefix, vip.protocol ?? null),
-      healthCheck: check === null ? null : { address, check },
-    },
-  ];
+  return {
+    ...routedOf(written, owner),
+    name: localVipName(prefix, vip.protocol ?? null),
+    healthCheck: check === null ? null : { address, check },
+  };
 }
 
-function joinedPolicy(tenant: DocumentTenant, vip: DocumentVip): Policy {
-  const [common, own] = [policyOf(tenant), policyOf(vip)];
+/** The narrower one wins. */
+function joinedPolicy(common: Policy, own: Policy): Policy {
   return own === noPolicy ? common : common === noPolicy ? own : { ...common, ...own };
 }
 

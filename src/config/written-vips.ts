@@ -1,9 +1,8 @@
-// The VIPs of a document as its rules look at them: address and ports of each are read once, and its path in the document is
-// made for those alone that have something to report. Pure.
+// The VIPs of a document as its rules and its normal form look at them: address and ports of each are read, and its path in the
+// document is made for those alone that have something to report. Pure.
 
 import { type Prefix, parsePrefix } from '../model/address.ts';
-import type { PortRange } from '../model/vip.ts';
-import { portsOf } from './normalise.ts';
+import { anyPort, type PortRange, parsePorts } from '../model/vip.ts';
 import type { Path } from './problem.ts';
 import type { Document, DocumentVip } from './schema.ts';
 
@@ -26,6 +25,11 @@ export function writtenVips({ tenants }: Document): readonly WrittenVip[] {
     }
   }
   return written;
+}
+
+function portsOf({ ports }: DocumentVip): readonly PortRange[] {
+  if (ports === undefined) return [anyPort];
+  return ports.map((entry) => (typeof entry === 'number' ? { first: entry, last: entry } : (parsePorts(entry) ?? anyPort)));
 }
 
 export function pathOf({ tenant, place }: WrittenVip): Path {

@@ -21,7 +21,8 @@ export function loadSilentDocument(source: string, text: string, env: NodeJS.Pro
 
 function load(source: string, text: string, env: NodeJS.ProcessEnv, purpose: Purpose) {
   const { config, warnings, placeOf } = parseOrThrow(text, source, purpose);
-  const clusterSecret = readClusterSecret(config.clusterSecret, env, placeOf(['cluster', 'secret']));
+  const at = config.clusterSecret === null ? '' : placeOf(['cluster', 'secret']);
+  const clusterSecret = readClusterSecret(config.clusterSecret, env, at);
   const loaded: LoadedDocument = { source, text, config, clusterSecret, peerPasswords: new Map(), warnings };
   return { loaded, placeOf };
 }
