@@ -14,7 +14,6 @@ import type { Desired, DesiredPool } from '../model/desired.ts';
 import type { Flow } from '../model/flow.ts';
 import type { ExplainView, FlowQuery, FlowsView } from '../model/views.ts';
 import { type Allocation, emptyAllocation } from '../steering/allocate-all.ts';
-import type { IndexSpace } from '../steering/allocation.ts';
 import { explain } from '../steering/explain.ts';
 import { type Compiled, compile } from '../steering/snapshot.ts';
 import { nameFlows } from './flow-views.ts';
@@ -50,7 +49,7 @@ export class NativeCompiler implements Compiler {
     return {
       snapshot: bytes,
       compiled,
-      indices: { vips: indicesOf(vips), backends: indicesOf(backends), tenants: indicesOf(tenants) },
+      indices: { vips: vips.owned, backends: backends.owned, tenants: tenants.owned },
       tables: this.#checksumsOf(desired.pools),
     };
   }
@@ -127,8 +126,4 @@ export class NativeCompiler implements Compiler {
     }
     return tables;
   }
-}
-
-function indicesOf({ owned }: IndexSpace): ReadonlyMap<string, number> {
-  return new Map([...owned].map(([key, { index }]) => [key, index]));
 }

@@ -23,11 +23,13 @@ export interface TableFacts {
 
 /** Stable indices of one generation, by name. */
 export interface IndexOf {
-  readonly vips: ReadonlyMap<string, number>;
+  readonly vips: ByName;
   /** By backendKey(). */
-  readonly backends: ReadonlyMap<string, number>;
-  readonly tenants: ReadonlyMap<string, number>;
+  readonly backends: ByName;
+  readonly tenants: ByName;
 }
+
+type ByName = ReadonlyMap<string, { readonly index: number }>;
 
 export interface Draft {
   /** Whole snapshot; ownership passes to whoever takes it. */

@@ -80,7 +80,7 @@ function forwardViews(source: ViewSource, stateOf: (vip: RoutedVip) => VipState)
   );
   const sizes = new Map(desired.pools.map((pool) => [pool.name, pool.backends.length]));
   return shownVips(source).map((vip) => {
-    const index = indices?.get(vip.name);
+    const index = indices?.get(vip.name)?.index;
     const totals = index === undefined ? undefined : counters?.vip(index);
     return {
       vip: vip.name,
@@ -118,7 +118,7 @@ function backendViews(source: ViewSource): readonly BackendView[] {
   return source.newest.desired.pools.flatMap((pool) => {
     const slots = compiler?.slotCounts(pool.name);
     return pool.backends.map((backend) => {
-      const index = indices?.get(backendKey(backend.pool, backend.address));
+      const index = indices?.get(backendKey(backend.pool, backend.address))?.index;
       const totals = index === undefined ? undefined : counters?.backend(index);
       const share = index === undefined || slots === undefined ? 0 : (slots.get(index) ?? 0) / pool.tableSize;
       return {
@@ -159,7 +159,7 @@ function tenantViews(source: ViewSource): readonly TenantView[] {
   const vips = new Map<string, number>();
   for (const { tenant } of allShownVips(source)) vips.set(tenant, (vips.get(tenant) ?? 0) + 1);
   return desired.tenants.map(({ name, plan }) => {
-    const index = indices?.get(name);
+    const index = indices?.get(name)?.index;
     const { admitted, limited } = (index === undefined ? undefined : counters?.tenant(index)) ?? { admitted: 0, limited: 0 };
     return {
       tenant: name,

@@ -5,15 +5,17 @@ import { backendKey, type Health } from '../model/backend.ts';
 import type { Desired, RoutedVip } from '../model/desired.ts';
 import type { MetricsDirectory, TableChecksums } from './sources.ts';
 
+type ByName = ReadonlyMap<string, { readonly index: number }>;
+
 export interface DirectoryParams {
   readonly desired: Desired;
   readonly generation: number;
   /** Null on a node without a packet path. */
   readonly indices: {
-    readonly vips: ReadonlyMap<string, number>;
+    readonly vips: ByName;
     /** By backendKey(). */
-    readonly backends: ReadonlyMap<string, number>;
-    readonly tenants: ReadonlyMap<string, number>;
+    readonly backends: ByName;
+    readonly tenants: ByName;
   } | null;
   /** By pool; a pool that never had a usable backend has none. */
   readonly tables: ReadonlyMap<string, TableChecksums>;
@@ -24,17 +26,17 @@ export function makeDirectory({ desired, generation, indices, tables }: Director
     revision: desired.revision,
     generation,
     vips: [
-      ...desired.vips.map((vip) => vipEntry(vip, indices?.vips.get(vip.name) ?? 0, null)),
+      ...desired.vips.map((vip) => vipEntry(vip, indices?.vips.get(vip.name)?.index ?? 0, null)),
       ...desired.localVips.map((vip) => vipEntry(vip, 0, vip.health)),
     ],
     backends: desired.pools.flatMap(({ backends }) =>
       backends.map(({ pool, address, weight, health, takesNewFlows }) => {
-        const index = indices?.backends.get(backendKey(pool, address)) ?? 0;
+        const index = indices?.backends.get(backendKey(pool, address))?.index ?? 0;
         return { index, pool, address, weight, health, takesNewFlows };
       }),
     ),
     tenants: desired.tenants.map(({ name, plan }) => {
-      return { index: indices?.tenants.get(name) ?? 0, tenant: name, cps: plan?.cps ?? null, burst: plan?.burst ?? null };
+      return { index: indices?.tenants.get(name)?.index ?? 0, tenant: name, cps: plan?.cps ?? null, burst: plan?.burst ?? null };
     }),
     pools: desired.pools.map(({ name, tableSize, usable }) => ({
       pool: name,

@@ -55,7 +55,7 @@ class RecordingCompiler implements Compiler {
   draft(desired: Desired): Draft {
     if (this.refuse(desired)) throw new ToriiError('capacity', 'the tables are too small');
     this.drafted.push(desired);
-    const names = desired.vips.map(({ name }, i) => [name, i + 1] as const);
+    const names = desired.vips.map(({ name }, i) => [name, { index: i + 1 }] as const);
     return {
       snapshot: new Uint8Array(64),
       indices: { vips: new Map(names), backends: new Map(), tenants: new Map() },

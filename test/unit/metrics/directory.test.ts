@@ -66,14 +66,14 @@ const desired: Desired = {
 };
 
 const indices = {
-  vips: new Map([['203.0.113.10:80/tcp', 1]]),
+  vips: new Map([['203.0.113.10:80/tcp', { index: 1 }]]),
   backends: new Map([
-    ['acme-web/10.0.2.21', 1],
-    ['acme-web/10.0.2.22', 2],
+    ['acme-web/10.0.2.21', { index: 1 }],
+    ['acme-web/10.0.2.22', { index: 2 }],
   ]),
   tenants: new Map([
-    ['acme', 1],
-    ['free', 2],
+    ['acme', { index: 1 }],
+    ['free', { index: 2 }],
   ]),
 };
 const tables = new Map([['acme-web', { fillChecksum: 'ffffffffffffffff', tableChecksum: '0000000000001abc' }]]);
