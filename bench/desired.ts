@@ -17,7 +17,7 @@ export function desiredOf({ vips, pools, backendsPerPool, tableSize }: Size): De
   return {
     revision: 1,
     node: {
-      address: '10.0.1.11',
+      address: '192.0.2.11', // outside 10.0.0.0/8, where the flows come from: its packets would be loops
       address6: '2001:db8:1::11',
       entropy: { prefix: null, prefix6: null },
       devices: [{ name: 'eth0', mac: '02:00:00:00:00:01', mtuBytes: 1500 }],
