@@ -1,10 +1,10 @@
 // Rules of the document's node section: what this machine needs for what the cluster part asks of it. Pure.
 
-import { familyOf, parseAddress, parseScopedAddress } from '../model/address.ts';
+import { type Family, familyOf, parseAddress, parseScopedAddress } from '../model/address.ts';
 import { checkExabgp } from './exabgp-rules.ts';
 import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
-import type { Document, DocumentPeer } from './schema.ts';
+import type { Document, DocumentPeer, DocumentVip } from './schema.ts';
 import { checkSession } from './session-rules.ts';
 
 /** `isVip` tells whether an address belongs to a VIP of the document. */
@@ -32,7 +32,7 @@ export function checkNode(document: Document, isVip: (address: string) => boolea
 }
 
 function checkBalancer(document: Document, report: Report): void {
-  const modes = new Set(document.tenants.flatMap(({ vips }) => vips.map(({ mode }) => mode)));
+  const modes = modesOf(document);
   if (modes.has('forward')) checkOuterSources(document, report);
   // On a backend host the same document feeds `torii host`, which neither forwards nor announces.
   if (modes.size === 0 || isBackend(document)) return;
@@ -43,10 +43,15 @@ function checkBalancer(document: Document, report: Report): void {
   if (document.node.bgp === undefined) report.warn(['node', 'bgp'], 'absent, so no router learns of the VIPs');
 }
 
+function modesOf({ tenants }: Document): ReadonlySet<DocumentVip['mode']> {
+  const modes = new Set<DocumentVip['mode']>();
+  for (const { vips } of tenants) for (const { mode } of vips) modes.add(mode);
+  return modes;
+}
+
 function checkOuterSources(document: Document, report: Report): void {
-  const families = new Set(
-    Object.values(document.pools).flatMap(({ backends }) => backends.map(({ address }) => familyOf(address))),
-  );
+  const families = new Set<Family>();
+  for (const { backends } of Object.values(document.pools)) for (const { address } of backends) families.add(familyOf(address));
   if (families.has(4) && document.node.address === undefined) {
     report.problem(['node', 'address'], 'an IPv4 address: the outer source of encapsulated packets');
   }

@@ -49,8 +49,22 @@ export function shownValue(value: unknown, path: Path): string {
 export function valueAt(root: unknown, path: Path): unknown {
   let value = root;
   for (const segment of path) {
-    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, segment)) return undefined;
-    value = (value as Record<string | number, unknown>)[segment];
+    if (!has(value, segment)) return undefined;
+    value = value[segment];
   }
   return value;
+}
+
+/** The part of the path that leads somewhere. */
+export function existingPart(root: unknown, path: Path): Path {
+  let value = root;
+  for (const [depth, segment] of path.entries()) {
+    if (!has(value, segment)) return path.slice(0, depth);
+    value = value[segment];
+  }
+  return path;
+}
+
+function has(value: unknown, segment: string | number): value is Record<string | number, unknown> {
+  return value !== null && typeof value === 'object' && Object.hasOwn(value, segment);
 }

@@ -6,7 +6,7 @@
 
 import { countWrittenKeys, locateInJson } from './json-locate.ts';
 import { readPlainYaml } from './plain-yaml.ts';
-import type { Path, Position, Problem } from './problem.ts';
+import { existingPart, type Path, type Position, type Problem } from './problem.ts';
 import { readYaml } from './yaml-tree.ts';
 
 export interface Tree {
@@ -19,7 +19,9 @@ export interface Tree {
 export function readTree(text: string): { readonly tree: Tree } | { readonly problems: readonly Problem[] } {
   const json = readJson(text);
   if (json !== undefined) {
-    return { tree: { value: json.value, locate: (path, part) => positionAt(text, locateInJson(text, path, part)) } };
+    // Without what is not there, which all of the text would have to be walked for.
+    const offset = (path: Path, part: 'key' | 'value'): number => locateInJson(text, existingPart(json.value, path), part);
+    return { tree: { value: json.value, locate: (path, part) => positionAt(text, offset(path, part)) } };
   }
   const plain = readPlainYaml(text);
   if (plain !== undefined) {
