@@ -5,6 +5,7 @@
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ToriiError } from '../../src/errors.ts';
 import type { Ledger, ProcessRecord } from './ledger.ts';
 import { isAlive, logFile, logTail, recordPidFile, signal, startProgram } from './processes.ts';
 import { builtFile } from './programs.ts';
@@ -13,6 +14,8 @@ import type { LabNode, Topology } from './topology.ts';
 import { until } from './until.ts';
 
 const originPort = 8080;
+/** Ends only what hangs: a busy machine takes its time. */
+const readyMs = 45_000;
 
 export function haproxyConfig(topology: Topology): string {
   const ports = new Set(Object.values(topology.vips).map((vip) => vip.port));
@@ -82,16 +85,15 @@ export class LabBackend {
       argv: [process.execPath, builtFile('src/main.js'), 'host', '--config', join(this.#topology.directory, `${this.id}.yaml`)],
       env: { STATE_DIRECTORY: this.#path('state') },
     });
-    await until(
-      async () => {
-        if (!isAlive(agent)) return 'ended' as const;
-        const local = await this.#local();
-        return this.#vips.every((vip) => local.includes(` ${vip} `)) && 'ready';
-      },
-      { what: `the host agent of ${this.id}; its log ends with: ${logTail(this.#ledger, id)}`, timeoutMs: 10_000 },
-    ).then((outcome) => {
-      if (outcome === 'ended') throw new Error(`the host agent of ${this.id} ended: ${logTail(this.#ledger, id)}`);
+    const isReadyOrEnded = async () => {
+      if (!isAlive(agent)) return true;
+      const local = await this.#local();
+      return this.#vips.every((vip) => local.includes(` ${vip} `));
+    };
+    await until(isReadyOrEnded, { what: id, timeoutMs: readyMs }).catch((cause: unknown) => {
+      throw new ToriiError('not_ready', `${id} did not get ready; its log ends with:\n${logTail(this.#ledger, id)}`, { cause });
     });
+    if (!isAlive(agent)) throw new ToriiError('internal', `${id} ended:\n${logTail(this.#ledger, id)}`);
   }
 
   /** The machine's service dies at once: SIGKILL, open connections are reset by its kernel. */
@@ -114,7 +116,7 @@ export class LabBackend {
     });
     await until(() => readFileSync(logFile(this.#ledger, id), 'utf8').includes('ready'), {
       what: `the origin of ${this.id}`,
-      timeoutMs: 10_000,
+      timeoutMs: readyMs,
     });
   }
 

@@ -80,7 +80,7 @@ export class Lab {
   static async up(options: Partial<LabOptions>, setup: LabSetup = {}): Promise<Lab> {
     const lab = await Lab.build(options, setup);
     await Promise.all([...lab.backends, ...lab.balancers].map((node) => node.start()));
-    await lab.waitForBalancers(lab.balancers.length, 15_000);
+    await lab.waitForBalancers(lab.balancers.length, 45_000);
     return lab;
   }
 

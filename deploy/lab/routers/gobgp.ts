@@ -3,6 +3,7 @@
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ToriiError } from '../../../src/errors.ts';
 import { endAll, isAlive, logFile, logTail, signal, startProgram } from '../processes.ts';
 import { builtFile } from '../programs.ts';
 import { run, tryRun } from '../shell.ts';
@@ -14,7 +15,7 @@ import { familyOf, type Router, type RouterParams } from './router.ts';
 
 /** In the router namespace; labs do not meet there. */
 const api = '127.0.0.1:50051';
-const readyMs = 10_000;
+const readyMs = 45_000;
 
 export function gobgpRouter({ topology, ledger, plan }: RouterParams): Router {
   const namespace = topology.namespaces.router;
@@ -30,7 +31,8 @@ export function gobgpRouter({ topology, ledger, plan }: RouterParams): Router {
       const argv = ['gobgpd', '-t', 'json', '-f', config, '--pprof-disable', '--api-hosts', api];
       const daemon = await startProgram(ledger, { id: 'gobgpd', namespace, argv });
       const isReady = async () => !isAlive(daemon) || (await tryRun(gobgp('neighbor'), { namespace })) !== undefined;
-      await until(isReady, { what: `gobgpd; its log ends with: ${logTail(ledger, 'gobgpd')}`, timeoutMs: readyMs });
+      await until(isReady, { what: 'gobgpd to answer', timeoutMs: readyMs });
+      if (!isAlive(daemon)) throw new ToriiError('internal', `gobgpd ended:\n${logTail(ledger, 'gobgpd')}`);
       rmSync(logFile(ledger, 'gobgp-mirror'), { force: true });
       const mirror = [process.execPath, builtFile('deploy/lab/routers/gobgp-mirror.js')];
       await startProgram(ledger, { id: 'gobgp-mirror', namespace, argv: mirror });
