@@ -19,17 +19,7 @@ import {
 } from './allocation.ts';
 import { constantOf, type Layout } from './layout.ts';
 import { contentOf, type TableContent } from './table-content.ts';
-
-/** Idle timeouts in the packet path's terms. */
-export interface Profile {
-  readonly probationMs: number;
-  /** tcpSec or udpSec, by the VIP's protocol. */
-  readonly establishedMs: number;
-  /** Never more than establishedMs: FIN only shortens. */
-  readonly finMs: number;
-  /** The flows' slots cannot be told from their fingerprints. */
-  readonly isNot5Tuple: boolean;
-}
+import { assignProfiles, type Profile, profileKeysOf, profileOfKey } from './timeout-profiles.ts';
 
 export interface Allocation {
   readonly vips: IndexSpace;
@@ -79,7 +69,8 @@ export interface Places {
   /** Indices of what VIPs refer to. */
   pool(name: string): number;
   tenant(name: string): number;
-  profile(vip: DesiredVip): number;
+  /** Number of each VIP's timeout profile. */
+  readonly profileOf: readonly number[];
   readonly profiles: readonly (readonly [Profile, number])[];
 }
 
@@ -99,7 +90,8 @@ export function allocate(desired: Desired, before: Allocation, layout: Layout): 
     tableRequests(placedPools, desired.clusterSecret, before.slots, layout),
     before.slotLines,
   );
-  const profiles = assignProfiles(before.profiles, desired.vips, constantOf(layout, 'MAX_PROFILES'));
+  const profileKeys = profileKeysOf(desired.vips);
+  const profiles = assignProfiles(before.profiles, profileKeys, constantOf(layout, 'MAX_PROFILES'));
   return {
     allocation: {
       vips: vips.space,
@@ -119,7 +111,7 @@ export function allocate(desired: Desired, before: Allocation, layout: Layout): 
     })),
     pool: (name) => indexOf(pools, name),
     tenant: (name) => indexOf(tenants, name),
-    profile: (vip) => profiles.get(profileKey(profileOf(vip))) ?? 0,
+    profileOf: profileKeys.map((key) => profiles.get(key) ?? 0),
     profiles: [...profiles].map(([key, index]) => [profileOfKey(key), index] as const),
   };
 }
@@ -168,46 +160,4 @@ function tableRequests(
     const content = contentOf({ clusterSecret, size: tableSize, members: backends }, before.tables.get(name)?.content);
     return [{ pool: name, lines: Math.ceil(tableSize / slotsPerLine), content }];
   });
-}
-
-export function profileOf({ protocol, timeouts, hash }: DesiredVip): Profile {
-  const establishedSec = protocol === 'tcp' ? timeouts.tcpSec : timeouts.udpSec;
-  return {
-    probationMs: timeouts.probationSec * 1000,
-    establishedMs: establishedSec * 1000,
-    finMs: Math.min(timeouts.finSec, establishedSec) * 1000,
-    isNot5Tuple: hash !== '5tuple',
-  };
-}
-
-function profileKey({ probationMs, establishedMs, finMs, isNot5Tuple }: Profile): string {
-  return `${probationMs},${establishedMs},${finMs},${isNot5Tuple ? 1 : 0}`;
-}
-
-function profileOfKey(key: string): Profile {
-  const [probationMs = 0, establishedMs = 0, finMs = 0, isNot5Tuple = 0] = key.split(',').map(Number);
-  return { probationMs, establishedMs, finMs, isNot5Tuple: isNot5Tuple === 1 };
-}
-
-function assignProfiles(
-  before: ReadonlyMap<string, number>,
-  vips: readonly DesiredVip[],
-  limit: number,
-): ReadonlyMap<string, number> {
-  const wanted = new Set(vips.map((vip) => profileKey(profileOf(vip))));
-  if (wanted.size > limit)
-    throw new ToriiError('capacity', `expected at most ${limit} different sets of timeouts, got ${wanted.size}`);
-  const profiles = new Map(before);
-  for (const key of wanted) {
-    if (profiles.has(key)) continue;
-    let index = profiles.size;
-    if (index >= limit) {
-      const unused = [...profiles].find(([old]) => !wanted.has(old));
-      if (!unused) throw new ToriiError('internal', 'no room for a set of timeouts, though there are few enough');
-      profiles.delete(unused[0]);
-      index = unused[1];
-    }
-    profiles.set(key, index);
-  }
-  return profiles;
 }

@@ -8,10 +8,10 @@ import type { Desired, DesiredBackend, DesiredPool, DesiredVip, RoutedVip } from
 import { type Flow, flowText } from '../model/flow.ts';
 import type { ExplainStep, ExplainView } from '../model/views.ts';
 import type { Protocol } from '../model/vip.ts';
-import { profileOf } from './allocate-all.ts';
 import { protocolNumber } from './destination-index.ts';
 import { type LearnedMtu, type Say, sayFragments, sayWay } from './explain-way.ts';
 import { expandFlowKey, type FlowHash, type FlowKey, flowHash, slotHash, type Tuple } from './flow-hash.ts';
+import { profileOf } from './timeout-profiles.ts';
 
 export interface FlowEntry {
   readonly worker: number;

@@ -175,7 +175,7 @@ export class SnapshotEmitter {
     writer.u32(base + at.protocol, range.protocol);
   }
 
-  vip({ noun: vip, index, isFresh }: Placed<DesiredVip>): void {
+  vip({ noun: vip, index, isFresh }: Placed<DesiredVip>, profile: number): void {
     const { writer } = this;
     const at = this.#at.vip;
     const word = this.#word;
@@ -189,7 +189,7 @@ export class SnapshotEmitter {
       base + at.flags,
       (isFresh ? word.VIP_FRESH : 0) | (vip.entropy ? word.VIP_ENTROPY : 0) | (vip.isBlackhole ? word.VIP_DENIED : 0),
     );
-    writer.u8(base + at.profile, this.#places.profile(vip));
+    writer.u8(base + at.profile, profile);
     writer.u32(base + at.index, index);
     writer.u32(base + at.pool, this.#places.pool(vip.activePool));
     writer.u32(base + at.home_pool, this.#places.pool(vip.pool));

@@ -63,7 +63,7 @@ function bytesOf(desired: Desired, places: Places, layout: Layout): Uint8Array<A
   out.buckets('vip_index', index.buckets);
   out.buckets('backend_index', backendIndex.buckets);
   out.addresses(index.addresses);
-  for (const vip of vips) out.vip(vip);
+  for (const [i, vip] of vips.entries()) out.vip(vip, places.profileOf[i] ?? 0);
   const ipv6Pools = poolsOfIpv6(desired);
   for (const pool of pools) {
     out.pool(pool);
