@@ -6,7 +6,8 @@ import type { FlowRecord, FlowRecordPage } from '../dataplane/flow-records.ts';
 import type { Desired, DesiredVip } from '../model/desired.ts';
 import { flowText } from '../model/flow.ts';
 import type { FlowQuery, FlowsView, FlowView } from '../model/views.ts';
-import { type Allocation, profileOf } from '../steering/allocate-all.ts';
+import type { Allocation } from '../steering/allocate-all.ts';
+import { profileOf } from '../steering/timeout-profiles.ts';
 
 /** Names a record, and tells whether it is asked for. */
 export interface FlowNaming {
