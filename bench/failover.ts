@@ -19,6 +19,7 @@ import { type Measure, reporter } from './report.ts';
 
 const bedName = 'torii-failover';
 const perSec = 100;
+const kept = { connections: 20, everyMs: 200 } as const;
 /** Of a request: beyond the repetition of its SYN, so that slow is told from lost. */
 const requestTimeoutMs = 4_000;
 /** Watched after the route has gone: what fails later is another matter. */
@@ -47,18 +48,21 @@ async function buildLab(router: RouterKind, isWithBfd: boolean): Promise<Lab> {
 }
 
 /** Brings the fault about, waits for its consequence, and leaves the lab as it was. */
-async function carryOut(fault: Fault, lab: Lab, traffic: Traffic): Promise<Round> {
+async function carryOut(fault: Fault, lab: Lab, streams: readonly Traffic[]): Promise<Round> {
   const watch = await RouteWatch.start(lab.topology.namespaces.router);
   try {
-    const soFar = traffic.results.length;
-    await traffic.until((results) => results.length > soFar + perSec / 4, 'requests before the fault', patienceMs);
+    for (const stream of streams) {
+      const soFar = stream.results.length;
+      await stream.until((results) => results.length > soFar + perSec / 4, 'requests before the fault', patienceMs);
+    }
     const beforeMs = Date.now();
     const { atMs, end } = await fault.cause(lab);
     const gone = await watch.nextHops(fault.vip(lab).address, fault.stay(lab), patienceMs);
     const untilMs = Date.now() + observeMs;
-    await traffic.settled(untilMs);
+    await Promise.all(streams.map(async (stream) => await stream.settled(untilMs)));
     // Requests that were under way when it happened count, too.
-    const concerned = startedBetween(traffic.results, beforeMs - requestTimeoutMs, untilMs);
+    const all = streams.flatMap(({ results }) => results);
+    const concerned = startedBetween(all, beforeMs - requestTimeoutMs, untilMs);
     const lost = concerned.filter(({ ok, startMs, durationMs }) => !ok && startMs + durationMs >= beforeMs);
     await end();
     await lab.waitForBalancers(lab.balancers.length, patienceMs);
@@ -70,20 +74,19 @@ async function carryOut(fault: Fault, lab: Lab, traffic: Traffic): Promise<Round
 
 async function measure(group: readonly Fault[], lab: Lab, rounds: number, report: Report): Promise<void> {
   const vip = lab.topology.vips.globex;
-  const traffic = Traffic.start(lab, {
-    vip,
-    mode: { kind: 'fresh', perSec },
-    timeoutMs: requestTimeoutMs,
-    durationMs: 1_000_000,
-  });
+  const limits = { timeoutMs: requestTimeoutMs, durationMs: 1_000_000 };
+  const streams = [
+    Traffic.start(lab, { vip, mode: { kind: 'fresh', perSec }, ...limits }),
+    Traffic.start(lab, { vip, mode: { kind: 'kept', ...kept }, ...limits }),
+  ];
   try {
     for (const fault of group) {
       const all: Round[] = [];
-      for (let i = 0; i < rounds; i++) all.push(await carryOut(fault, lab, traffic));
+      for (let i = 0; i < rounds; i++) all.push(await carryOut(fault, lab, streams));
       reportFault(fault, all, report);
     }
   } finally {
-    await traffic.stop();
+    await Promise.all(streams.map(async (stream) => await stream.stop()));
   }
 }
 
