@@ -59,4 +59,31 @@ describe('indices', () => {
     expect(third.given.at(-1)).toEqual({ index: 4, generation: 1 });
     expect(third.fresh).toEqual(new Set([4]));
   });
+
+  it('are the same whatever came between, for keys that stay, and leave the space as it is when nothing comes or goes', () => {
+    // Few enough that freed ones come round, while those of two rounds always fit.
+    const roomy = { limit: 10, what: 'vips' };
+    const keys = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { maxLength: 4 });
+    fc.assert(
+      fc.property(fc.array(keys, { maxLength: 12 }), (rounds) => {
+        let space = emptySpace;
+        for (const round of rounds) {
+          const { space: next, given, fresh } = assign(space, round, roomy);
+          for (const [i, key] of round.entries()) {
+            const known = space.owned.get(key);
+            expect(next.owned.get(key)).toEqual(given[i]);
+            expect(fresh.has(given[i]?.index ?? 0)).toBe(known === undefined);
+            if (known !== undefined) expect(given[i]).toEqual(known);
+          }
+          expect(new Set(given.map(({ index }) => index)).size).toBe(round.length);
+          expect([...next.owned.keys()].sort()).toEqual([...round].sort());
+          const again = assign(next, round, roomy);
+          expect(again.space).toBe(next);
+          expect(again.given).toEqual(given);
+          space = next;
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
 });
