@@ -169,7 +169,7 @@ describe('plain YAML', () => {
       fc.property(tame, styles, (document, { indent, indentSeq }) => {
         expect(agrees(stringify(document, { indent, indentSeq }))).toBe(true);
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 
@@ -178,7 +178,7 @@ describe('plain YAML', () => {
       fc.property(fc.oneof(tame, wild), styles, (document, style) => {
         agrees(stringify(document, style));
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 
