@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Unit tests run in parallel; whatever builds namespaces lives in test/integration and runs one file at a time, because
-// the machine has one set of them. Time limits only end what hangs: a loaded machine must not fail a test.
+// Unit tests run in parallel, on every processor; whatever builds namespaces lives in test/integration and runs after them, one
+// file at a time, because the machine has one set of them. Time limits only end what hangs: a loaded machine must not fail a test.
 export default defineConfig({
   test: {
     testTimeout: 120_000,
@@ -9,9 +9,22 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/native/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+          include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/native/**/*.test.ts'],
+        },
       },
-      { extends: true, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], fileParallelism: false } },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
   },
 });
