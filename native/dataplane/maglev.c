@@ -1,7 +1,8 @@
 /* Fill and refill. The definition scans all members every round; here a member of the largest weight, which has a turn in
  * every round, stands in a list, and the others wait in a heap by (round of their next turn, seat), so that one heavy
  * member among a thousand light ones costs no more than a thousand equals. A bitmap of taken slots keeps the walks, some
- * 12 probes a slot, inside 8 KiB at 65537. */
+ * 12 probes a slot, inside 8 KiB at 65537. Half of those probes would be for the last few hundred slots: these are listed,
+ * and how many steps away each is follows from the inverse of the skip. */
 #include "maglev.h"
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 /* A seat on its way: where its walk is, and the first round after which it has had one turn more. */
 struct maglev_turn {
     u64 round;
-    u32 place, skip;
+    u32 place, skip, two_skips;
+    u32 inverse;           /* of the skip, modulo the size; 0 as long as nobody asked */
     u32 weight, remainder; /* of the largest weight by this one */
     u32 credit;            /* by how much the last round came too late, below `weight`: ceil by addition */
     u32 seat;
@@ -119,7 +121,11 @@ struct maglev *maglev_open(const struct maglev_member *members, u32 count, u32 s
     m->turn = malloc((count + 1) * sizeof *m->turn);
     m->taken = calloc(bits / 64 + 1, sizeof *m->taken);
     m->hash_of = calloc(MAGLEV_MEMBERS_MAX + 1, sizeof *m->hash_of);
-    if (!m->seat || !m->turn || !m->taken || !m->hash_of)
+    m->reciprocal = ~0ull / size + 1;
+    while ((m->last + 1) * (m->last + 1) <= size)
+        m->last++;
+    m->open = malloc((m->last + 1) * sizeof *m->open);
+    if (!m->seat || !m->turn || !m->taken || !m->hash_of || !m->open)
         return free_all(m, sorted);
     if (count)
         memcpy(sorted, members, count * sizeof *sorted);
@@ -139,6 +145,7 @@ void maglev_close(struct maglev *m)
     free(m->turn);
     free(m->taken);
     free(m->hash_of);
+    free(m->open);
     free(m);
 }
 
@@ -175,14 +182,72 @@ static void next_round(struct maglev_turn *t)
     t->credit -= t->remainder;
 }
 
+static u32 wrap(u32 place, u32 size) { return place - (place >= size ? size : 0); }
+
+static u32 is_open(const u64 *taken, u32 place) { return ~(u32)(taken[place / 64] >> place % 64) & 1; }
+
+/* The first open slot of the walk. Four steps at a time, of which none waits for another. */
+static u32 walk(const struct maglev *m, const struct maglev_turn *t)
+{
+    u32 size = m->size, first = t->place;
+    const u64 *taken = m->taken;
+    for (;;) {
+        u32 second = wrap(first + t->skip, size), third = wrap(first + t->two_skips, size), fourth = wrap(third + t->skip, size);
+        if (is_open(taken, first) | is_open(taken, second))
+            return is_open(taken, first) ? first : second;
+        if (is_open(taken, third) | is_open(taken, fourth))
+            return is_open(taken, third) ? third : fourth;
+        first = wrap(third + t->two_skips, size);
+    }
+}
+
+/* n < 2^40: a product of two numbers below the size. */
+static u32 modulo_size(const struct maglev *m, u64 n)
+{
+    return (u32)(n - (u64)((unsigned __int128)n * m->reciprocal >> 64) * m->size);
+}
+
+/* By Fermat: the size is prime. */
+static u32 inverse_of(const struct maglev *m, u32 v)
+{
+    u32 inverse = 1;
+    for (u32 exponent = m->size - 2; exponent; exponent >>= 1) {
+        if (exponent & 1)
+            inverse = modulo_size(m, (u64)inverse * v);
+        v = modulo_size(m, (u64)v * v);
+    }
+    return inverse;
+}
+
+/* The same slot as the walk's, found among those that are listed, and taken off the list. */
+static u32 nearest_listed(struct maglev *m, struct maglev_turn *t)
+{
+    if (!t->inverse)
+        t->inverse = inverse_of(m, t->skip);
+    u32 nearest = 0, fewest = m->size;
+    for (u32 i = 0; i < m->listed; i++) {
+        u32 slot = m->open[i], ahead = slot + (slot < t->place ? m->size : 0) - t->place;
+        u32 steps = modulo_size(m, (u64)ahead * t->inverse);
+        if (steps < fewest) {
+            nearest = i;
+            fewest = steps;
+        }
+    }
+    u32 place = m->open[nearest];
+    m->open[nearest] = m->open[--m->listed];
+    return place;
+}
+
+static void list_open(struct maglev *m)
+{
+    for (u32 i = 0; i < m->size; i++)
+        if (is_open(m->taken, i))
+            m->open[m->listed++] = i;
+}
+
 static void take_slot(struct maglev *m, u16 *slots, struct maglev_turn *t)
 {
-    u32 place = t->place, size = m->size, skip = t->skip;
-    const u64 *taken = m->taken;
-    while (taken[place / 64] >> place % 64 & 1) {
-        place += skip;
-        place -= place >= size ? size : 0;
-    }
+    u32 place = m->listed ? nearest_listed(m, t) : walk(m, t);
     m->taken[place / 64] |= 1ull << place % 64;
     slots[place] = m->seat[t->seat].backend;
     t->place = place;
@@ -200,7 +265,7 @@ static u32 line_up(struct maglev *m, bool only_takers, u32 *players)
         const struct maglev_seat *s = &m->seat[i];
         if (only_takers && !s->takes_new)
             continue;
-        struct maglev_turn t = {.place = s->offset, .skip = s->skip, .weight = s->weight, .seat = i,
+        struct maglev_turn t = {.place = s->offset, .skip = s->skip, .two_skips = wrap(2 * s->skip, m->size), .weight = s->weight, .seat = i,
                                 .step = largest / s->weight, .remainder = largest % s->weight};
         next_round(&t);
         m->turn[s->weight == largest ? always++ : --others] = t;
@@ -219,9 +284,12 @@ static void give(struct maglev *m, u16 *slots, u32 empty, bool only_takers)
     u32 players, always = line_up(m, only_takers, &players);
     struct maglev_turn *heap = m->turn + always;
     u32 waiting = players - always;
+    m->listed = 0;
     for (u64 round = 1; empty && players; round++) {
         u32 next = 0;
         while (empty) {
+            if (empty <= m->last && !m->listed)
+                list_open(m);
             bool is_due = waiting && heap->round == round;
             if (next < always && !(is_due && heap->seat < m->turn[next].seat)) {
                 take_slot(m, slots, &m->turn[next++]);

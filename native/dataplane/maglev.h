@@ -40,6 +40,9 @@ struct maglev {
     struct maglev_turn *turn; /* working memory of give: one per seat */
     u64 *taken;               /* a bit per slot */
     u64 *hash_of;             /* keyed hash by backend index */
+    u64 reciprocal;           /* 2^64 by the size, rounded up */
+    u32 last;                 /* the root of the size: when no more slots are open they are listed */
+    u32 listed, *open;
 };
 
 /* Members in any order; they are not kept. NULL: see *error. */
