@@ -10,7 +10,8 @@ import type { PeerConfig } from '../../../src/model/peer.ts';
 import { type BfdHandle, type BfdSession, loadNetAddon } from '../../../src/net.ts';
 
 const addon = loadNetAddon();
-const firstPort = 20_000 + (process.pid % 600) * 32;
+// Below the ports that the kernel gives away by itself.
+const firstPort = 20_000 + (process.pid % 390) * 32;
 let nextPort = firstPort;
 
 function peer(address: string, bfd: PeerConfig['bfd'], more: Partial<PeerConfig> = {}): PeerConfig {
