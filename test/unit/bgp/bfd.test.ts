@@ -221,12 +221,15 @@ describe('BFD over loopback', () => {
       trouble: 'cannot receive: address already in use (EADDRINUSE)',
       packets: { sent: 0 },
     });
-    expect(left.bfd.troubles()).toEqual([
-      `BFD cannot receive on UDP port ${nextPort - 2} (IPv4): address already in use (EADDRINUSE); BGP goes on without it`,
-    ]);
+    // The words are there before the thread's call to look at them has come.
+    await vi.waitFor(() =>
+      expect(left.bfd.troubles()).toEqual([
+        `BFD cannot receive on UDP port ${nextPort - 2} (IPv4): address already in use (EADDRINUSE); BGP goes on without it`,
+      ]),
+    );
     squatter.close();
     await left.status('127.0.0.2', isUp);
-    expect(left.bfd.troubles()).toEqual([]);
+    await vi.waitFor(() => expect(left.bfd.troubles()).toEqual([]));
     expect(left.logs).toContain('BFD can receive now');
   });
 
