@@ -19,9 +19,10 @@ export function measureTables({ isQuick }: BenchOptions, report: (measure: Measu
   const tries = isQuick ? 10 : 50;
   const addon = loadDataplaneAddon();
   const key = expandMaglevKey('5a'.repeat(32));
-  for (const { backends, limit } of [{ backends: 100, limit: 5 }, { backends: 1000 }]) {
+  const cases = [{ backends: 100, limit: 5 }, { backends: 1000 }, { backends: 1000, areUnequal: true }];
+  for (const { backends, limit, areUnequal = false } of cases) {
     const identities = identitiesOf(backends);
-    const weights = new Uint32Array(backends).fill(100);
+    const weights = Uint32Array.from({ length: backends }, (_, i) => (areUnequal ? 1 + ((i * 7919) % 256) : 100));
     const indices = Uint16Array.from({ length: backends }, (_, i) => i + 1);
     const filled = new Uint16Array(size);
     const slots = new Uint16Array(size);
@@ -32,7 +33,7 @@ export function measureTables({ isQuick }: BenchOptions, report: (measure: Measu
     };
     const all = new Uint16Array(backends).fill(1);
     const allButOne = all.with(0, 0);
-    const name = `${size} x ${backends} backends`;
+    const name = `${size} x ${backends} backends${areUnequal ? ' of any weight' : ''}`;
     const fill = best(tries, () => time(all, false));
     report({ name: `maglev fill ${name}`, value: fill, unit: 'ms', ...(limit === undefined ? {} : { limit }) });
     const refill = best(tries, () => time(allButOne, true));

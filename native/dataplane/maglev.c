@@ -1,11 +1,13 @@
-/* Fill and refill. The definition scans all members every round; here a member of the largest weight, which has a turn in
- * every round, stands in a list, and the others wait in a heap by (round of their next turn, seat), so that one heavy
- * member among a thousand light ones costs no more than a thousand equals. A bitmap of taken slots keeps the walks, some
- * 12 probes a slot, inside 8 KiB at 65537. Half of those probes would be for the last few hundred slots: these are listed,
- * and how many steps away each is follows from the inverse of the skip. */
+/* Fill and refill. The definition scans all members every round; here those that have a turn at least every sixteenth
+ * round are, and the others wait in a heap by (round of their next turn, seat), so that one heavy member among a thousand
+ * light ones costs no more than a thousand equals. A bitmap of taken slots keeps the walks, some 12 probes a slot, inside
+ * 8 KiB at 65537. Half of those probes would be for the last few hundred slots: these are listed, and how many steps away
+ * each is follows from the inverse of the skip. */
 #include "maglev.h"
 #include <stdlib.h>
 #include <string.h>
+
+#define SELDOM 16 /* rounds between two turns, from which on a seat waits in the heap */
 
 /* A seat on its way: where its walk is, and the first round after which it has had one turn more. */
 struct maglev_turn {
@@ -253,11 +255,11 @@ static void take_slot(struct maglev *m, u16 *slots, struct maglev_turn *t)
     t->place = place;
 }
 
-/* Sets up a turn for each seat that plays: those of the largest weight first, in seat order, the others behind them as a
- * heap. Returns the number of the first; *players: of all. */
+/* Sets up a turn for each seat that plays: the frequent ones first, in seat order, the others behind them as a heap. Returns
+ * the number of the first; *players: of all. */
 static u32 line_up(struct maglev *m, bool only_takers, u32 *players)
 {
-    u32 largest = 0, always = 0, others = m->seats;
+    u32 largest = 0, frequent = 0, others = m->seats;
     for (u32 i = 0; i < m->seats; i++)
         if ((m->seat[i].takes_new || !only_takers) && m->seat[i].weight > largest)
             largest = m->seat[i].weight;
@@ -268,31 +270,34 @@ static u32 line_up(struct maglev *m, bool only_takers, u32 *players)
         struct maglev_turn t = {.place = s->offset, .skip = s->skip, .two_skips = wrap(2 * s->skip, m->size), .weight = s->weight, .seat = i,
                                 .step = largest / s->weight, .remainder = largest % s->weight};
         next_round(&t);
-        m->turn[s->weight == largest ? always++ : --others] = t;
+        m->turn[t.step < SELDOM ? frequent++ : --others] = t;
     }
     u32 waiting = m->seats - others;
-    memmove(m->turn + always, m->turn + others, waiting * sizeof *m->turn);
+    memmove(m->turn + frequent, m->turn + others, waiting * sizeof *m->turn);
     for (u32 i = waiting / 2; i-- > 0;)
-        sift_down(m->turn + always, waiting, i);
-    *players = always + waiting;
-    return always;
+        sift_down(m->turn + frequent, waiting, i);
+    *players = frequent + waiting;
+    return frequent;
 }
 
 /* Gives the `empty` slots whose bit is not set in `taken` away by turns. */
 static void give(struct maglev *m, u16 *slots, u32 empty, bool only_takers)
 {
-    u32 players, always = line_up(m, only_takers, &players);
-    struct maglev_turn *heap = m->turn + always;
-    u32 waiting = players - always;
+    u32 players, frequent = line_up(m, only_takers, &players);
+    struct maglev_turn *heap = m->turn + frequent;
+    u32 waiting = players - frequent;
     m->listed = 0;
     for (u64 round = 1; empty && players; round++) {
         u32 next = 0;
         while (empty) {
             if (empty <= m->last && !m->listed)
                 list_open(m);
+            while (next < frequent && m->turn[next].round != round)
+                next++;
             bool is_due = waiting && heap->round == round;
-            if (next < always && !(is_due && heap->seat < m->turn[next].seat)) {
-                take_slot(m, slots, &m->turn[next++]);
+            if (next < frequent && !(is_due && heap->seat < m->turn[next].seat)) {
+                take_slot(m, slots, &m->turn[next]);
+                next_round(&m->turn[next++]);
             } else if (is_due) {
                 take_slot(m, slots, heap);
                 next_round(heap);
