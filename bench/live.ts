@@ -100,7 +100,7 @@ async function measureReloads(bed: LiveBed, { isQuick, signal, report }: Scope):
     }
     return all;
   };
-  const rounds = isQuick ? 4 : 10;
+  const rounds = isQuick ? 6 : 10;
   const whole = await times(rounds, (i) => ({ isOther: i % 2 === 0 }));
   const oneWeight = await times(rounds, (i) => ({ firstWeight: 101 + i }));
   const { sent, arrived } = await stream.end();
