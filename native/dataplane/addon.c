@@ -156,6 +156,19 @@ static napi_value js_close(napi_env env, napi_callback_info info)
 }
 
 /* load(engine, snapshot, nowNs?): a live engine's clock is the monotonic one; the memory engine's is the caller's. */
+/* prepare(engine, snapshot): pages for it, ahead of load(), which a thread calls that must not wait. */
+static napi_value js_prepare(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    size_t size;
+    struct engine *e = engine_of(env, argv[0]);
+    const void *bytes = bytes_of(env, argv[1], &size);
+    if (e && bytes)
+        engine_prepare(e, bytes, size / LINE_BYTES);
+    return NULL;
+}
+
 static napi_value js_load(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX];
@@ -404,7 +417,7 @@ static napi_value js_bench(napi_env env, napi_callback_info info)
 static napi_value init(napi_env env, napi_value exports)
 {
     static const struct glue_function functions[] = {
-        {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"load", js_load}, {"adopted", js_adopted},
+        {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"prepare", js_prepare}, {"load", js_load}, {"adopted", js_adopted},
         {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"rest", js_rest}, {"bench", js_bench},
         {"fillTables", js_fill_tables}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
         {"deviceStates", js_device_states}, {"now", js_now},

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
 
 #define SWEEP_PERIOD_NS 60000000000ull /* a whole table is looked at once a minute */
 #define SWEEP_LINES_MAX 256            /* in one go, about 5 us; what more is due follows with the next bursts, or at once when idle */
@@ -436,6 +441,31 @@ static void settle_fresh(struct engine *e, const line *base)
             zero_counters(e, core->backend_counters + i, LINES_OF(backend_counters));
             __atomic_store_n(&((struct path_words *)(void *)(e->paths + i / 8))->path[i % 8], 0, __ATOMIC_RELAXED);
         }
+}
+
+static void take_pages(line *first, size_t lines)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    u8 *from = (u8 *)((size_t)first & ~(page - 1));
+    madvise(from, (size_t)((u8 *)(first + lines) - from), MADV_POPULATE_WRITE); /* an old kernel takes them when they are written */
+}
+
+void engine_prepare(struct engine *e, const line *snapshot, size_t lines)
+{
+    const struct snapshot_header *h = (const void *)snapshot;
+    const struct capacity *c = &e->capacity;
+    if (lines < SNAPSHOT_FIRST_SECTION || lines > c->snapshot_lines || h->vips > c->vips || h->backends > c->backends || h->tenants > c->tenants)
+        return; /* engine_load says what is wrong with it */
+    const struct core *core = &e->worker[0].core;
+    take_pages(e->snapshot[(atomic_load(&e->generation) + 1) & 1], lines);
+    take_pages(e->tenants, h->tenants);
+    take_pages(e->paths, (h->backends + 7) / 8);
+    for (u32 w = 0; w < c->workers; w++) {
+        line *counters = worker_counters_line(e, w);
+        take_pages(counters + vip_counters_of(core, 0), h->vips * LINES_OF(vip_counters));
+        take_pages(counters + core->backend_counters, h->backends);
+        take_pages(counters + core->tenant_counters, h->tenants);
+    }
 }
 
 enum load_error engine_load(struct engine *e, const line *snapshot, size_t lines, u64 now_ns)

@@ -64,6 +64,10 @@ enum load_error {
     LOAD_GENERATION /* not the successor of the one in force */
 };
 
+/* Takes the pages that loading this snapshot will write, so that the thread that loads it need not wait for them. Changes no
+ * byte; any thread, while nobody loads. */
+void engine_prepare(struct engine *engine, const line *snapshot, size_t lines);
+
 /* Copies, validates and puts in force `lines` lines, with the next generation number. `now_ns` is the workers' clock (token buckets are rescaled to it). */
 enum load_error engine_load(struct engine *engine, const line *snapshot, size_t lines, u64 now_ns);
 const char *load_error_text(enum load_error error);

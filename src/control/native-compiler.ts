@@ -45,6 +45,7 @@ export class NativeCompiler implements Compiler {
   draft(desired: Desired): NativeDraft {
     const { bytes, ...compiled } = compile(desired, this.#allocation, this.#addon.layout());
     this.#tables.fill(compiled.fills);
+    this.#addon.prepare(this.#engine, bytes);
     const { vips, backends, tenants } = compiled.allocation;
     return {
       snapshot: bytes,

@@ -70,6 +70,8 @@ export interface DataplaneAddon {
   layout(): Layout;
   open(capacity: Capacity): EngineId;
   close(engine: EngineId): void;
+  /** Takes the memory that load() of this snapshot will write, so that load() need not wait for it; not while one is under way. */
+  prepare(engine: EngineId, snapshot: Uint8Array): void;
   /** Validates, copies, puts in force; returns the generation. Throws `busy` while a worker has not adopted the last one. */
   load(engine: EngineId, snapshot: Uint8Array, nowNs?: bigint): number;
   /** Lowest generation that every running worker has adopted. */
