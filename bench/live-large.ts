@@ -41,6 +41,6 @@ export async function measureLarge(bed: LiveBed, { isQuick, signal, report }: Sc
   report({ ...whole, value: median(wholes) });
   report({ ...small, value: median(smalls) });
   const delays = bed.loopDelays(sinceMs);
-  report({ ...busy, value: Math.max(0, ...delays.map(({ lateMs, waitedMs }) => lateMs - waitedMs)) });
+  report({ ...busy, value: Math.max(0, ...delays.map(({ busyMs }) => busyMs)) });
   report({ ...late, value: Math.max(0, ...delays.map(({ lateMs }) => lateMs)) });
 }
