@@ -155,7 +155,6 @@ static napi_value js_close(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* load(engine, snapshot, nowNs?): a live engine's clock is the monotonic one; the memory engine's is the caller's. */
 /* prepare(engine, snapshot): pages for it, ahead of load(), which a thread calls that must not wait. */
 static napi_value js_prepare(napi_env env, napi_callback_info info)
 {
@@ -169,6 +168,7 @@ static napi_value js_prepare(napi_env env, napi_callback_info info)
     return NULL;
 }
 
+/* load(engine, snapshot, nowNs?): a live engine's clock is the monotonic one; the memory engine's is the caller's. */
 static napi_value js_load(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX];
