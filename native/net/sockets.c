@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
@@ -83,17 +84,25 @@ static int bind_socket(int fd, const union socket_address *local, const char **f
     return bind(fd, &local->any, size_of(local)) < 0 ? fail(failed, "bind") : 0;
 }
 
-static int open_socket(const union socket_address *local, const char **failed)
-{
-    int fd = socket(local->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-    return fd < 0 ? fail(failed, "socket") : fd;
-}
-
 static int or_close(int fd, int error)
 {
     if (error < 0)
         close(fd);
     return error < 0 ? error : fd;
+}
+
+/* An accepted connection has its listening socket's. */
+static int set_traffic_class(int fd)
+{
+    return is_ipv4(fd) ? set_int(fd, IPPROTO_IP, IP_TOS, IPTOS_CLASS_CS6) : set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, IPTOS_CLASS_CS6);
+}
+
+static int open_socket(const union socket_address *local, const char **failed)
+{
+    int fd = socket(local->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0)
+        return fail(failed, "socket");
+    return or_close(fd, set_traffic_class(fd) < 0 ? fail(failed, "traffic class (IP_TOS, IPV6_TCLASS)") : 0);
 }
 
 int tcp_dialling_socket(const union socket_address *local, const char **failed)

@@ -1,5 +1,6 @@
 /* TCP sockets with the options that must stand before connect() or listen(): MD5 keys (RFC 2385), TTL and the least TTL
- * heard (GTSM, RFC 5082), TCP_USER_TIMEOUT (RFC 5482). Node makes the calls, so nothing here waits.
+ * heard (GTSM, RFC 5082), TCP_USER_TIMEOUT (RFC 5482), and the DSCP of network control, CS6 (RFC 4594 3.2). Node makes the
+ * calls, so nothing here waits.
  *
  * Needs no privilege but for ports below 1024. Results are zero, a descriptor or a count; else negative errno, and `failed`
  * says what. A key goes with an address: link-local peers of one address share it, whatever their zones. */

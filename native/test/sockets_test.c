@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
@@ -129,6 +130,35 @@ static void callers_are_measured_in_both_families(void)
     the_ttl_of_a_call_is_known("::1", 255);
 }
 
+/* Both ends of a connection over the loopback, as they are sent and as they are set. */
+static void packets_have_cs6(const char *text, int level, int name)
+{
+    union socket_address a;
+    uint8_t syn[256];
+    socklen_t size = sizeof syn;
+    HOLDS(socket_address(text, 0, &a) == 0);
+    int listening = tcp_listening_socket(&a, &failed);
+    HOLDS(listening >= 0 && listen(listening, 1) == 0);
+    int calling = tcp_dialling_socket(&a, &failed);
+    HOLDS(calling >= 0 && socket_address(text, port_of(listening), &a) == 0);
+    HOLDS(connect(calling, &a.any, sizeof a) == 0 || errno == EINPROGRESS);
+    struct pollfd arrived = {.fd = listening, .events = POLLIN};
+    HOLDS(poll(&arrived, 1, 10000) == 1);
+    int accepted = accept(listening, NULL, NULL);
+    HOLDS(accepted >= 0 && getsockopt(accepted, IPPROTO_TCP, TCP_SAVED_SYN, syn, &size) == 0 && size >= 20);
+    int sent = level == IPPROTO_IP ? syn[1] : (syn[0] & 0xf) << 4 | syn[1] >> 4;
+    HOLDS(sent == IPTOS_CLASS_CS6);
+    HOLDS(option(calling, level, name) == IPTOS_CLASS_CS6 && option(accepted, level, name) == IPTOS_CLASS_CS6);
+    for (int fd[] = {listening, calling, accepted}, i = 0; i < 3; i++)
+        close(fd[i]);
+}
+
+static void both_ends_send_as_network_control(void)
+{
+    packets_have_cs6("127.0.0.1", IPPROTO_IP, IP_TOS);
+    packets_have_cs6("::1", IPPROTO_IPV6, IPV6_TCLASS);
+}
+
 static void an_address_of_another_host_is_refused_and_nothing_stays_open(void)
 {
     union socket_address a;
@@ -150,6 +180,7 @@ int main(void)
     RULE(protection_holds_in_both_families);
     RULE(keys_are_bounded_and_gone_at_once);
     RULE(callers_are_measured_in_both_families);
+    RULE(both_ends_send_as_network_control);
     RULE(an_address_of_another_host_is_refused_and_nothing_stays_open);
     return 0;
 }
