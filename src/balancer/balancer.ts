@@ -2,8 +2,8 @@
 // in the right order. Main thread.
 //
 // Start: document, API, packet path, checks, BGP; ready once every worker has adopted the first tables. Sessions come up
-// meanwhile; what nobody waits for (the API's application, metrics) is loaded after them. Stop: BGP leaves
-// gracefully while everything else goes on, then forwarding ends once traffic has gone. A config worker that dies of a
+// meanwhile; what nobody waits for (the API's application, metrics) is loaded after them. Stop: BGP withdraws
+// gracefully while everything else goes on, its sessions end once traffic has gone, and forwarding after them. A config worker that dies of a
 // defect is told to `onFatal`: its owner ends the process, BGP sessions close, and routers move the traffic at once.
 
 import { setImmediate as turn } from 'node:timers/promises';
@@ -295,9 +295,13 @@ export class Balancer {
     this.#net.notify('STOPPING=1');
     this.#unwatch();
     clearTimeout(this.#rest);
-    if (graceful) this.#log.info('leaving: routers are told to prefer other ways');
+    if (graceful) {
+      this.#log.info('leaving: routers are told to prefer other ways');
+      await this.#speaker.leave();
+      // With the sessions up: what is still on its way comes from routers that know us.
+      await this.#path?.quiet();
+    }
     await this.#speaker.close(graceful);
-    if (graceful) await this.#path?.quiet();
     await this.#api?.close();
     this.#reconciler?.close();
     this.#unfeed();

@@ -1,6 +1,7 @@
 // The life of a balancer process: start, signals, end. SIGHUP reloads; SIGTERM and SIGINT leave gracefully, a second one
-// at once. Main thread.
+// ends the process at once, with the shell's status for it: routers see their sessions close. Main thread.
 
+import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ToriiError } from '../errors.ts';
 import { Balancer } from './balancer.ts';
@@ -21,7 +22,7 @@ export async function runBalancer(options: RunBalancerOptions): Promise<void> {
     let count = 0;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        if (++count > 1) process.exit(1);
+        if (++count > 1) process.exit(128 + constants.signals[signal]);
         resolve();
       });
     }

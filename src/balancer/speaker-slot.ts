@@ -14,7 +14,8 @@ export class SpeakerSlot {
   readonly #options: ThreadOptions;
   #speaker: RemoteSpeaker | null = null;
   #config: SpeakerConfig | null = null;
-  #routes = new TextEncoder().encode('[]');
+  /** Undefined until the first are known. */
+  #routes: Uint8Array<ArrayBuffer> | undefined;
 
   constructor(options: ThreadOptions) {
     this.#options = options;
@@ -32,7 +33,7 @@ export class SpeakerSlot {
       this.#speaker = null;
     } else if (this.#speaker === null) {
       this.#speaker = new RemoteSpeaker(config, this.#options);
-      this.#speaker.setEncoded(this.#routes.slice());
+      if (this.#routes !== undefined) this.#speaker.setEncoded(this.#routes.slice());
     } else this.#speaker.configure(config);
   }
 
@@ -63,6 +64,11 @@ export class SpeakerSlot {
 
   bfdDiscards(): Readonly<Record<string, number>> {
     return this.#speaker?.bfdDiscards() ?? {};
+  }
+
+  /** As Speaker says. */
+  async leave(): Promise<void> {
+    await this.#speaker?.leave();
   }
 
   async close(graceful: boolean): Promise<void> {

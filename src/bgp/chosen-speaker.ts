@@ -16,10 +16,11 @@ export interface WorkerSpeaker extends Speaker {
 export class ChosenSpeaker implements WorkerSpeaker {
   readonly #make: (config: SpeakerConfig) => WorkerSpeaker;
   #config: SpeakerConfig;
-  #routes: readonly Advertisement[] = [];
+  /** Undefined before the first set(): no route may mean none yet, and a router that is told so drops what it had. */
+  #routes: readonly Advertisement[] | undefined;
   #speaker: WorkerSpeaker;
   #change: Promise<void> | undefined;
-  #isClosed = false;
+  #isLeaving = false;
 
   constructor(config: SpeakerConfig, make: (config: SpeakerConfig) => WorkerSpeaker) {
     this.#make = make;
@@ -57,8 +58,14 @@ export class ChosenSpeaker implements WorkerSpeaker {
     else this.#speaker.configure(config);
   }
 
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    await this.#change;
+    await this.#speaker.leave();
+  }
+
   async close(graceful: boolean): Promise<void> {
-    this.#isClosed = true;
+    this.#isLeaving = true;
     await this.#change;
     await this.#speaker.close(graceful);
   }
@@ -66,8 +73,8 @@ export class ChosenSpeaker implements WorkerSpeaker {
   async #replace(): Promise<void> {
     await this.#speaker.close(false);
     this.#change = undefined;
-    if (this.#isClosed) return;
+    if (this.#isLeaving) return;
     this.#speaker = this.#make(this.#config);
-    this.#speaker.set(this.#routes);
+    if (this.#routes !== undefined) this.#speaker.set(this.#routes);
   }
 }

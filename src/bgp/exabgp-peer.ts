@@ -46,7 +46,8 @@ export class ExabgpPeer {
   readonly #options: ExabgpPeerOptions;
   #config: SpeakerConfig;
   #peer: PeerConfig;
-  #routes: Routes;
+  /** Undefined until the first are known. */
+  #routes: Routes | undefined;
   #isDraining = false;
   #isStopped = true;
   #state: SessionState = 'idle';
@@ -64,7 +65,7 @@ export class ExabgpPeer {
   #timer: Timer | undefined;
   #onDown: () => void = () => undefined;
 
-  constructor(config: SpeakerConfig, peer: PeerConfig, routes: Routes, options: ExabgpPeerOptions) {
+  constructor(config: SpeakerConfig, peer: PeerConfig, routes: Routes | undefined, options: ExabgpPeerOptions) {
     this.#config = config;
     this.#peer = peer;
     this.#routes = routes;
@@ -226,7 +227,7 @@ export class ExabgpPeer {
     this.#session = { sinceMs: this.#options.clock.nowMs(), localAddress, outbound };
     this.#options.onLog('info', `session established through ExaBGP (${families.join(', ')})`);
     this.#show('established');
-    outbound.want(this.#routes);
+    if (this.#routes !== undefined) outbound.want(this.#routes);
   }
 
   #setting(localAddress: string): OutboundSetting {

@@ -31,7 +31,9 @@ export class ExabgpSpeaker implements Speaker {
   readonly #clock: Clock;
   readonly #peers = new Map<string, { readonly config: PeerConfig; readonly process: ExabgpPeer }>();
   #config: SpeakerConfig;
-  #routes: Routes = new Map();
+  /** Undefined before the first set(): no session is told End-of-RIB until then. */
+  #routes: Routes | undefined;
+  #left: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(config: SpeakerConfig, options: ExabgpSpeakerOptions) {
@@ -43,9 +45,9 @@ export class ExabgpSpeaker implements Speaker {
 
   set(advertisements: readonly Advertisement[]): void {
     const routes = this.#routesOf(advertisements);
-    if (this.#closed === undefined) return this.#tell(routes);
+    if (!this.#isLeaving) return this.#tell(routes);
     // Who leaves takes nothing on, but what fails during the drain goes at once.
-    this.#tell(new Map([...this.#routes].filter(([prefix]) => routes.has(prefix))));
+    this.#tell(new Map([...(this.#routes ?? [])].filter(([prefix]) => routes.has(prefix))));
   }
 
   peers(): readonly PeerStatus[] {
@@ -68,7 +70,7 @@ export class ExabgpSpeaker implements Speaker {
 
   /** Peers that are gone are told so, changed ones start over, all others keep their session. */
   configure(config: SpeakerConfig): void {
-    if (this.#closed !== undefined) return;
+    if (this.#isLeaving) return;
     const before = this.#config;
     this.#config = config;
     const wanted = new Set(config.peers.map(({ address }) => address));
@@ -82,9 +84,18 @@ export class ExabgpSpeaker implements Speaker {
     this.#options.onChange();
   }
 
+  leave(): Promise<void> {
+    this.#left ??= this.#withdrawAll();
+    return this.#left;
+  }
+
   close(graceful: boolean): Promise<void> {
-    this.#closed ??= this.#leave(graceful);
+    this.#closed ??= this.#end(graceful);
     return this.#closed;
+  }
+
+  get #isLeaving(): boolean {
+    return this.#left !== undefined || this.#closed !== undefined;
   }
 
   #reconfigure(peer: PeerConfig, restart: boolean): void {
@@ -94,7 +105,7 @@ export class ExabgpSpeaker implements Speaker {
       // The router would refuse a second session from here: the new one waits for the end of the old.
       const process = this.#make(peer);
       void known.process.stop(ceaseError.configurationChange).then(() => {
-        if (this.#closed === undefined && this.#peers.get(peer.address)?.process === process) process.start();
+        if (!this.#isLeaving && this.#peers.get(peer.address)?.process === process) process.start();
       });
       this.#peers.set(peer.address, { config: peer, process });
     } else {
@@ -122,7 +133,7 @@ export class ExabgpSpeaker implements Speaker {
     const routes = new Map<string, Route>();
     for (const advertisement of advertisements) {
       const { prefix } = advertisement;
-      const route = makeRoute(prefix, routePolicyOf(advertisement), this.#routes.get(prefix));
+      const route = makeRoute(prefix, routePolicyOf(advertisement), this.#routes?.get(prefix));
       if (route === undefined) this.#options.onLog({ level: 'error', message: `not announced, no prefix: ${prefix}` });
       else routes.set(prefix, route);
     }
@@ -134,17 +145,26 @@ export class ExabgpSpeaker implements Speaker {
     for (const { process } of this.#peers.values()) process.want(routes);
   }
 
-  async #leave(graceful: boolean): Promise<void> {
-    const processes = [...this.#peers.values()].map(({ process }) => process);
-    if (graceful && processes.some(({ announced }) => announced > 0)) {
+  async #withdrawAll(): Promise<void> {
+    const processes = this.#processes();
+    if (processes.some(({ announced }) => announced > 0)) {
       for (const process of processes) process.drain();
       await this.#pause(this.#config.drainSec * 1000);
-      this.#tell(new Map());
-      const deadlineMs = this.#clock.nowMs() + withdrawPatienceMs;
-      while (processes.some(({ isTold }) => !isTold) && this.#clock.nowMs() < deadlineMs) await this.#pause(flushPollMs);
     }
-    await Promise.all(processes.map((process) => process.stop(ceaseError.administrativeShutdown)));
+    // A session that comes up from now on is told of none.
+    if (this.#routes !== undefined) this.#tell(new Map());
+    const deadlineMs = this.#clock.nowMs() + withdrawPatienceMs;
+    while (processes.some(({ isTold }) => !isTold) && this.#clock.nowMs() < deadlineMs) await this.#pause(flushPollMs);
+  }
+
+  async #end(graceful: boolean): Promise<void> {
+    if (graceful) await this.leave();
+    await Promise.all(this.#processes().map((process) => process.stop(ceaseError.administrativeShutdown)));
     this.#options.onChange();
+  }
+
+  #processes(): readonly ExabgpPeer[] {
+    return [...this.#peers.values()].map(({ process }) => process);
   }
 
   #pause(ms: number): Promise<void> {

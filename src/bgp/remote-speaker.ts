@@ -15,7 +15,7 @@ export interface BgpThreadOptions {
 }
 
 const restartDelayMs = 1000;
-// Beyond the drain: withdrawing, closing and BFD's farewell take at most four seconds in there.
+// Withdrawing takes a second at most beyond the drain, closing and BFD's farewell three.
 const closePatienceMs = 5000;
 
 export function startBgpThread(config: SpeakerConfig, options: BgpThreadOptions): RemoteSpeaker {
@@ -31,9 +31,12 @@ export class RemoteSpeaker implements Speaker {
   #peers: readonly PeerStatus[] = [];
   #troubles: readonly string[] = [];
   #bfdDiscards: Readonly<Record<string, number>> = {};
-  #routes: Uint8Array = new TextEncoder().encode('[]');
+  /** Undefined before the first set(). */
+  #routes: Uint8Array | undefined;
   #nextRequest = 1;
+  #leaving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  #hasLeft: () => void = () => undefined;
   #workerGone: () => void = () => undefined;
 
   constructor(config: SpeakerConfig, options: BgpThreadOptions) {
@@ -86,20 +89,40 @@ export class RemoteSpeaker implements Speaker {
     });
   }
 
+  /** As Speaker says; a thread that hangs is not waited for, and one that dies is not started again. */
+  leave(): Promise<void> {
+    this.#leaving ??= new Promise((resolve) => {
+      clearTimeout(this.#restart);
+      if (this.#worker === undefined) return resolve();
+      const giveUp = setTimeout(resolve, this.#config.drainSec * 1000 + closePatienceMs);
+      this.#hasLeft = () => {
+        clearTimeout(giveUp);
+        resolve();
+      };
+      this.#tell({ kind: 'leave' });
+    });
+    return this.#leaving;
+  }
+
   /** As Speaker says; a thread that hangs is ended a few seconds after that. */
   close(graceful: boolean): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      clearTimeout(this.#restart);
-      const worker = this.#worker;
-      if (worker === undefined) return resolve();
-      const giveUp = setTimeout(() => void worker.terminate(), (graceful ? this.#config.drainSec * 1000 : 0) + closePatienceMs);
+    this.#closing ??= this.#close(graceful);
+    return this.#closing;
+  }
+
+  async #close(graceful: boolean): Promise<void> {
+    if (graceful) await this.leave();
+    clearTimeout(this.#restart);
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    await new Promise<void>((resolve) => {
+      const giveUp = setTimeout(() => void worker.terminate(), closePatienceMs);
       this.#workerGone = () => {
         clearTimeout(giveUp);
         resolve();
       };
       this.#tell({ kind: 'close', graceful });
     });
-    return this.#closing;
   }
 
   #start(): void {
@@ -123,6 +146,8 @@ export class RemoteSpeaker implements Speaker {
         this.#requests.get(message.request)?.(message.entries);
         this.#requests.delete(message.request);
         return;
+      case 'left':
+        return this.#hasLeft();
       case 'closed':
         return;
     }
@@ -132,15 +157,16 @@ export class RemoteSpeaker implements Speaker {
     this.#worker = undefined;
     for (const answer of this.#requests.values()) answer(undefined);
     this.#requests.clear();
+    this.#hasLeft();
     this.#workerGone();
-    if (this.#closing !== undefined) return;
+    if (this.#leaving !== undefined || this.#closing !== undefined) return;
     const nothing = { state: 'idle', uptimeSec: 0, announced: 0, families: [], bfd: null } as const;
     this.#peers = this.#peers.map((peer) => ({ ...peer, ...nothing }));
     this.#troubles = ['the bgp thread ended and is being started again: every session is lost'];
     this.#options.onPeers(this.#peers);
     this.#restart = setTimeout(() => {
       this.#start();
-      this.setEncoded(this.#routes.slice());
+      if (this.#routes !== undefined) this.setEncoded(this.#routes.slice());
     }, restartDelayMs);
   }
 

@@ -1,7 +1,8 @@
 // The built-in BGP speaker: all peers, the listener and the one set of routes. Runs in the bgp worker.
 //
 // set() is the whole contract with the rest: "this should be announced now". Reconfiguring touches only peers whose own
-// settings changed. Leaving on purpose follows RFC 8326 and RFC 9003: prefer others, wait, withdraw, say why.
+// settings changed. Leaving on purpose follows RFC 8326 and RFC 9003: prefer others, wait, withdraw; when the owner has no
+// more traffic, say why.
 
 import { hostname, networkInterfaces } from 'node:os';
 import { messageOf } from '../errors.ts';
@@ -58,6 +59,7 @@ export class BgpSpeaker implements Speaker {
   #listenRetry: Timer | undefined;
   /** Why nobody can call here. */
   #listenTrouble: string | null = null;
+  #left: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
   #hasCeased = false;
 
@@ -73,7 +75,7 @@ export class BgpSpeaker implements Speaker {
   }
 
   set(advertisements: readonly Advertisement[]): void {
-    this.#tell(this.#closed === undefined ? this.#routesOf(advertisements) : this.#remaining(advertisements));
+    this.#tell(this.#isLeaving ? this.#remaining(advertisements) : this.#routesOf(advertisements));
   }
 
   peers(): readonly PeerStatus[] {
@@ -96,7 +98,7 @@ export class BgpSpeaker implements Speaker {
 
   /** Peers that are gone are told so, changed ones start over, all others keep their session. */
   configure(config: SpeakerConfig): void {
-    if (this.#closed !== undefined) return;
+    if (this.#isLeaving) return;
     const before = this.#config;
     this.#config = config;
     const wanted = new Map(config.peers.map((peer) => [peer.address, peer]));
@@ -115,9 +117,18 @@ export class BgpSpeaker implements Speaker {
     this.#options.onChange();
   }
 
+  leave(): Promise<void> {
+    this.#left ??= this.#withdrawAll();
+    return this.#left;
+  }
+
   close(graceful: boolean): Promise<void> {
-    this.#closed ??= this.#leave(graceful);
+    this.#closed ??= this.#end(graceful);
     return this.#closed;
+  }
+
+  get #isLeaving(): boolean {
+    return this.#left !== undefined || this.#closed !== undefined;
   }
 
   #routesOf(advertisements: readonly Advertisement[]): Routes {
@@ -197,11 +208,11 @@ export class BgpSpeaker implements Speaker {
           onRefused: (address, text) => this.#peers.get(address)?.session.refused(text),
         },
       );
-      if (attempt !== this.#listenAttempt || this.#closed !== undefined) return listener.stop();
+      if (attempt !== this.#listenAttempt || this.#isLeaving) return listener.stop();
       this.#listener = listener;
       this.#admit(listener);
     } catch (error) {
-      if (attempt !== this.#listenAttempt || this.#closed !== undefined) return;
+      if (attempt !== this.#listenAttempt || this.#isLeaving) return;
       const advice = at.port < 1024 ? '; a port below 1024 needs the capability CAP_NET_BIND_SERVICE' : '';
       const message = `node.bgp.listen: cannot listen on ${at.address} port ${at.port}: ${messageOf(error)}${advice}`;
       this.#showListening(message);
@@ -228,26 +239,41 @@ export class BgpSpeaker implements Speaker {
 
   #accept(connection: Connection): void {
     const peer = this.#peers.get(connection.remoteAddress);
-    if (peer === undefined || this.#closed !== undefined) connection.reset();
+    if (peer === undefined || this.#isLeaving) connection.reset();
     else peer.session.accept(connection);
   }
 
-  async #leave(graceful: boolean): Promise<void> {
-    this.#listener?.stop();
-    this.#listenRetry?.cancel();
-    const sessions = [...this.#peers.values()].map(({ session }) => session);
-    if (graceful && sessions.some(({ announced }) => announced > 0)) {
+  async #withdrawAll(): Promise<void> {
+    this.#stopListening();
+    const sessions = this.#sessions();
+    if (sessions.some(({ announced }) => announced > 0)) {
       for (const session of sessions) session.drain();
       await this.#pause(this.#config.drainSec * 1000);
-      this.#tell(new Map());
-      await this.#untilTold(sessions);
     }
+    // A session that comes up from now on is told of none.
+    if (this.#routes !== undefined) this.#tell(new Map());
+    await this.#untilTold(sessions);
+  }
+
+  async #end(graceful: boolean): Promise<void> {
+    this.#stopListening();
+    if (graceful) await this.leave();
+    const sessions = this.#sessions();
     const notification = ceaseNotification(ceaseError.administrativeShutdown, shutdownText);
     this.#hasCeased = true;
     await Promise.all(sessions.map((session) => session.stop(notification)));
     // Only now: where BFD ends first, some routers take it for a failure.
     await this.#liveness.close();
     this.#options.onChange();
+  }
+
+  #sessions(): readonly PeerSession[] {
+    return [...this.#peers.values()].map(({ session }) => session);
+  }
+
+  #stopListening(): void {
+    this.#listener?.stop();
+    this.#listenRetry?.cancel();
   }
 
   async #untilTold(sessions: readonly PeerSession[]): Promise<void> {

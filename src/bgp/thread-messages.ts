@@ -8,6 +8,7 @@ export type ToWorker =
   /** JSON of Advertisement[]: bytes cross without being copied, and are parsed over there. */
   | { readonly kind: 'set'; readonly json: Uint8Array }
   | { readonly kind: 'messages'; readonly request: number; readonly peer: string }
+  | { readonly kind: 'leave' }
   | { readonly kind: 'close'; readonly graceful: boolean };
 
 export interface LogEntry {
@@ -25,4 +26,5 @@ export type FromWorker =
     }
   | { readonly kind: 'log'; readonly entry: LogEntry }
   | { readonly kind: 'messages'; readonly request: number; readonly entries: readonly PeerMessage[] | undefined }
+  | { readonly kind: 'left' }
   | { readonly kind: 'closed' };

@@ -48,6 +48,8 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
         return speaker.set(JSON.parse(new TextDecoder().decode(message.json)) as Advertisement[]);
       case 'messages':
         return tell({ kind: 'messages', request: message.request, entries: speaker.messages(message.peer)?.map(describeEntry) });
+      case 'leave':
+        return void speaker.leave().then(() => tell({ kind: 'left' }));
       case 'close':
         void speaker.close(message.graceful).then(() => {
           clearInterval(ticking);

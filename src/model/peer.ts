@@ -125,6 +125,11 @@ export interface PeerMessage {
 export interface Speaker {
   set(advertisements: readonly Advertisement[]): void;
   peers(): readonly PeerStatus[];
-  /** Graceful: GRACEFUL_SHUTDOWN, drainSec, withdraw, CEASE (RFC 8326, RFC 9003); else sessions just end with CEASE. */
+  /**
+   * GRACEFUL_SHUTDOWN, drainSec, withdraw (RFC 8326), and the sessions stay: resolves when nothing is announced any more, and nothing
+   * will be. Once; further calls wait for the same end.
+   */
+  leave(): Promise<void>;
+  /** Sessions end with CEASE (RFC 9003); graceful: not before leave(). */
   close(graceful: boolean): Promise<void>;
 }

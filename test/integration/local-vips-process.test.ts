@@ -206,6 +206,22 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     }
   }
 
+  it('is gone at once when it is told to end a second time, whatever is left of the drain', async () => {
+    const router = await routerAt('127.0.0.1');
+    const bgp = { drainSec: 300, peers: [{ address: '127.0.0.1', port: router.port, as: 65000 }] };
+    writeDocument({ bgp });
+    const daemon = start();
+    await daemon.during(router.until('the VIP', () => router.hasRoutes(`${unchecked}/32`)));
+    daemon.process.kill('SIGTERM');
+    await daemon.during(
+      router.until('the drain', () => router.routes.get(`${unchecked}/32`)?.communities.includes(gracefulShutdown) === true),
+    );
+    daemon.process.kill('SIGTERM');
+    expect(await daemon.ended()).toBe(143);
+    await router.until('the end', () => router.told.at(-1)?.kind === 'end');
+    expect(router.told.at(-2)?.kind).toBe('announce');
+  });
+
   it('holds no privilege, and has neither the packet path nor BPF in it', async () => {
     const router = await routerAt('127.0.0.1');
     writeDocument({ bgp: { peers: [{ address: '127.0.0.1', port: router.port, as: 65000 }] } });

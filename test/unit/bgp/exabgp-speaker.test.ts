@@ -27,8 +27,19 @@ describe('ExaBGP is told', () => {
     ]);
   });
 
+  it('nothing, not even the end of it, before it is known what there is', async () => {
+    const bed = exabgpBed();
+    bed.last().up();
+    await bed.clock.advance(10);
+    expect(bed.last().orders).toEqual([]);
+    bed.speaker.set([]);
+    await bed.clock.advance(10);
+    expect(bed.last().orders).toEqual(['neighbor 10.66.0.1 announce eor ipv4 unicast']);
+  });
+
   it('what differs alone, one order after the other', async () => {
     const bed = exabgpBed();
+    bed.speaker.set([]);
     bed.last().up();
     bed.speaker.set([host(1), host(2)]);
     bed.speaker.set([host(2), host(3, { med: 7 })]);
@@ -245,6 +256,25 @@ describe('leaving', () => {
     expect(bed.children.map(({ isAlive }) => isAlive)).toEqual([false]);
     await bed.clock.advance(60_000);
     expect(bed.children).toHaveLength(1);
+  });
+
+  it('keeps the session once it has withdrawn, until it is closed', async () => {
+    const bed = exabgpBed({ drainSec: 1 });
+    bed.speaker.set([host(1)]);
+    bed.last().up();
+    await bed.clock.advance(10);
+    const left = bed.speaker.leave();
+    await bed.clock.advance(1500);
+    await left;
+    expect(bed.last().orders.at(-1)).toContain('withdraw');
+    await bed.clock.advance(30_000);
+    bed.speaker.set([host(1)]);
+    await bed.clock.advance(100);
+    expect([bed.last().isAlive, told(bed)]).toEqual([true, []]);
+    const closed = bed.speaker.close(true);
+    await bed.clock.advance(100);
+    await closed;
+    expect(bed.last().orders.at(-1)).toBe('neighbor 10.66.0.1 teardown 2');
   });
 
   it('is not held up by a process that does not answer', async () => {

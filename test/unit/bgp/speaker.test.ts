@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PeerConfig } from '../../../src/model/peer.ts';
 import { keepalive } from './support/fake-network.ts';
-import { announced, config, establish, host, peer, setUp, updates, withdrawn } from './support/session-bed.ts';
+import { announced, config, establish, host, isEndOfRib, peer, setUp, updates, withdrawn } from './support/session-bed.ts';
 
 describe('leaving on purpose', () => {
   it('asks for other paths, waits, withdraws, and says why', async () => {
@@ -24,6 +24,39 @@ describe('leaving on purpose', () => {
     expect(withdrawal).toMatchObject({ kind: 'update', withdrawn: ['203.0.113.1/32'] });
     expect(cease).toMatchObject({ kind: 'notification', code: 6, subcode: 2 });
     expect(connection.fate).toBe('ended');
+  });
+
+  it('keeps its sessions once it has withdrawn, until it is closed', async () => {
+    const { network, clock, speaker, status } = setUp({ drainSec: 1 });
+    speaker.set([host(1)]);
+    const connection = establish(network.answer());
+    const left = speaker.leave();
+    await clock.advance(1000);
+    await left;
+    expect(withdrawn(updates(connection))).toEqual(['203.0.113.1/32']);
+    for (let second = 0; second < 30; second++) {
+      connection.say(keepalive);
+      await clock.advance(1000);
+    }
+    expect(status()).toMatchObject({ state: 'established', announced: 0 });
+    expect(new Set(connection.take().map(({ kind }) => kind))).toEqual(new Set(['keepalive']));
+    speaker.set([host(1), host(2)]);
+    expect(connection.take()).toEqual([]);
+    await speaker.close(true);
+    expect(connection.take()).toMatchObject([{ kind: 'notification', code: 6, subcode: 2 }]);
+  });
+
+  it('tells nothing to who comes back after it has withdrawn', async () => {
+    const { network, clock, speaker } = setUp({ drainSec: 1 });
+    speaker.set([host(1)]);
+    const first = establish(network.answer());
+    const left = speaker.leave();
+    await clock.advance(1000);
+    await left;
+    first.hangUp();
+    await clock.advance(5000);
+    const second = establish(network.answer());
+    expect(updates(second).filter((update) => !isEndOfRib(update))).toEqual([]);
   });
 
   it('lowers the local preference on iBGP', () => {
@@ -54,15 +87,12 @@ describe('leaving on purpose', () => {
     const connection = establish(network.answer());
     connection.stalled = true;
     connection.backlogBytes = 100_000;
-    let done = false;
-    const closed = speaker.close(true).then(() => {
-      done = true;
-    });
+    const closed = speaker.close(true);
     for (let second = 0; second < 7; second++) {
       connection.say(keepalive);
       await clock.advance(1000);
     }
-    expect(done).toBe(true);
+    // Nothing moves the clock any more.
     await closed;
   });
 
