@@ -5,6 +5,7 @@
 #include "memory.h"
 #include "rest.h"
 #include "workers.h"
+#include "facts_glue.h"
 #include "output_glue.h"
 #include "tables_glue.h"
 #include <pthread.h>
@@ -17,6 +18,7 @@
 
 static struct engine *engines[ENGINES_MAX];
 static struct workers *running[ENGINES_MAX]; /* of a live engine */
+static pthread_mutex_t running_lock = PTHREAD_MUTEX_INITIALIZER; /* main starts and stops; other threads ask for facts */
 static pthread_mutex_t engines_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct engine *engine_of(napi_env env, napi_value v)
@@ -270,8 +272,8 @@ static napi_value js_start(napi_env env, napi_callback_info info)
         napi_get_value_string_utf8(env, v, specs[i].name, sizeof specs[i].name, NULL);
         napi_get_named_property(env, element, "engine", &v);
         napi_get_value_string_utf8(env, v, engine_name, sizeof engine_name, NULL);
-        specs[i].ops = device_engine(engine_name);
-        if (!specs[i].ops)
+        specs[i].busy_poll = field_u32(env, element, "busyPoll");
+        if (!engines_of(engine_name, specs[i].engines))
             return throw_error(env, "bad_request", "start: no such engine");
     }
     struct device_error error;
@@ -303,17 +305,19 @@ static napi_value js_stop(napi_env env, napi_callback_info info)
     args(env, info, argv);
     struct workers *w = workers_of(env, argv[0]);
     if (w) {
-        engine_stop(w);
+        pthread_mutex_lock(&running_lock);
         running[as_u32(env, argv[0])] = NULL;
+        pthread_mutex_unlock(&running_lock);
+        engine_stop(w);
     }
     return NULL;
 }
 
-/* deviceStates(engine) → "up" | "forwarding" | "down" | "gone" per device, in the order of start. */
+/* deviceStates(engine) → "up" | "forwarding" | "mtu" | "down" | "gone" per device, in the order of start. */
 static napi_value js_device_states(napi_env env, napi_callback_info info)
 {
     static const char *const names[] = {
-        [DEVICE_UP] = "up", [DEVICE_FORWARDING] = "forwarding", [DEVICE_DOWN] = "down", [DEVICE_GONE] = "gone",
+        [DEVICE_UP] = "up", [DEVICE_FORWARDING] = "forwarding", [DEVICE_MTU] = "mtu", [DEVICE_DOWN] = "down", [DEVICE_GONE] = "gone",
     };
     napi_value argv[ARGS_MAX], out;
     size_t argc = args(env, info, argv);
@@ -326,6 +330,23 @@ static napi_value js_device_states(napi_env env, napi_callback_info info)
     engine_device_states(w, states);
     for (u32 i = 0; i < count; i++)
         napi_set_element(env, out, i, string(env, names[states[i]]));
+    return out;
+}
+
+/* deviceFacts(engine) → what each queue of each device is and how it does: QueueFacts of src/dataplane/addon.ts. */
+static napi_value js_device_facts(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX], out;
+    args(env, info, argv);
+    struct device_facts *facts = calloc(FACTS_MAX, sizeof *facts);
+    pthread_mutex_lock(&running_lock);
+    struct workers *w = workers_of(env, argv[0]);
+    u32 count = facts && w ? engine_facts(w, facts, FACTS_MAX) : 0;
+    pthread_mutex_unlock(&running_lock);
+    napi_create_array(env, &out);
+    for (u32 i = 0; i < count; i++)
+        napi_set_element(env, out, i, device_facts_value(env, &facts[i]));
+    free(facts);
     return out;
 }
 
@@ -420,7 +441,7 @@ static napi_value init(napi_env env, napi_value exports)
         {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"prepare", js_prepare}, {"load", js_load}, {"adopted", js_adopted},
         {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"rest", js_rest}, {"bench", js_bench},
         {"fillTables", js_fill_tables}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
-        {"deviceStates", js_device_states}, {"now", js_now},
+        {"deviceStates", js_device_states}, {"deviceFacts", js_device_facts}, {"now", js_now},
     };
     return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -3,7 +3,7 @@
  * Receive: a TPACKET_V3 ring with room before every frame, so that encapsulation happens in place; PACKET_FANOUT spreads
  * flows over workers. Send: a second socket that bypasses the queueing discipline, which also hides what it sends from
  * every packet socket of this host. The kernel sees the same frames as we do and drops those for VIPs by itself as long as
- * it does not forward: open refuses a device that does, and is_forwarded finds one that begins to. */
+ * it does not forward: open refuses a device that does, and state finds one that begins to. */
 #define _GNU_SOURCE
 #include "device.h"
 #include "offload.h"
@@ -37,6 +37,8 @@ struct af_packet {
     struct queue queue;
     int rx_fd, tx_fd;
     int forwarding_fd;           /* the kernel's setting for the device, -1 where there is none */
+    u32 worker;
+    _Atomic u64 dropped;         /* for want of room in the ring; the kernel forgets when asked */
     u8 *ring;
     u32 block;                   /* the one that is read, or waited for */
     u32 left;                    /* frames of it not handed out yet */
@@ -79,11 +81,11 @@ static int open_forwarding(const char *device)
 }
 
 /* With forwarding on, the kernel would route every VIP packet a second time and send redirects. */
-static bool af_packet_is_forwarded(const struct queue *queue)
+static enum device_state af_packet_state(struct queue *queue)
 {
     char value = '0';
     int fd = ((const struct af_packet *)queue)->forwarding_fd;
-    return fd >= 0 && pread(fd, &value, 1, 0) == 1 && value == '1';
+    return fd >= 0 && pread(fd, &value, 1, 0) == 1 && value == '1' ? DEVICE_FORWARDING : DEVICE_UP;
 }
 
 static bool check_device(struct af_packet *a, const char *name, struct device_error *error)
@@ -101,7 +103,7 @@ static bool check_device(struct af_packet *a, const char *name, struct device_er
         return false;
     }
     a->forwarding_fd = open_forwarding(name);
-    if (af_packet_is_forwarded(&a->queue)) {
+    if (af_packet_state(&a->queue) == DEVICE_FORWARDING) {
         snprintf(error->text, sizeof error->text,
                  "%s: the kernel forwards packets on this device and would send VIP traffic a second time: run `sysctl -w "
                  "net.ipv4.ip_forward=0` (or net.ipv4.conf.%s.forwarding=0)", name, name);
@@ -218,6 +220,7 @@ static struct queue *af_packet_open(const struct device_open *how, struct device
         return NULL;
     }
     a->queue.ops = &af_packet;
+    a->worker = how->worker;
     a->ring = a->segments = MAP_FAILED;
     a->tx_fd = a->forwarding_fd = -1;
     a->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -229,9 +232,10 @@ static struct queue *af_packet_open(const struct device_open *how, struct device
     return NULL;
 }
 
-static int af_packet_fd(const struct queue *queue)
+static u32 af_packet_fds(const struct queue *queue, int *fds)
 {
-    return ((const struct af_packet *)queue)->rx_fd;
+    fds[0] = ((const struct af_packet *)queue)->rx_fd;
+    return 1;
 }
 
 /* ---- Receive ---- */
@@ -329,10 +333,26 @@ static u32 af_packet_rx(struct queue *queue, struct packet *packets, u32 max, u6
 
 static u64 af_packet_lost(struct queue *queue)
 {
+    struct af_packet *a = (void *)queue;
     struct tpacket_stats_v3 stats = {0};
     socklen_t size = sizeof stats;
-    getsockopt(((struct af_packet *)queue)->rx_fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size);
+    getsockopt(a->rx_fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size);
+    a->dropped += stats.tp_drops;
     return stats.tp_drops;
+}
+
+static u32 af_packet_facts(struct queue *queue, struct queue_facts *facts)
+{
+    const struct af_packet *a = (const void *)queue;
+    u32 used = 0;
+    for (u32 i = 0; i < BLOCKS; i++) {
+        const struct tpacket_block_desc *b = (const void *)(a->ring + (size_t)i * BLOCK_BYTES);
+        used += __atomic_load_n(&b->hdr.bh1.block_status, __ATOMIC_RELAXED) & TP_STATUS_USER;
+    }
+    *facts = (struct queue_facts){
+        .xdp = "none", .copy = "ring", .queue = a->worker, .rx = {.size = BLOCKS, .used = used}, .rx_dropped = a->dropped,
+    };
+    return 1;
 }
 
 /* ---- Send ---- */
@@ -365,9 +385,10 @@ const struct device_ops af_packet = {
     .engine = "af_packet",
     .open = af_packet_open,
     .close = af_packet_close,
-    .fd = af_packet_fd,
+    .fds = af_packet_fds,
     .rx = af_packet_rx,
     .tx = af_packet_tx,
-    .is_forwarded = af_packet_is_forwarded,
+    .state = af_packet_state,
     .lost = af_packet_lost,
+    .facts = af_packet_facts,
 };

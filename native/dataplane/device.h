@@ -11,9 +11,12 @@
 #define DEVICE_NAME_BYTES 16 /* IFNAMSIZ */
 #define DEVICES_MAX 16
 
+#define ENGINES_PER_DEVICE 2
+
 struct device_spec {
     char name[DEVICE_NAME_BYTES];
-    const struct device_ops *ops;
+    const struct device_ops *engines[ENGINES_PER_DEVICE]; /* the first that starts; NULL: no more */
+    bool busy_poll; /* asked for, where the engine can */
 };
 
 /* Why something did not start: `code` is a key of src/errors.ts, `text` a sentence that says what to do. */
@@ -22,9 +25,11 @@ struct device_error {
     char text[512];
 };
 
+/* Later ones are worse. */
 enum device_state {
     DEVICE_UP,
     DEVICE_FORWARDING, /* works, but the kernel forwards the same packets, too */
+    DEVICE_MTU,  /* its MTU was raised above what the engine takes: larger packets are lost */
     DEVICE_DOWN, /* no link, or set down */
     DEVICE_GONE, /* removed; opened again when one of that name returns */
 };
@@ -33,6 +38,8 @@ struct device_open {
     const char *name;
     u32 worker, workers;
     u32 *group; /* what the workers of one device share; 0 until the first has opened it. One opens at a time */
+    bool is_best; /* there is another engine to fall back to: rather refuse than run in a mode that is worse than that one */
+    bool busy_poll;
 };
 
 struct queue {
@@ -40,17 +47,38 @@ struct queue {
     u32 ifindex;
 };
 
+#define REASON_BYTES 320
+#define QUEUES_PER_WORKER 16 /* hardware queues of one device that one worker may hold */
+
+/* What a queue is and how it does, for people. Read while its worker runs: each number for itself is right. */
+struct ring_level {
+    u32 size, used; /* 0, 0: the engine has no such ring */
+};
+
+struct queue_facts {
+    const char *xdp;  /* "native", "generic" or "none" */
+    const char *copy; /* "zero-copy", "copy" or "ring" */
+    u32 queue;        /* the device's number of it; of a socket of a fanout group the worker's */
+    bool is_busy_polling, has_huge_pages;
+    char reason[REASON_BYTES]; /* why nothing better, a sentence; empty where this is the best there is */
+    struct ring_level fill, rx, tx, completion; /* af_packet: rx in blocks */
+    /* XDP_STATISTICS; of af_packet rx_dropped alone: what found the ring full. */
+    u64 rx_dropped, rx_invalid_descs, tx_invalid_descs, rx_ring_full, fill_ring_empty, tx_ring_empty;
+};
+
 struct device_ops {
     const char *engine;
     struct queue *(*open)(const struct device_open *how, struct device_error *error); /* NULL: refused, see error */
     void (*close)(struct queue *);
-    int (*fd)(const struct queue *); /* to poll for POLLIN */
+    u32 (*fds)(const struct queue *, int *fds); /* to poll for POLLIN, at most QUEUES_PER_WORKER */
     /* Up to `max` (at most BURST_MAX) frames; bit i of `*oversize`: packet i is a super-frame that cannot be cut. */
     u32 (*rx)(struct queue *, struct packet *packets, u32 max, u64 *oversize);
     /* Sends out_len bytes of each; bit i of the result: packet i was not taken. */
     u64 (*tx)(struct queue *, struct packet *const *packets, u32 count);
-    bool (*is_forwarded)(const struct queue *); /* whether the kernel forwards the same packets, too */
+    enum device_state (*state)(struct queue *); /* of a device that is there and has a link; DEVICE_GONE: to be opened anew */
     u64 (*lost)(struct queue *); /* frames that found the receive ring full since the last call */
+    /* One for each hardware queue, at most QUEUES_PER_WORKER. Another thread may call it, while the queue is open. */
+    u32 (*facts)(struct queue *, struct queue_facts *facts);
 };
 
 extern const struct device_ops af_packet;

@@ -36,6 +36,7 @@ struct runner {
     u64 inspected_ns;
     size_t populated; /* bytes of its flow table that have pages */
     struct queue *queue[DEVICES_MAX]; /* by device; NULL while it is gone */
+    pthread_mutex_t holding; /* its worker takes it to open or close one; who reads facts, too */
     _Atomic u32 state[DEVICES_MAX];
     u32 rx_bytes[BURST_MAX];
     struct packet packets[BURST_MAX];
@@ -45,6 +46,8 @@ struct runner {
 struct workers {
     struct engine *engine;
     struct device_spec spec[DEVICES_MAX];
+    const struct device_ops *ops[DEVICES_MAX]; /* the engine that started */
+    char refused[DEVICES_MAX][REASON_BYTES]; /* why the engine before it did not */
     u32 group[DEVICES_MAX];
     int claim[DEVICES_MAX]; /* sockets of claim.h; what is not claimed is negative */
     u32 devices, count;
@@ -189,7 +192,7 @@ static u32 run_burst(struct runner *r, u32 from)
 /* ---- Looking after devices ---- */
 
 /* The carrier itself: the RUNNING flag follows it up to a second late. */
-static enum device_state query_state(const struct workers *all, u32 d, const struct queue *queue)
+static enum device_state query_state(const struct workers *all, u32 d, struct queue *queue)
 {
     struct ifreq request = {0};
     memcpy(request.ifr_name, all->spec[d].name, sizeof request.ifr_name);
@@ -203,14 +206,25 @@ static enum device_state query_state(const struct workers *all, u32 d, const str
     request.ifr_data = (void *)&link;
     if (ioctl(all->query_fd, SIOCETHTOOL, &request) == 0 && !link.data)
         return DEVICE_DOWN;
-    return queue->ops->is_forwarded(queue) ? DEVICE_FORWARDING : DEVICE_UP;
+    return queue->ops->state(queue);
+}
+
+static const struct device_ops *last_engine(const struct device_spec *spec)
+{
+    u32 last = 0;
+    while (last + 1 < ENGINES_PER_DEVICE && spec->engines[last + 1])
+        last++;
+    return spec->engines[last];
 }
 
 static struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_error *error)
 {
-    struct device_open how = {.name = all->spec[d].name, .worker = worker, .workers = all->count, .group = &all->group[d]};
+    struct device_open how = {
+        .name = all->spec[d].name, .worker = worker, .workers = all->count, .group = &all->group[d], .busy_poll = all->spec[d].busy_poll,
+        .is_best = all->ops[d] != last_engine(&all->spec[d]),
+    };
     pthread_mutex_lock(&all->opening);
-    struct queue *queue = all->spec[d].ops->open(&how, error);
+    struct queue *queue = all->ops[d]->open(&how, error);
     pthread_mutex_unlock(&all->opening);
     return queue;
 }
@@ -223,9 +237,11 @@ static void inspect_queue(struct runner *r, u32 d)
     enum device_state state = query_state(r->all, d, queue);
     if (state == DEVICE_GONE) {
         struct device_error error;
+        pthread_mutex_lock(&r->holding);
         if (queue)
             queue->ops->close(queue);
         r->queue[d] = open_queue(r->all, r->worker->number, d, &error);
+        pthread_mutex_unlock(&r->holding);
         state = query_state(r->all, d, r->queue[d]);
     }
     atomic_store(&r->state[d], state);
@@ -233,14 +249,17 @@ static void inspect_queue(struct runner *r, u32 d)
 
 static void wait_for_work(struct runner *r)
 {
-    struct pollfd fds[DEVICES_MAX + 1];
-    u32 n = 0, devices[DEVICES_MAX + 1];
+    struct pollfd fds[DEVICES_MAX * QUEUES_PER_WORKER + 1];
+    u32 n = 0, devices[DEVICES_MAX * QUEUES_PER_WORKER + 1];
     fds[n++] = (struct pollfd){.fd = r->wake_fd, .events = POLLIN};
-    for (u32 d = 0; d < r->all->devices; d++)
-        if (r->queue[d]) {
+    for (u32 d = 0; d < r->all->devices; d++) {
+        int polled[QUEUES_PER_WORKER];
+        u32 count = r->queue[d] ? r->queue[d]->ops->fds(r->queue[d], polled) : 0;
+        for (u32 i = 0; i < count; i++) {
             devices[n] = d;
-            fds[n++] = (struct pollfd){.fd = r->queue[d]->ops->fd(r->queue[d]), .events = POLLIN};
+            fds[n++] = (struct pollfd){.fd = polled[i], .events = POLLIN};
         }
+    }
     if (poll(fds, n, IDLE_WAIT_MS) <= 0)
         return;
     u64 kicks;
@@ -299,15 +318,25 @@ static void *run_worker(void *argument)
 
 /* ---- Start and stop ---- */
 
-static void close_all(struct workers *all)
+static void close_device(struct workers *all, u32 d)
 {
     for (u32 w = 0; w < all->count; w++) {
-        struct runner *r = &all->runner[w];
-        for (u32 d = 0; d < all->devices; d++)
-            if (r->queue[d])
-                r->queue[d]->ops->close(r->queue[d]);
-        if (r->wake_fd >= 0)
-            close(r->wake_fd);
+        struct queue *queue = all->runner[w].queue[d];
+        if (queue)
+            queue->ops->close(queue);
+        all->runner[w].queue[d] = NULL;
+    }
+    all->group[d] = 0;
+}
+
+static void close_all(struct workers *all)
+{
+    for (u32 d = 0; d < all->devices; d++)
+        close_device(all, d);
+    for (u32 w = 0; w < all->count; w++) {
+        pthread_mutex_destroy(&all->runner[w].holding);
+        if (all->runner[w].wake_fd >= 0)
+            close(all->runner[w].wake_fd);
     }
     for (u32 d = 0; d < all->devices; d++)
         if (all->claim[d] >= 0)
@@ -352,19 +381,42 @@ static bool claim_all(struct workers *all, struct device_error *error)
     return true;
 }
 
-static bool open_all(struct workers *all, struct device_error *error)
+/* One device for every worker, by the engine chosen for it. */
+static bool open_device(struct workers *all, u32 d, struct device_error *error)
 {
     for (u32 w = 0; w < all->count; w++) {
         struct runner *r = &all->runner[w];
-        if (r->wake_fd < 0)
+        r->queue[d] = open_queue(all, w, d, error);
+        if (!r->queue[d]) {
+            close_device(all, d);
             return false;
-        for (u32 d = 0; d < all->devices; d++) {
-            r->queue[d] = open_queue(all, w, d, error);
-            if (!r->queue[d])
-                return false;
-            atomic_store(&r->state[d], query_state(all, d, r->queue[d]));
         }
+        atomic_store(&r->state[d], query_state(all, d, r->queue[d]));
     }
+    return true;
+}
+
+/* By the first of its engines that starts. */
+static bool choose_engine(struct workers *all, u32 d, struct device_error *error)
+{
+    const struct device_spec *spec = &all->spec[d];
+    for (u32 i = 0; i < ENGINES_PER_DEVICE && spec->engines[i]; i++) {
+        all->ops[d] = spec->engines[i];
+        if (open_device(all, d, error))
+            return true;
+        snprintf(all->refused[d], sizeof all->refused[d], "no %s: %.*s", spec->engines[i]->engine, REASON_BYTES - 32, error->text);
+    }
+    return false;
+}
+
+static bool open_all(struct workers *all, struct device_error *error)
+{
+    for (u32 w = 0; w < all->count; w++)
+        if (all->runner[w].wake_fd < 0)
+            return false;
+    for (u32 d = 0; d < all->devices; d++)
+        if (!choose_engine(all, d, error))
+            return false;
     return true;
 }
 
@@ -390,6 +442,7 @@ struct workers *engine_start(struct engine *engine, const struct device_spec *sp
         all->runner[w].all = all;
         all->runner[w].worker = &engine->worker[w];
         all->runner[w].wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        pthread_mutex_init(&all->runner[w].holding, NULL);
     }
     if (!open_all(all, error) || !claim_all(all, error)) {
         close_all(all);
@@ -433,7 +486,35 @@ void engine_device_states(const struct workers *all, enum device_state *states)
     }
 }
 
-const struct device_ops *device_engine(const char *name)
+/* What `worker` holds of one device. */
+static u32 facts_of(struct runner *r, u32 d, struct device_facts *facts, u32 max)
 {
-    return strcmp(name, af_packet.engine) == 0 ? &af_packet : NULL;
+    struct queue_facts queues[QUEUES_PER_WORKER];
+    const struct device_ops *ops = r->all->ops[d];
+    pthread_mutex_lock(&r->holding);
+    u32 count = r->queue[d] ? ops->facts(r->queue[d], queues) : 0;
+    pthread_mutex_unlock(&r->holding);
+    for (u32 i = 0; i < count && i < max; i++) {
+        facts[i] = (struct device_facts){.device = d, .worker = r->worker->number, .engine = ops->engine, .queue = queues[i]};
+        if (!queues[i].reason[0])
+            memcpy(facts[i].queue.reason, r->all->refused[d], sizeof r->all->refused[d]);
+    }
+    return count < max ? count : max;
+}
+
+u32 engine_facts(struct workers *all, struct device_facts *facts, u32 max)
+{
+    u32 n = 0;
+    for (u32 d = 0; d < all->devices; d++)
+        for (u32 w = 0; w < all->count; w++)
+            n += facts_of(&all->runner[w], d, facts + n, max - n);
+    return n;
+}
+
+bool engines_of(const char *word, const struct device_ops **engines)
+{
+    if (strcmp(word, af_packet.engine) != 0 && strcmp(word, "auto") != 0)
+        return false;
+    engines[0] = &af_packet;
+    return true;
 }

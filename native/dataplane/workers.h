@@ -5,6 +5,13 @@
 
 struct workers;
 
+/* One hardware queue of a device as a worker holds it. */
+struct device_facts {
+    u32 device, worker;
+    const char *engine;
+    struct queue_facts queue;
+};
+
 /* Opens every device for every worker, then starts the threads; all or nothing. Devices are numbered as in `specs`, which is
  * what the snapshot's backend lines mean by `device`. NULL: see `error`. Blocks for the few ms that rings need. */
 struct workers *engine_start(struct engine *engine, const struct device_spec *specs, u32 devices, u32 workers, struct device_error *error);
@@ -18,5 +25,9 @@ void engine_stop(struct workers *workers);
 /* Worst state of each device over all workers, in the order of `specs`. Any thread. */
 void engine_device_states(const struct workers *workers, enum device_state *states);
 
-/* The engine of that name ("af_packet"), or NULL. */
-const struct device_ops *device_engine(const char *name);
+/* Facts on every queue that is open, device by device, at most `max`; returns how many. Any thread, as long as nobody stops the
+ * engine. */
+u32 engine_facts(struct workers *workers, struct device_facts *facts, u32 max);
+
+/* The engines that a word of the document stands for ("af_packet", "auto"), best first, in `engines`; false: none. */
+bool engines_of(const char *word, const struct device_ops **engines);

@@ -10,7 +10,7 @@ const looksUntilStuck = 2;
 export interface PathLook {
   /** Workers without a beat since the look before. */
   readonly stuck: readonly number[];
-  readonly devices: readonly { readonly name: string; readonly state: 'up' | 'forwarding' | 'down' | 'gone' }[];
+  readonly devices: readonly { readonly name: string; readonly state: 'up' | 'forwarding' | 'mtu' | 'down' | 'gone' }[];
 }
 
 export interface PathWatch {
@@ -31,10 +31,13 @@ export function afterLook({ missed }: PathWatch, { stuck, devices }: PathLook): 
   if (dead.length > 0) {
     return { missed: now, isStuck: true, trouble: `the packet path makes no progress (worker ${dead.join(', ')})` };
   }
-  const words = bad.map(({ name, state }) => (state === 'forwarding' ? kernelForwards(name) : `device ${name} is ${state}`));
+  const words = bad.map(({ name, state }) => sentences[state]?.(name) ?? `device ${name} is ${state}`);
   return { missed: now, isStuck: false, trouble: words.length === 0 ? null : words.join(', ') };
 }
 
-function kernelForwards(device: string): string {
-  return `the kernel forwards packets on device ${device} and would send VIP traffic a second time (net.ipv4.conf.${device}.forwarding is 1)`;
-}
+const sentences: Readonly<Record<string, (device: string) => string>> = {
+  forwarding: (device) =>
+    `the kernel forwards packets on device ${device} and would send VIP traffic a second time (net.ipv4.conf.${device}.forwarding is 1)`,
+  mtu: (device) =>
+    `the MTU of device ${device} was raised above what its engine takes: set it back with \`ip link set ${device} mtu\`, or restart to see what is possible`,
+};

@@ -44,13 +44,45 @@ export interface RunOutput {
   readonly frames: Uint32Array;
 }
 
+/** What carries a device's packets: the engines of native/dataplane that stand behind device.h. */
+export type EngineName = 'af_packet' | 'af_xdp';
+
 export interface DeviceSpec {
   readonly name: string;
-  readonly engine: 'af_packet';
+  /** `auto`: the best that starts. */
+  readonly engine: EngineName | 'auto';
+  /** 1: the worker polls the device's queues itself, where the engine and the kernel can. */
+  readonly busyPoll?: 0 | 1;
 }
 
-/** `forwarding`: works, but the kernel would send the same packets a second time. */
-export type DeviceState = 'up' | 'forwarding' | 'down' | 'gone';
+/** `forwarding`: works, but the kernel would send the same packets a second time; `mtu`: larger packets than the engine takes may come. */
+export type DeviceState = 'up' | 'forwarding' | 'mtu' | 'down' | 'gone';
+
+/** Of a ring the engine does not have, both are 0. */
+export interface RingLevel {
+  readonly size: number;
+  readonly used: number;
+}
+
+/** One hardware queue (or af_packet's socket) of a device, as the worker that holds it has it. */
+export interface QueueFacts {
+  /** In the order of start. */
+  readonly device: number;
+  readonly worker: number;
+  readonly queue: number;
+  readonly engine: EngineName;
+  readonly xdp: 'native' | 'generic' | 'none';
+  readonly copy: 'zero-copy' | 'copy' | 'ring';
+  readonly busyPolling: boolean;
+  readonly hugePages: boolean;
+  /** Why nothing better; empty where this is the best there is. */
+  readonly reason: string;
+  readonly rings: Readonly<Record<'fill' | 'rx' | 'tx' | 'completion', RingLevel>>;
+  /** Since the queue was opened; of af_packet only rxDropped, what found the ring full. */
+  readonly statistics: Readonly<
+    Record<'rxDropped' | 'rxInvalid' | 'txInvalid' | 'rxRingFull' | 'fillRingEmpty' | 'txRingEmpty', number>
+  >;
+}
 
 /** One Maglev table: its members, each at the same place of every list, and where the slots go. */
 export interface TableJob {
@@ -105,6 +137,8 @@ export interface DataplaneAddon {
   kick(engine: EngineId): void;
   stop(engine: EngineId): void;
   deviceStates(engine: EngineId, devices: number): readonly DeviceState[];
+  /** Of every queue that is open; empty where the engine does not run. Any thread. */
+  deviceFacts(engine: EngineId): readonly QueueFacts[];
   /** The live engine's clock. */
   now(): bigint;
 }

@@ -4,7 +4,14 @@
 // and never enter JavaScript. Other threads read the same memory through the engine's number (counters.ts, tables.ts).
 
 import { ToriiError } from '../errors.ts';
-import { type DataplaneAddon, type DeviceSpec, type DeviceState, type EngineId, loadDataplaneAddon } from './addon.ts';
+import {
+  type DataplaneAddon,
+  type DeviceSpec,
+  type DeviceState,
+  type EngineId,
+  loadDataplaneAddon,
+  type QueueFacts,
+} from './addon.ts';
 import { capacityFor, type FlowSizes } from './capacity.ts';
 import { Counters } from './counters.ts';
 
@@ -16,6 +23,8 @@ export interface Dataplane {
   /** Resolves once every worker has adopted `generation`; rejects when one does not within `timeoutMs`. */
   whenAdopted(generation: number, timeoutMs: number): Promise<void>;
   progress(): Progress;
+  /** What carries each queue of each device, and how it does. */
+  queues(): readonly QueueFacts[];
   stop(): void;
 }
 
@@ -87,6 +96,10 @@ export class LiveDataplane implements Dataplane {
     const states = this.#addon.deviceStates(this.engine, this.#devices.length);
     const devices = this.#devices.map(({ name }, i) => ({ name, state: states[i] ?? 'gone' }));
     return { isAlive: stuck.length === 0, stuck, devices };
+  }
+
+  queues(): readonly QueueFacts[] {
+    return this.#addon.deviceFacts(this.engine);
   }
 
   stop(): void {

@@ -136,6 +136,17 @@ describe('the engine af_packet', () => {
     for (const { txPackets } of workers) expect(txPackets).toBeGreaterThan(200);
   });
 
+  it('says of every queue what carries it', async () => {
+    node = await PacketNode.start({ workers: 2 });
+    const { queues } = await node.totals();
+    expect(queues.map(({ device, worker }) => `${device} ${worker}`)).toEqual(['0 0', '0 1', '1 0', '1 1']);
+    for (const { engine, xdp, copy, rings, statistics } of queues) {
+      expect([engine, xdp, copy]).toEqual(['af_packet', 'none', 'ring']);
+      expect(rings.rx.size).toBeGreaterThan(0);
+      expect(statistics.rxDropped).toBe(0);
+    }
+  });
+
   it('moves what a send refused from forward to tx_full', async () => {
     node = await PacketNode.start();
     await node.load();

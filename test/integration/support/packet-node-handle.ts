@@ -3,6 +3,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { DeviceSpec } from '../../../src/dataplane/addon.ts';
 import type { Desired } from '../../../src/model/desired.ts';
 import { desiredOf } from '../../support/desired.ts';
 import { bed, start } from './packet-bed.ts';
@@ -31,10 +32,10 @@ export class PacketNode {
 
   /** `wrap` goes before node, e.g. to drop privileges. Rejects with the code and message of a refused start. */
   static async start(
-    options: { workers?: number; devices?: readonly string[]; wrap?: readonly string[] } = {},
+    options: { workers?: number; engine?: DeviceSpec['engine']; devices?: readonly string[]; wrap?: readonly string[] } = {},
   ): Promise<PacketNode> {
-    const { workers = 1, devices = ['front', 'back'], wrap = [] } = options;
-    const child = start('balancer', [...wrap, process.execPath, program, String(workers), ...devices], 'ipc');
+    const { workers = 1, engine = 'af_packet', devices = ['front', 'back'], wrap = [] } = options;
+    const child = start('balancer', [...wrap, process.execPath, program, String(workers), engine, ...devices], 'ipc');
     const node = new PacketNode(child);
     await node.#answer();
     return node;

@@ -1,11 +1,11 @@
 // A balancer without control plane, for tests of the live engine: run in its namespace, told by IPC what to do.
 //
-//     node packet-node.js WORKERS DEVICE...
+//     node packet-node.js WORKERS ENGINE DEVICE...
 //
 // Says {ready} or {failed}, then answers each request with one message.
 
 import { NativeCompiler } from '../../../src/control/native-compiler.ts';
-import { loadDataplaneAddon } from '../../../src/dataplane/addon.ts';
+import { type DeviceSpec, loadDataplaneAddon, type QueueFacts } from '../../../src/dataplane/addon.ts';
 import { LiveDataplane } from '../../../src/dataplane/dataplane.ts';
 import { ToriiError } from '../../../src/errors.ts';
 import type { Desired } from '../../../src/model/desired.ts';
@@ -22,6 +22,7 @@ export interface Totals {
   /** Backend packets by index, all workers. */
   readonly backendPackets: number;
   readonly devices: Readonly<Record<string, string>>;
+  readonly queues: readonly QueueFacts[];
 }
 
 export type Answer =
@@ -47,13 +48,14 @@ function totalsOf(dataplane: LiveDataplane): Totals {
     verdicts,
     backendPackets: counters.backend(1).packets,
     devices: Object.fromEntries(dataplane.progress().devices.map(({ name, state }) => [name, state])),
+    queues: dataplane.queues(),
   };
 }
 
-async function main([workerCount = '1', ...devices]: readonly string[]): Promise<void> {
+async function main([workerCount = '1', engine = '', ...devices]: readonly string[]): Promise<void> {
   const dataplane = new LiveDataplane({ workers: Number(workerCount), flowEntries: 65536 });
   const compiler = new NativeCompiler(loadDataplaneAddon(), dataplane.engine);
-  dataplane.start(devices.map((name) => ({ name, engine: 'af_packet' })));
+  dataplane.start(devices.map((name) => ({ name, engine: engine as DeviceSpec['engine'] })));
   const load = async (desired: Desired): Promise<number> => {
     const draft = compiler.draft(desired);
     const generation = dataplane.load(draft.snapshot);
