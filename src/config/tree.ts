@@ -1,12 +1,12 @@
 // Text to plain values, and back from a path to its line and column.
 //
-// JSON goes through JSON.parse and plain YAML through a reader of its own, each many times faster than all of YAML: a large
-// document must be in force within a second. JSON.parse keeps the last of two equal keys without a word, so such text is
-// left to YAML, which refuses it. Pure.
+// JSON goes through JSON.parse and YAML as documents are written through a quick library, each many times faster than the
+// careful one, which has the last word: a large document must be in force within a second. JSON.parse keeps the last of two
+// equal keys without a word, so such text is left to YAML, which refuses it. Pure.
 
 import { countWrittenKeys, locateInJson } from './json-locate.ts';
-import { readPlainYaml } from './plain-yaml.ts';
 import { existingPart, type Path, type Position, type Problem } from './problem.ts';
+import { readQuickYaml } from './quick-yaml.ts';
 import { readYaml } from './yaml-tree.ts';
 
 export interface Tree {
@@ -23,9 +23,9 @@ export function readTree(text: string): { readonly tree: Tree } | { readonly pro
     const offset = (path: Path, part: 'key' | 'value'): number => locateInJson(text, existingPart(json.value, path), part);
     return { tree: { value: json.value, locate: (path, part) => positionAt(text, offset(path, part)) } };
   }
-  const plain = readPlainYaml(text);
-  if (plain !== undefined) {
-    return { tree: { value: plain.value, locate: (path, part) => positionAt(text, plain.offsetOf(path, part)) } };
+  const quick = readQuickYaml(text);
+  if (quick !== undefined) {
+    return { tree: { value: quick.value, locate: (path, part) => positionAt(text, quick.offsetOf(path, part)) } };
   }
   return readYaml(text);
 }
