@@ -24,7 +24,7 @@ import { type MetricsThread, startMetricsThread } from '../metrics/remote-metric
 import { loadNetAddon, type NetAddon } from '../net.ts';
 import { MetricsFeed } from './metrics-feed.ts';
 import { OwnAddressWatch } from './own-address.ts';
-import { engineName, LivePath } from './packet-path.ts';
+import { LivePath } from './packet-path.ts';
 import { SpeakerSlot } from './speaker-slot.ts';
 import { feedWatchdog } from './watchdog.ts';
 
@@ -273,14 +273,15 @@ export class Balancer {
   #facts(): NodeFacts {
     const peers = this.#speaker.peers();
     const dataplane = this.#path?.dataplane;
-    const worker = { device: this.#path?.deviceNames.join(',') ?? '', engine: engineName };
+    const engine = (this.#path?.engines ?? []).join(',');
+    const worker = { device: this.#path?.deviceNames.join(',') ?? '', engine };
     return {
       ready: this.#reconciler?.ready ?? false,
       blocked: this.#reconciler === undefined ? 'torii is starting' : this.#reconciler.blocked,
       unheard: this.#speaker.unheard(),
       heldDown: this.#reconciler?.heldDown() ?? [],
       peers: { total: peers.length, established: peers.filter(({ state }) => state === 'established').length },
-      engine: dataplane === undefined ? 'none' : engineName,
+      engine: dataplane === undefined ? 'none' : engine,
       workerDevices: Array.from({ length: dataplane?.workers ?? 0 }, () => worker),
       flowCapacity: (dataplane?.flowCapacity ?? 0) * (dataplane?.workers ?? 0),
       warnings: [

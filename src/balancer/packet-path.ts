@@ -3,16 +3,14 @@
 
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import type { NodeConfig } from '../config/config.ts';
+import type { DeviceConfig, NodeConfig } from '../config/config.ts';
 import { afterLook, freshWatch, lookIntervalMs, type PathWatch } from '../control/path-watch.ts';
 import type { PacketPath } from '../control/ports.ts';
+import type { DeviceSpec, EngineName, QueueFacts } from '../dataplane/addon.ts';
 import { LiveDataplane } from '../dataplane/dataplane.ts';
 import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { NetAddon } from '../net.ts';
-
-/** Every engine name of the document means this one until others ship. */
-export const engineName = 'af_packet';
 
 const workersMax = 16;
 const adoptionWarningMs = 5000;
@@ -33,6 +31,8 @@ export class LivePath implements PacketPath {
   readonly dataplane: LiveDataplane;
   readonly neighbours: Neighbours;
   readonly deviceNames: readonly string[];
+  /** In use, each once; for as long as the path runs. */
+  readonly engines: readonly EngineName[];
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   #watch = freshWatch;
@@ -44,7 +44,10 @@ export class LivePath implements PacketPath {
     this.deviceNames = node.devices.map(({ name }) => name);
     const workers = Math.min(workersMax, availableParallelism());
     this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
-    this.dataplane.start(this.deviceNames.map((name) => ({ name, engine: engineName })));
+    this.dataplane.start(node.devices.map(deviceSpec));
+    const queues = this.dataplane.queues();
+    this.engines = [...new Set(queues.map(({ engine }) => engine))];
+    for (const line of modeLines(this.deviceNames, queues)) log.info(line);
     const onError = (error: unknown): void => log.warn({ err: error }, `next hops: ${messageOf(error)}`);
     this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });
     this.#timer = setInterval(() => {
@@ -95,4 +98,27 @@ export class LivePath implements PacketPath {
       return sum + forwards.reduce((all, number) => all + (worker.verdicts[number] ?? 0), 0);
     }, 0);
   }
+}
+
+function deviceSpec({ name, engine, busyPoll }: DeviceConfig): DeviceSpec {
+  // The document's check refuses it where devices are opened.
+  if (engine === 'xdp') throw new ToriiError('device_unusable', `${name}: the engine xdp is not supported in this version`);
+  return { name, engine, busyPoll: busyPoll ? 1 : 0 };
+}
+
+/** For the log: one line a device, since its queues are alike. */
+export function modeLines(devices: readonly string[], queues: readonly QueueFacts[]): readonly string[] {
+  return devices.flatMap((name, device) => {
+    const own = queues.filter((queue) => queue.device === device);
+    const [first] = own;
+    if (first === undefined) return [];
+    const { engine, xdp, copy, busyPolling, hugePages, reason } = first;
+    const words = [
+      ...(xdp === 'none' ? [] : [`XDP ${xdp}`, copy]),
+      own.length === 1 ? '1 queue' : `${own.length} queues`,
+      ...(busyPolling ? ['busy polling'] : []),
+      ...(hugePages ? ['huge pages'] : []),
+    ];
+    return `device ${name} is carried by ${engine}: ${words.join(', ')}${reason === '' ? '' : ` (${reason})`}`;
+  });
 }

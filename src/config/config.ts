@@ -59,6 +59,8 @@ export interface PoolConfig {
 export interface DeviceConfig {
   readonly name: string;
   readonly engine: 'auto' | 'xdp' | 'af_xdp' | 'af_packet';
+  /** Whether workers poll its queues themselves (af_xdp). */
+  readonly busyPoll: boolean;
 }
 
 export interface ApiConfig {

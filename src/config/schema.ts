@@ -130,6 +130,7 @@ const node = object({
     object({
       name: pattern(/^[^\s/:]{1,15}$/, 'the name of a network device, at most 15 characters'),
       engine: word('auto', 'xdp', 'af_xdp', 'af_packet').default('auto'),
+      busyPoll: flag.default(false),
     }),
   ).default([]),
   bgp: bgp.optional(),

@@ -28,7 +28,7 @@ const anyCheck: HealthCheck = { kind: 'tcp', port: 1, intervalMs: 1000, timeoutM
 
 export function resolveAssumed(document: LoadedDocument, revision: number, assumptions: Assumptions): Desired {
   const pools = document.config.pools.map((pool) => ({ ...pool, healthCheck: pool.healthCheck ?? anyCheck }));
-  const node = { ...document.config.node, devices: [{ name: device, engine: 'auto' as const }] };
+  const node = { ...document.config.node, devices: [{ name: device, engine: 'auto' as const, busyPoll: false }] };
   const { mtuBytes } = assumptions;
   const observed: Observed = {
     health: new Map(

@@ -34,7 +34,7 @@ describe('the config worker, of a document,', () => {
     await bed.start(text);
     const other = documentOf({ node: { devices: [{ name: 'eth1' }] } });
     await expect(bed.reload(other)).rejects.toThrow(
-      'node.devices: expected [{"name":"eth0","engine":"auto"}], as torii was started with, got [{"name":"eth1","engine":"auto"}]; ' +
+      'node.devices: expected [{"name":"eth0","engine":"auto","busyPoll":false}], as torii was started with, got [{"name":"eth1","engine":"auto","busyPoll":false}]; ' +
         'restart torii to change it (torii.yaml:1)',
     );
   });
