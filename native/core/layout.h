@@ -175,13 +175,22 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
 /* A tenant's token bucket as one virtual time in ticks (admit.h). */
 #define TENANT_BUCKET(F, A) F(u64, tat) A(u64, spare, 7)
 
+/* ---- Capture: a packet that was sampled, in front of its bytes (dataplane/capture.h) ---- */
+
+/* Nanoseconds since 1970. *_bytes: of the frame; *_kept: how many of them follow. pieces: it left as so many fragments, which are not kept. */
+#define CAPTURE_RECORD(F, A) \
+    F(u64, time_ns) F(u32, in_bytes) F(u32, in_kept) F(u32, out_bytes) F(u32, out_kept) \
+    F(u32, vip) F(u32, tenant) F(u32, backend) F(u32, worker) F(u16, device) F(u16, out_device) \
+    F(u8, verdict) F(u8, flow) F(u16, pieces) A(u64, spare, 2)
+
 #define STRUCTURES(S) \
     S(snapshot_header, SNAPSHOT_HEADER) S(snapshot_sections, SNAPSHOT_SECTIONS) S(hash_key, HASH_KEY) S(hash_mix, HASH_MIX) \
     S(snapshot_node, SNAPSHOT_NODE) S(snapshot_prefixes, SNAPSHOT_PREFIXES) S(snapshot_entropy, SNAPSHOT_ENTROPY) \
     S(vip_bucket, VIP_BUCKET) S(address, ADDRESS) \
     S(range, RANGE) S(vip, VIP) S(backend, BACKEND) S(pool, POOL) S(tenant, TENANT) S(device, DEVICE) S(profile, PROFILE) \
     S(flow_bucket, FLOW_BUCKET) S(fragment_bucket, FRAGMENT_BUCKET) S(path_words, PATH_WORDS) S(flow_record, FLOW_RECORD) S(worker_counters, WORKER_COUNTERS) S(vip_counters, VIP_COUNTERS) \
-    S(backend_counters, BACKEND_COUNTERS) S(tenant_counters, TENANT_COUNTERS) S(tenant_bucket, TENANT_BUCKET)
+    S(backend_counters, BACKEND_COUNTERS) S(tenant_counters, TENANT_COUNTERS) S(tenant_bucket, TENANT_BUCKET) \
+    S(capture_record, CAPTURE_RECORD)
 
 #define DECLARE_FIELD(type, name) type name;
 #define DECLARE_ARRAY(type, name, count) type name[count];
@@ -216,6 +225,7 @@ WHOLE_LINES(vip_counters, 4);
 WHOLE_LINES(backend_counters, 1);
 WHOLE_LINES(tenant_counters, 1);
 WHOLE_LINES(tenant_bucket, 1);
+WHOLE_LINES(capture_record, 1);
 _Static_assert(sizeof(struct range) * 4 == LINE_BYTES && sizeof(struct profile) * 4 == LINE_BYTES, "four to a line");
 _Static_assert(__builtin_offsetof(struct vip_counters, verdict) / 8 + VERDICT_FORWARD < 8, "in the first line");
 _Static_assert((int)VERDICT_COUNT <= VERDICT_WORDS, "room for every verdict");

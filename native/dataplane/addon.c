@@ -5,6 +5,7 @@
 #include "memory.h"
 #include "rest.h"
 #include "workers.h"
+#include "capture_glue.h"
 #include "facts_glue.h"
 #include "output_glue.h"
 #include "tables_glue.h"
@@ -150,6 +151,7 @@ static napi_value js_close(napi_env env, napi_callback_info info)
         return NULL;
     if (e->workers)
         return throw_error(env, "running", "stop the engine before closing it");
+    capture_close(&e->capture); /* no worker is there to be at it */
     pthread_mutex_lock(&engines_lock);
     engines[as_u32(env, argv[0])] = NULL;
     pthread_mutex_unlock(&engines_lock);
@@ -350,6 +352,56 @@ static napi_value js_device_facts(napi_env env, napi_callback_info info)
     return out;
 }
 
+/* ---- Capture ---- */
+
+static napi_value js_capture_open(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    return e ? open_capture(env, &e->capture, e->capacity.workers, argv[1]) : NULL;
+}
+
+/* captureDrain(engine, into) → bytes written; `into` has room for the longest record. */
+static napi_value js_capture_drain(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    size_t room;
+    struct engine *e = engine_of(env, argv[0]);
+    u8 *into = bytes_of(env, argv[1], &room);
+    return e && into ? number(env, (double)capture_drain(&e->capture, into, room)) : NULL;
+}
+
+static napi_value js_capture_counts(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    return e ? capture_counts_value(env, &e->capture) : NULL;
+}
+
+static napi_value end_capture(napi_env env, napi_callback_info info, bool (*end)(struct capture_port *))
+{
+    napi_value argv[ARGS_MAX], out = NULL;
+    args(env, info, argv);
+    struct engine *e = engine_of(env, argv[0]);
+    if (e)
+        napi_get_boolean(env, end(&e->capture), &out);
+    return out;
+}
+
+/* captureStop(engine), captureClose(engine) → false while a worker is still at it. */
+static napi_value js_capture_stop(napi_env env, napi_callback_info info)
+{
+    return end_capture(env, info, capture_stop);
+}
+
+static napi_value js_capture_close(napi_env env, napi_callback_info info)
+{
+    return end_capture(env, info, capture_close);
+}
+
 /* now() → the live engine's clock, ns. */
 static napi_value js_now(napi_env env, napi_callback_info info)
 {
@@ -442,6 +494,8 @@ static napi_value init(napi_env env, napi_value exports)
         {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"rest", js_rest}, {"bench", js_bench},
         {"fillTables", js_fill_tables}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
         {"deviceStates", js_device_states}, {"deviceFacts", js_device_facts}, {"now", js_now},
+        {"captureOpen", js_capture_open}, {"captureDrain", js_capture_drain}, {"captureCounts", js_capture_counts},
+        {"captureStop", js_capture_stop}, {"captureClose", js_capture_close},
     };
     return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

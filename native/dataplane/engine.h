@@ -4,7 +4,7 @@
  * so in word 0 of its counters; a snapshot's memory is not written again before every worker has adopted its successor.
  * Threads: engine_load by one thread at a time; worker_burst by the worker's own; counters are read by anybody. */
 #pragma once
-#include "../core/core.h"
+#include "capture.h"
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -44,6 +44,7 @@ struct engine {
     size_t counter_lines_per_worker;
     _Atomic u32 generation; /* of the snapshot in force; its side is generation & 1, 0: none yet */
     u32 workers;            /* running, at most capacity.workers */
+    struct capture_port capture;
     struct worker worker[WORKERS_MAX];
 };
 

@@ -178,13 +178,18 @@ static u32 run_burst(struct runner *r, u32 from)
     u64 start = now_ns();
     for (u32 i = 0; i < n; i++)
         r->rx_bytes[i] = (u32)(r->packets[i].end - r->packets[i].data);
+    struct capture_tap *tap = capture_begin(&r->all->engine->capture, r->worker->number, r->packets, n, from);
     worker_burst(r->worker, r->packets, n, start);
     refuse_oversize(r, oversize);
+    if (unlikely(tap != NULL))
+        capture_stage(tap, &r->worker->core, r->packets, n);
     for (u32 d = 0; d <= r->all->devices; d++)
         send_by(r, d, from, n);
     for (u32 i = 0; i < n; i++)
         if (r->packets[i].verdict == VERDICT_FORWARD && r->packets[i].piece)
             send_pieces(r, &r->packets[i]);
+    if (unlikely(tap != NULL))
+        capture_commit(tap, &r->worker->core, r->packets, n);
     COUNT_WORKER(&r->worker->core, busy_ns, now_ns() - start);
     return n;
 }

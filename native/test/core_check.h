@@ -1,7 +1,8 @@
 /* What a packet may not do to the core, whatever bytes it has: checked after every burst by core_test.c and core_fuzz.c.
  *
- * STATE is a capacity (8 words), a number of lines, so many lines of snapshot, and the SLOTS table. Tables and frames lie in blocks of
- * exactly their size, so that AddressSanitizer sees one byte beyond. Ends the process with a line on stderr. */
+ * STATE is a capacity (8 words), a number of lines, so many lines of snapshot, and the SLOTS table; FRAMES is frames, each behind
+ * its length as one word. Tables and frames lie in blocks of exactly their size, so that AddressSanitizer sees one byte beyond.
+ * Ends the process with a line on stderr. */
 #pragma once
 #include "../core/forward.h"
 #include "tables.h"
@@ -65,6 +66,32 @@ static void read_state(struct test *t, const char *path)
     read_exactly(f, t->snapshot, t->snapshot_lines * sizeof(line));
     read_exactly(f, t->slots, t->capacity.slot_lines * sizeof(line));
     fclose(f);
+}
+
+static void read_frames(struct test *t, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    u32 length;
+    REQUIRE(f != NULL);
+    while (fread(&length, 4, 1, f) == 1) {
+        REQUIRE(length <= FRAME_MAX);
+        t->frames = realloc(t->frames, (t->frame_count + 1) * sizeof *t->frames);
+        REQUIRE(t->frames != NULL);
+        struct frame *frame = &t->frames[t->frame_count++];
+        *frame = (struct frame){length, malloc(length + 1)};
+        read_exactly(f, frame->bytes, length);
+    }
+    REQUIRE(t->frame_count > 0);
+    fclose(f);
+}
+
+/* xorshift64*: repeatable everywhere. */
+static u32 below(struct test *t, u32 limit)
+{
+    t->random ^= t->random >> 12;
+    t->random ^= t->random << 25;
+    t->random ^= t->random >> 27;
+    return (u32)((t->random * 0x2545f4914f6cdd1dull) >> 32) % limit;
 }
 
 /* ---- Engine ---- */

@@ -4,35 +4,8 @@
  *   core_test STATE FRAMES fuzz SEED COUNT     COUNT packets: mutated frames and random bytes, in bursts
  *   core_test STATE FRAMES loads SEED COUNT    COUNT mutated snapshots, and packets through those that are accepted
  *
- * STATE is core_check.h's; FRAMES is frames, each behind its length as one word. What a packet may not do is checked here; what it
- * must do is what fixtures say. Ends with status 1 and a line on stderr. */
+ * STATE and FRAMES are core_check.h's. What a packet may not do is checked here; what it must do is what fixtures say. Ends with status 1 and a line on stderr. */
 #include "core_check.h"
-
-static void read_frames(struct test *t, const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    u32 length;
-    REQUIRE(f != NULL);
-    while (fread(&length, 4, 1, f) == 1) {
-        REQUIRE(length <= FRAME_MAX);
-        t->frames = realloc(t->frames, (t->frame_count + 1) * sizeof *t->frames);
-        REQUIRE(t->frames != NULL);
-        struct frame *frame = &t->frames[t->frame_count++];
-        *frame = (struct frame){length, malloc(length + 1)};
-        read_exactly(f, frame->bytes, length);
-    }
-    REQUIRE(t->frame_count > 0);
-    fclose(f);
-}
-
-/* xorshift64*: repeatable everywhere. */
-static u32 below(struct test *t, u32 limit)
-{
-    t->random ^= t->random >> 12;
-    t->random ^= t->random << 25;
-    t->random ^= t->random >> 27;
-    return (u32)((t->random * 0x2545f4914f6cdd1dull) >> 32) % limit;
-}
 
 static void test_truncated(struct test *t)
 {

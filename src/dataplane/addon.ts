@@ -98,6 +98,38 @@ export interface TableJob {
   readonly slots: Uint16Array;
 }
 
+/** 16 bytes, IPv4 mapped, and how many bits of them count; null: any. */
+export type CapturePrefix = { readonly address: Uint8Array; readonly bits: number } | null;
+
+/** Which packets a capture takes: all that hold. */
+export interface CaptureFilter {
+  /** Bit n: verdict number n. */
+  readonly verdicts: number;
+  /** Index; 0: any. */
+  readonly vip: number;
+  /** Source and destination as the packet came in. */
+  readonly client: CapturePrefix;
+  readonly destination: CapturePrefix;
+  readonly backend: CapturePrefix;
+  /** Of so many that are wanted the first is taken. */
+  readonly sample: number;
+  /** All workers together. */
+  readonly ratePerSec: number;
+  /** Of each packet, at most. */
+  readonly snapBytes: number;
+  /** Each packet as it leaves, too. */
+  readonly withOutput: boolean;
+}
+
+/** matched = taken + limited (by the rate) + missed (a full ring) + those that `sample` left out. */
+export interface CaptureCounts {
+  readonly received: number;
+  readonly matched: number;
+  readonly taken: number;
+  readonly limited: number;
+  readonly missed: number;
+}
+
 export interface DataplaneAddon {
   layout(): Layout;
   open(capacity: Capacity): EngineId;
@@ -139,6 +171,17 @@ export interface DataplaneAddon {
   deviceStates(engine: EngineId, devices: number): readonly DeviceState[];
   /** Of every queue that is open; empty where the engine does not run. Any thread. */
   deviceFacts(engine: EngineId): readonly QueueFacts[];
+  /** Bytes of the longest record that captureDrain can give. Throws `capture_busy` while another one is open. */
+  captureOpen(engine: EngineId, filter: CaptureFilter): number;
+  /** Whole records (capture_record of the layout, then the bytes that came in and those that left, each filled up to 8), as many as
+   * there is room for; bytes used. */
+  captureDrain(engine: EngineId, into: Uint8Array): number;
+  /** By device, in the order of start. */
+  captureCounts(engine: EngineId): readonly CaptureCounts[];
+  /** False while a worker is still at it: ask again. What was taken can still be read. */
+  captureStop(engine: EngineId): boolean;
+  /** The same, and then all of it is freed. */
+  captureClose(engine: EngineId): boolean;
   /** The live engine's clock. */
   now(): bigint;
 }

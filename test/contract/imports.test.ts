@@ -124,6 +124,7 @@ describe('the native rooms', () => {
     expect(knowing).toEqual(['native/glue.h']);
     expect(files.filter((file) => /#include ".*glue\.h"/.test(text(file)))).toEqual([
       'native/dataplane/addon.c',
+      'native/dataplane/capture_glue.h',
       'native/dataplane/facts_glue.h',
       'native/dataplane/output_glue.h',
       'native/dataplane/tables_glue.h',
