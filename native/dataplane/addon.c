@@ -253,7 +253,7 @@ static napi_value js_view(napi_env env, napi_callback_info info)
 
 /* ---- Live engine ---- */
 
-/* start(engine, workers, devices: [{name, engine}]). Throws with a code of src/errors.ts. */
+/* start(engine, workers, devices: [{name, engine}], cores). Throws with a code of src/errors.ts. */
 static napi_value js_start(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX], element, v;
@@ -261,25 +261,34 @@ static napi_value js_start(napi_env env, napi_callback_info info)
     struct engine *e = engine_of(env, argv[0]);
     if (!e)
         return NULL;
-    u32 id = as_u32(env, argv[0]), workers = as_u32(env, argv[1]), count = 0;
-    struct device_spec specs[DEVICES_MAX];
-    memset(specs, 0, sizeof specs);
-    if (napi_get_array_length(env, argv[2], &count) != napi_ok || count == 0 || count > DEVICES_MAX || workers == 0 ||
-        workers > e->capacity.workers || running[id])
+    u32 id = as_u32(env, argv[0]), count = 0, cores = 0;
+    struct workers_start how;
+    memset(&how, 0, sizeof how);
+    how.workers = as_u32(env, argv[1]);
+    if (napi_get_array_length(env, argv[2], &count) != napi_ok || count == 0 || count > DEVICES_MAX || how.workers == 0 ||
+        how.workers > e->capacity.workers || running[id])
         return throw_error(env, "bad_request", "start: one to sixteen devices, a possible number of workers, an engine that does not run");
+    if (napi_get_array_length(env, argv[3], &cores) != napi_ok || cores > WORKERS_MAX)
+        return throw_error(env, "bad_request", "start: expected the list of the workers' cores");
+    how.devices = count;
+    how.cores = cores;
+    for (u32 i = 0; i < cores; i++) {
+        napi_get_element(env, argv[3], i, &element);
+        how.core[i] = as_u32(env, element);
+    }
     for (u32 i = 0; i < count; i++) {
         char engine_name[16] = "";
         napi_get_element(env, argv[2], i, &element);
         napi_get_named_property(env, element, "name", &v);
-        napi_get_value_string_utf8(env, v, specs[i].name, sizeof specs[i].name, NULL);
+        napi_get_value_string_utf8(env, v, how.spec[i].name, sizeof how.spec[i].name, NULL);
         napi_get_named_property(env, element, "engine", &v);
         napi_get_value_string_utf8(env, v, engine_name, sizeof engine_name, NULL);
-        specs[i].busy_poll = field_u32(env, element, "busyPoll");
-        if (!engines_of(engine_name, specs[i].engines))
+        how.spec[i].busy_poll = field_u32(env, element, "busyPoll");
+        if (!engines_of(engine_name, how.spec[i].engines))
             return throw_error(env, "bad_request", "start: no such engine");
     }
     struct device_error error;
-    struct workers *w = engine_start(e, specs, count, workers, &error);
+    struct workers *w = engine_start(e, &how, &error);
     if (!w)
         return throw_error(env, error.code, error.text);
     running[id] = w;

@@ -45,6 +45,7 @@ struct device_open {
 struct queue {
     const struct device_ops *ops;
     u32 ifindex;
+    u64 linger_ns; /* so long after its last packet a worker looks again and again instead of sleeping; 0: never. Set by open */
 };
 
 #define REASON_BYTES 320

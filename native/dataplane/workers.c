@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,9 @@ struct runner {
     struct worker *worker;
     pthread_t thread;
     int wake_fd;
+    int core; /* that it stays on; negative: none */
     u64 inspected_ns;
+    u64 received_ns; /* when its last packet came */
     size_t populated; /* bytes of its flow table that have pages */
     struct queue *queue[DEVICES_MAX]; /* by device; NULL while it is gone */
     pthread_mutex_t holding; /* its worker takes it to open or close one; who reads facts, too */
@@ -56,6 +59,15 @@ struct workers {
     atomic_bool stopping;
     struct runner runner[];
 };
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 static u64 now_ns(void)
 {
@@ -168,14 +180,14 @@ static void refuse_oversize(struct runner *r, u64 oversize)
     }
 }
 
-static u32 run_burst(struct runner *r, u32 from)
+/* `*now` is when the worker began to look, and after a burst when that was done: one look at the clock a burst. */
+static u32 run_burst(struct runner *r, u32 from, u64 *now)
 {
     struct queue *queue = r->queue[from];
-    u64 oversize;
+    u64 oversize, start = *now;
     u32 n = queue->ops->rx(queue, r->packets, BURST_MAX, &oversize);
     if (n == 0)
         return 0;
-    u64 start = now_ns();
     for (u32 i = 0; i < n; i++)
         r->rx_bytes[i] = (u32)(r->packets[i].end - r->packets[i].data);
     struct capture_tap *tap = capture_begin(&r->all->engine->capture, r->worker->number, r->packets, n, from);
@@ -190,7 +202,8 @@ static u32 run_burst(struct runner *r, u32 from)
             send_pieces(r, &r->packets[i]);
     if (unlikely(tap != NULL))
         capture_commit(tap, &r->worker->core, r->packets, n);
-    COUNT_WORKER(&r->worker->core, busy_ns, now_ns() - start);
+    *now = r->received_ns = now_ns();
+    COUNT_WORKER(&r->worker->core, busy_ns, *now - start);
     return n;
 }
 
@@ -295,23 +308,55 @@ static bool populate(struct runner *r)
     return true;
 }
 
+/* The next packet of this worker may come sooner than a sleep and a wake-up take. */
+static bool lingers(const struct runner *r, u64 now)
+{
+    for (u32 d = 0; d < r->all->devices; d++)
+        if (r->queue[d] && now - r->received_ns < r->queue[d]->linger_ns)
+            return true;
+    return false;
+}
+
+/* Nothing came: does a little of what is due besides packets, then sleeps. */
+static void rest(struct runner *r)
+{
+    u64 now = now_ns();
+    bool is_swept = !worker_idle(r->worker, now);
+    if (populate(r) || !is_swept)
+        return;
+    if (lingers(r, now))
+        cpu_relax();
+    else
+        wait_for_work(r);
+}
+
+static void stay_on_core(const struct runner *r)
+{
+    if (r->core < 0 || r->core >= CPU_SETSIZE)
+        return;
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET((u32)r->core, &only);
+    sched_setaffinity(0, sizeof only, &only); /* a core that was taken from this process meanwhile: it stays where it may run */
+}
+
 static void *run_worker(void *argument)
 {
     struct runner *r = argument;
     const struct core *core = &r->worker->core;
+    stay_on_core(r);
     setpriority(PRIO_PROCESS, 0, NICE); /* of this thread; without CAP_SYS_NICE or LimitNICE= of the unit it stays as it is */
+    u64 now = now_ns();
     while (!atomic_load_explicit(&r->all->stopping, memory_order_relaxed)) {
         u32 received = 0;
         for (u32 d = 0; d < r->all->devices; d++)
             if (r->queue[d])
-                received += run_burst(r, d);
+                received += run_burst(r, d, &now);
         COUNT_WORKER(core, heartbeat, 1);
         if (received == 0) {
-            bool is_swept = !worker_idle(r->worker, now_ns());
-            if (!populate(r) && is_swept)
-                wait_for_work(r);
+            rest(r);
+            now = now_ns();
         }
-        u64 now = now_ns();
         if (now - r->inspected_ns >= INSPECT_NS) {
             r->inspected_ns = now;
             for (u32 d = 0; d < r->all->devices; d++)
@@ -425,8 +470,9 @@ static bool open_all(struct workers *all, struct device_error *error)
     return true;
 }
 
-struct workers *engine_start(struct engine *engine, const struct device_spec *specs, u32 devices, u32 workers, struct device_error *error)
+struct workers *engine_start(struct engine *engine, const struct workers_start *how, struct device_error *error)
 {
+    u32 devices = how->devices, workers = how->workers;
     error->code = "internal";
     snprintf(error->text, sizeof error->text, "no memory or file descriptors for %u workers on %u devices", workers, devices);
     if (devices > DEVICES_MAX || workers == 0 || workers > engine->capacity.workers)
@@ -441,11 +487,12 @@ struct workers *engine_start(struct engine *engine, const struct device_spec *sp
     all->count = workers;
     pthread_mutex_init(&all->opening, NULL);
     all->query_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    memcpy(all->spec, specs, devices * sizeof specs[0]);
+    memcpy(all->spec, how->spec, devices * sizeof how->spec[0]);
     memset(all->claim, -1, sizeof all->claim);
     for (u32 w = 0; w < workers; w++) {
         all->runner[w].all = all;
         all->runner[w].worker = &engine->worker[w];
+        all->runner[w].core = w < how->cores ? (int)how->core[w] : -1;
         all->runner[w].wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         pthread_mutex_init(&all->runner[w].holding, NULL);
     }

@@ -12,9 +12,15 @@ struct device_facts {
     struct queue_facts queue;
 };
 
-/* Opens every device for every worker, then starts the threads; all or nothing. Devices are numbered as in `specs`, which is
- * what the snapshot's backend lines mean by `device`. NULL: see `error`. Blocks for the few ms that rings need. */
-struct workers *engine_start(struct engine *engine, const struct device_spec *specs, u32 devices, u32 workers, struct device_error *error);
+struct workers_start {
+    struct device_spec spec[DEVICES_MAX]; /* numbered as the snapshot's backend lines mean it by `device` */
+    u32 devices, workers;
+    u32 core[WORKERS_MAX], cores; /* worker n stays on core[n]; those beyond `cores` run anywhere */
+};
+
+/* Opens every device for every worker, then starts the threads; all or nothing. NULL: see `error`. Blocks for the few ms that
+ * rings need. */
+struct workers *engine_start(struct engine *engine, const struct workers_start *how, struct device_error *error);
 
 /* Wakes idle workers, so that they adopt what engine_load has put in force at once. Any thread. */
 void engine_kick(struct workers *workers);
@@ -22,7 +28,7 @@ void engine_kick(struct workers *workers);
 /* Ends the threads after their burst, closes the devices, frees. Counters stay readable. */
 void engine_stop(struct workers *workers);
 
-/* Worst state of each device over all workers, in the order of `specs`. Any thread. */
+/* Worst state of each device over all workers, in the order of `spec`. Any thread. */
 void engine_device_states(const struct workers *workers, enum device_state *states);
 
 /* Facts on every queue that is open, device by device, at most `max`; returns how many. Any thread, as long as nobody stops the

@@ -144,8 +144,12 @@ const workerView = z.strictObject({
   worker: count,
   device: text,
   engine: text,
+  core: count.nullable(),
+  busyRatio: z.number().min(0).max(1),
+  burstSize: z.number().nonnegative().nullable(),
   generation: count,
   rxPackets: count,
+  rxLost: count,
   flows: count,
   verdicts: counts,
 });

@@ -274,7 +274,7 @@ export class Balancer {
     const peers = this.#speaker.peers();
     const dataplane = this.#path?.dataplane;
     const engine = (this.#path?.engines ?? []).join(',');
-    const worker = { device: this.#path?.deviceNames.join(',') ?? '', engine };
+    const shared = { device: this.#path?.deviceNames.join(',') ?? '', engine };
     return {
       ready: this.#reconciler?.ready ?? false,
       blocked: this.#reconciler === undefined ? 'torii is starting' : this.#reconciler.blocked,
@@ -282,7 +282,7 @@ export class Balancer {
       heldDown: this.#reconciler?.heldDown() ?? [],
       peers: { total: peers.length, established: peers.filter(({ state }) => state === 'established').length },
       engine: dataplane === undefined ? 'none' : engine,
-      workerDevices: Array.from({ length: dataplane?.workers ?? 0 }, () => worker),
+      workers: (this.#path?.paces() ?? []).map((pace, i) => ({ ...shared, core: this.#path?.cores[i] ?? null, ...pace })),
       flowCapacity: (dataplane?.flowCapacity ?? 0) * (dataplane?.workers ?? 0),
       warnings: [
         ...[this.#trouble, this.#api?.trouble ?? null].filter((each) => each !== null),

@@ -9,10 +9,14 @@ import type { PacketPath } from '../control/ports.ts';
 import type { DeviceSpec, EngineName, QueueFacts } from '../dataplane/addon.ts';
 import { LiveDataplane } from '../dataplane/dataplane.ts';
 import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
+import { type Pace, type PaceSample, paceBetween } from '../dataplane/pace.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { NetAddon } from '../net.ts';
+import { chooseCores, usableCores } from './cores.ts';
 
 const workersMax = 16;
+/** The pace that operators are shown is that of so many looks. */
+const paceLooks = 4;
 const adoptionWarningMs = 5000;
 /** After the routes are gone forwarding goes on until no packet came for quietMs, at most quietLimitMs. */
 const quietMs = 200;
@@ -33,9 +37,13 @@ export class LivePath implements PacketPath {
   readonly deviceNames: readonly string[];
   /** In use, each once; for as long as the path runs. */
   readonly engines: readonly EngineName[];
+  /** Worker n stays on cores[n]; empty: they run anywhere. */
+  readonly cores: readonly number[];
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   #watch = freshWatch;
+  /** The latest last. */
+  #samples: readonly PaceSample[];
   #isStopped = false;
 
   /** Opens the devices and starts the workers. Throws no_privilege, device_unknown, device_unusable or capacity. */
@@ -44,16 +52,25 @@ export class LivePath implements PacketPath {
     this.deviceNames = node.devices.map(({ name }) => name);
     const workers = Math.min(workersMax, availableParallelism());
     this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
-    this.dataplane.start(node.devices.map(deviceSpec));
+    this.cores = chooseCores(usableCores(this.deviceNames), workers);
+    this.dataplane.start(node.devices.map(deviceSpec), this.cores);
     const queues = this.dataplane.queues();
     this.engines = [...new Set(queues.map(({ engine }) => engine))];
     for (const line of modeLines(this.deviceNames, queues)) log.info(line);
     const onError = (error: unknown): void => log.warn({ err: error }, `next hops: ${messageOf(error)}`);
     this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });
+    this.#samples = [this.#sample()];
     this.#timer = setInterval(() => {
+      this.#samples = [...this.#samples.slice(-paceLooks), this.#sample()];
       this.#watch = afterLook(this.#watch, this.dataplane.progress());
       onLook(this.#watch);
     }, lookIntervalMs);
+  }
+
+  /** By worker, over the last second. */
+  paces(): readonly Pace[] {
+    const [first] = this.#samples;
+    return first === undefined ? [] : paceBetween(first, this.#samples.at(-1) ?? first);
   }
 
   load(snapshot: Uint8Array): number {
@@ -89,6 +106,10 @@ export class LivePath implements PacketPath {
     clearInterval(this.#timer);
     this.neighbours.close();
     this.dataplane.stop();
+  }
+
+  #sample(): PaceSample {
+    return { atMs: performance.now(), workers: this.dataplane.counters.workers() };
   }
 
   #forwarded(): number {

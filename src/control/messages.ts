@@ -15,6 +15,16 @@ export interface ConfigWorkerData {
 }
 
 /** What main knows and views show. Sent with each request for a view. */
+export interface WorkerFacts {
+  readonly device: string;
+  readonly engine: string;
+  /** That it stays on; null: any. */
+  readonly core: number | null;
+  /** Of the last second. */
+  readonly busyRatio: number;
+  readonly burstSize: number | null;
+}
+
 export interface NodeFacts {
   readonly ready: boolean;
   /** Why no route is announced that stands on the packet path; null when they are. */
@@ -26,7 +36,7 @@ export interface NodeFacts {
   readonly peers: { readonly total: number; readonly established: number };
   readonly engine: string;
   /** By worker number. */
-  readonly workerDevices: readonly { readonly device: string; readonly engine: string }[];
+  readonly workers: readonly WorkerFacts[];
   readonly flowCapacity: number;
   readonly warnings: readonly string[];
 }

@@ -60,6 +60,7 @@ export interface Verdict {
 export interface WorkerTotals {
   readonly generation: number;
   readonly rxPackets: number;
+  readonly rxLost: number;
   readonly untracked: number;
   readonly evicted: number;
   readonly flows: number;

@@ -218,12 +218,12 @@ function backendCounts({ pools }: Desired): StatusView['backends'] {
 }
 
 function workerView(worker: WorkerTotals, number: number, { facts, counters }: ViewSource): StatusView['workers'][number] {
-  const { device, engine } = facts.workerDevices[number] ?? { device: '', engine: facts.engine };
+  const known = facts.workers[number] ?? { device: '', engine: facts.engine, core: null, busyRatio: 0, burstSize: null };
   const verdicts: Record<string, number> = {};
   for (const [i, { kind, reason }] of (counters?.verdicts ?? []).entries()) {
     const count = worker.verdicts[i] ?? 0;
     if (count > 0) verdicts[reason === 'none' ? kind : `${kind}:${reason}`] = count;
   }
-  const { generation, rxPackets, flows } = worker;
-  return { worker: number, device, engine, generation, rxPackets, flows, verdicts };
+  const { generation, rxPackets, rxLost, flows } = worker;
+  return { worker: number, ...known, generation, rxPackets, rxLost, flows, verdicts };
 }

@@ -165,7 +165,8 @@ export interface DataplaneAddon {
   ): number;
   /** Checksums of both tables of each job, in their order. On all processors at once; returns when all are filled. */
   fillTables(key: Uint8Array, jobs: readonly TableJob[]): readonly (readonly [fill: bigint, table: bigint])[];
-  start(engine: EngineId, workers: number, devices: readonly DeviceSpec[]): void;
+  /** Worker n stays on `cores[n]`; without one it runs anywhere. */
+  start(engine: EngineId, workers: number, devices: readonly DeviceSpec[], cores: readonly number[]): void;
   kick(engine: EngineId): void;
   stop(engine: EngineId): void;
   deviceStates(engine: EngineId, devices: number): readonly DeviceState[];

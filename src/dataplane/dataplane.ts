@@ -16,8 +16,8 @@ import { capacityFor, type FlowSizes } from './capacity.ts';
 import { Counters } from './counters.ts';
 
 export interface Dataplane {
-  /** Opens the devices and starts the workers. Throws no_privilege, device_unknown, device_unusable or address_in_use. */
-  start(devices: readonly DeviceSpec[]): void;
+  /** Opens the devices and starts the workers, worker n on `cores[n]`. Throws no_privilege, device_unknown, device_unusable or address_in_use. */
+  start(devices: readonly DeviceSpec[], cores?: readonly number[]): void;
   /** Puts a snapshot in force and wakes the workers; returns its generation. Throws snapshot_invalid; the old one stays. */
   load(snapshot: Uint8Array): number;
   /** Resolves once every worker has adopted `generation`; rejects when one does not within `timeoutMs`. */
@@ -60,9 +60,9 @@ export class LiveDataplane implements Dataplane {
     this.counters = new Counters(this.#addon, this.engine);
   }
 
-  start(devices: readonly DeviceSpec[]): void {
+  start(devices: readonly DeviceSpec[], cores: readonly number[] = []): void {
     try {
-      this.#addon.start(this.engine, this.workers, devices);
+      this.#addon.start(this.engine, this.workers, devices, cores);
     } catch (error) {
       throw asToriiError(error);
     }

@@ -87,8 +87,15 @@ export interface WorkerView {
   readonly worker: number;
   readonly device: string;
   readonly engine: string;
+  /** The processor core it stays on; null: any. */
+  readonly core: number | null;
+  /** Share of the last second spent on packets, 0 … 1, and the mean packets a burst in it; null without any. */
+  readonly busyRatio: number;
+  readonly burstSize: number | null;
   readonly generation: number;
   readonly rxPackets: number;
+  /** Packets that found the receive ring full. */
+  readonly rxLost: number;
   readonly flows: number;
   readonly verdicts: Readonly<Record<string, number>>;
 }

@@ -1,7 +1,7 @@
 // `torii status`: the node on one screen. What is wrong comes first, each with its reason.
 
 import type { PeerStatus } from '../../model/peer.ts';
-import type { BackendView, OverrideView, StatusView, VipView } from '../../model/views.ts';
+import type { BackendView, OverrideView, StatusView, VipView, WorkerView } from '../../model/views.ts';
 import { durationText } from '../duration.ts';
 import { clean, number, paint, type Screen, type Tone } from '../table.ts';
 import type { LoadPage } from './page.ts';
@@ -92,8 +92,19 @@ function pathSummary({ flowTable, workers }: StatusView): readonly string[] {
   const verdicts = [...drops].filter(([, count]) => count > 0).map(([verdict, count]) => `${verdict} ${number(count)}`);
   return [
     `flows     ${number(entries)} of ${number(capacity)}, untracked ${number(untracked)}, evicted ${number(evicted)}`,
-    `packets   ${verdicts.length === 0 ? 'none yet' : verdicts.join(', ')} (${workers.length} workers)`,
+    `packets   ${verdicts.length === 0 ? 'none yet' : verdicts.join(', ')}`,
+    ...some(workers.map(workerText), 'torii status --json'),
   ];
+}
+
+function workerText({ worker, core, busyRatio, burstSize, rxLost }: WorkerView): string {
+  return [
+    `worker ${worker}`.padEnd(9),
+    `busy ${(busyRatio * 100).toFixed(1)} %`,
+    ...(burstSize === null ? [] : [`in bursts of ${burstSize.toFixed(1)}`]),
+    ...(core === null ? [] : [`on core ${core}`]),
+    ...(rxLost === 0 ? [] : [`and lost ${number(rxLost)} for want of room in the receive ring`]),
+  ].join(' ');
 }
 
 function problemsOf({ status, vips, backends, peers }: Parts, nowMs: number): readonly string[] {

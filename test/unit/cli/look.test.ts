@@ -176,6 +176,10 @@ describe('torii status', () => {
     expect(out).toContain('backend acme-web/10.0.2.22 down: health check: connection refused');
   });
 
+  it('says of each worker how busy it is, in what bursts, and on which core', async () => {
+    expect((await torii(at(node, 'status'))).out).toContain('\nworker 0  busy 12.5 % in bursts of 2.5 on core 1\n');
+  });
+
   it('lists what operators said, with who, when and why', async () => {
     const override = {
       kind: 'state' as const,

@@ -16,7 +16,7 @@ export const facts: NodeFacts = {
   heldDown: [],
   peers: { total: 0, established: 0 },
   engine: 'memory',
-  workerDevices: [],
+  workers: [],
   flowCapacity: 0,
   warnings: [],
 };

@@ -16,7 +16,7 @@ const facts: NodeFacts = {
   heldDown: [],
   peers: { total: 1, established: 1 },
   engine: 'memory',
-  workerDevices: [],
+  workers: [],
   flowCapacity: 0,
   warnings: [],
 };
