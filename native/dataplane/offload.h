@@ -1,5 +1,5 @@
 /* What the kernel leaves undone in frames that it hands over locally (veth, virtio) or has merged (GRO): L4 checksums still
- * open, and super-frames that a card was to cut. The metadata beside the frame tells, never its bytes. IPv4. */
+ * open, and super-frames that a card was to cut. The metadata beside the frame tells, never its bytes. */
 #pragma once
 #include "../core/core.h"
 #include <linux/virtio_net.h>
@@ -15,10 +15,10 @@ struct super_frame {
     u32 l3, l4, payload;  /* offsets from data */
     u32 payload_bytes, cut; /* all of it, and how much has been cut off */
     u32 segment_bytes;      /* payload per segment */
-    bool is_udp;
+    bool is_v6, is_udp;
 };
 
-/* False: not one that can be cut here (IPv6, tunnels, cut short, segments of more than `frame_max` bytes). The frame must
+/* False: not one that can be cut here (tunnels, IPv6 jumbograms, cut short, segments of more than `frame_max` bytes). The frame must
  * stay in place until the last segment is cut. */
 bool super_frame_begin(struct super_frame *s, const u8 *data, const u8 *end, const struct virtio_net_hdr *vnet, u32 frame_max);
 
