@@ -53,7 +53,7 @@ struct queue {
 
 /* What a queue is and how it does, for people. Read while its worker runs: each number for itself is right. */
 struct ring_level {
-    u32 size, used; /* 0, 0: the engine has no such ring */
+    u32 size, used; /* in frames; 0, 0: the engine has no such ring */
 };
 
 struct queue_facts {
@@ -62,7 +62,7 @@ struct queue_facts {
     u32 queue;        /* the device's number of it; of a socket of a fanout group the worker's */
     bool is_busy_polling, has_huge_pages;
     char reason[REASON_BYTES]; /* why nothing better, a sentence; empty where this is the best there is */
-    struct ring_level fill, rx, tx, completion; /* af_packet: rx in blocks */
+    struct ring_level fill, rx, tx, completion;
     /* XDP_STATISTICS; of af_packet rx_dropped alone: what found the ring full. */
     u64 rx_dropped, rx_invalid_descs, tx_invalid_descs, rx_ring_full, fill_ring_empty, tx_ring_empty;
 };
