@@ -1,9 +1,16 @@
 // Capabilities in words, for operators: "multiprotocol ipv4", "4-octet AS 65010", "capability 64". Pure.
 
+import type { PeerStatus } from '../model/peer.ts';
 import type { Capability } from './capabilities.ts';
 import { capabilityCode } from './constants.ts';
 import { familyByCode } from './families.ts';
+import type { Negotiated } from './negotiate.ts';
 import { roleNames } from './roles.ts';
+
+/** What both sides offered. */
+export function capabilityWords({ capabilities: { sent, received } }: Negotiated): NonNullable<PeerStatus['capabilities']> {
+  return { sent: sent.map(describeCapability), received: received.map(describeCapability) };
+}
 
 export function describeCapability(capability: Capability): string {
   switch (capability.kind) {

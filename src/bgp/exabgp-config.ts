@@ -7,6 +7,8 @@ import { withoutZone } from '../model/address.ts';
 import type { PeerConfig, SpeakerConfig } from '../model/peer.ts';
 import { type FamilyName, familyOfAddress } from './families.ts';
 
+const everyMessage = 'open; update; notification; keepalive; refresh;';
+
 export interface ExabgpSetting {
   readonly config: Pick<SpeakerConfig, 'localAs' | 'routerId'>;
   readonly peer: PeerConfig;
@@ -41,9 +43,11 @@ export function exabgpConfig({ config, peer, localAddress, bridge }: ExabgpSetti
     `family { ${familiesOf(peer)
       .map((family) => `${family} unicast;`)
       .join(' ')} }`,
-    'capability { asn4 enable; route-refresh enable; }',
+    // With route refresh it offers the enhanced one (RFC 7313), too, and a router that uses it ends the session: ExaBGP cannot
+    // send the marks. One that asks before there are routes is never told any.
+    'capability { asn4 enable; route-refresh disable; }',
     'api { processes [ torii ]; neighbor-changes; negotiated; fsm;',
-    '  receive { parsed; notification; } send { parsed; notification; } }',
+    `  receive { packets; ${everyMessage} } send { packets; ${everyMessage} } }`,
   ];
   return [
     `process torii { run ${bridge.map(quoted).join(' ')}; encoder json; respawn false; }`,

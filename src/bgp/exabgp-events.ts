@@ -5,8 +5,8 @@
 
 import { z } from 'zod';
 import type { SessionState } from '../model/peer.ts';
+import type { ExabgpPacket } from './exabgp-wire.ts';
 import type { FamilyName } from './families.ts';
-import { describeNotification } from './notification.ts';
 
 export type ExabgpEvent =
   | { readonly kind: 'answer'; readonly answer: 'done' | 'error' | 'version' }
@@ -14,23 +14,23 @@ export type ExabgpEvent =
   | { readonly kind: 'up'; readonly localAddress: string }
   | { readonly kind: 'down'; readonly reason: string }
   | { readonly kind: 'negotiated'; readonly holdTimeSec: number; readonly families: readonly FamilyName[] }
-  | {
-      readonly kind: 'notification';
-      readonly direction: 'sent' | 'received';
-      readonly code: number;
-      readonly subcode: number;
-      readonly text: string;
-    };
+  /** A message on its way, of any type. */
+  | { readonly kind: 'packet'; readonly packet: ExabgpPacket };
+
+/** Of the last day that ISO 8601 has four digits for. */
+const latestSec = 253_402_300_799;
 
 const line = z.object({
   type: z.string(),
+  /** Unix time. */
+  time: z.number().min(0).max(latestSec),
   neighbor: z.object({
     address: z.object({ local: z.string() }),
     direction: z.string().optional(),
     state: z.string().optional(),
     reason: z.string().optional(),
     negotiated: z.object({ hold_time: z.number(), families: z.array(z.string()) }).optional(),
-    notification: z.object({ code: z.number(), subcode: z.number(), data: z.string() }).optional(),
+    message: z.object({ header: z.string(), body: z.string() }).optional(),
   }),
 });
 type Neighbor = z.output<typeof line>['neighbor'];
@@ -57,10 +57,11 @@ export function parseExabgpLine(text: string): ExabgpEvent | undefined {
       : undefined;
   }
   const result = line.safeParse(parsed);
-  return result.success ? eventOf(result.data.type, result.data.neighbor) : undefined;
+  return result.success ? eventOf(result.data) : undefined;
 }
 
-function eventOf(type: string, neighbor: Neighbor): ExabgpEvent | undefined {
+function eventOf({ type, time, neighbor }: z.output<typeof line>): ExabgpEvent | undefined {
+  if (neighbor.message !== undefined) return packetOf(neighbor.message, neighbor.direction, time);
   switch (type) {
     case 'state':
       return changeOf(neighbor);
@@ -70,8 +71,6 @@ function eventOf(type: string, neighbor: Neighbor): ExabgpEvent | undefined {
     }
     case 'negotiated':
       return negotiatedOf(neighbor);
-    case 'notification':
-      return notificationOf(neighbor);
     default:
       return undefined;
   }
@@ -94,14 +93,12 @@ function negotiatedOf({ negotiated }: Neighbor): ExabgpEvent | undefined {
   return { kind: 'negotiated', holdTimeSec: negotiated.hold_time, families };
 }
 
-function notificationOf({ notification, direction }: Neighbor): ExabgpEvent | undefined {
-  if (notification === undefined) return undefined;
-  const { code, subcode, data } = notification;
-  const text = describeNotification({ code, subcode, data: hexBytes(data) });
-  return { kind: 'notification', direction: direction === 'send' ? 'sent' : 'received', code, subcode, text };
-}
-
-function hexBytes(text: string): Uint8Array {
-  const pairs = text.replace(/^0x/, '').match(/[0-9a-f]{2}/gi) ?? [];
-  return Uint8Array.from(pairs, (pair) => Number.parseInt(pair, 16));
+function packetOf(
+  { header, body }: { readonly header: string; readonly body: string },
+  direction: string | undefined,
+  timeSec: number,
+): ExabgpEvent {
+  const wire = Uint8Array.from(Buffer.from(header.replace(/^0x/, '') + body.replace(/^0x/, ''), 'hex'));
+  const at = new Date(timeSec * 1000).toISOString();
+  return { kind: 'packet', packet: { direction: direction === 'send' ? 'sent' : 'received', wire, at } };
 }

@@ -12,8 +12,11 @@ import type { ExabgpChild, LaunchExabgp } from './exabgp-child.ts';
 import { ceaseOrder } from './exabgp-commands.ts';
 import { type ExabgpEvent, parseExabgpLine } from './exabgp-events.ts';
 import { ExabgpOutbound } from './exabgp-outbound.ts';
+import { type ExabgpPacket, ExabgpWire } from './exabgp-wire.ts';
 import type { FamilyName } from './families.ts';
+import type { JournalEntry } from './journal.ts';
 import { nextHopsOf } from './next-hops.ts';
+import { describeNotification } from './notification.ts';
 import type { OutboundSetting } from './outbound.ts';
 import type { Routes } from './rib-out.ts';
 import type { LogLevel } from './session.ts';
@@ -44,6 +47,7 @@ const missing =
 
 export class ExabgpPeer {
   readonly #options: ExabgpPeerOptions;
+  readonly #wire: ExabgpWire;
   #config: SpeakerConfig;
   #peer: PeerConfig;
   /** Undefined until the first are known. */
@@ -70,6 +74,7 @@ export class ExabgpPeer {
     this.#peer = peer;
     this.#routes = routes;
     this.#options = options;
+    this.#wire = new ExabgpWire(peer.as === config.localAs);
   }
 
   start(): void {
@@ -117,8 +122,13 @@ export class ExabgpPeer {
     ];
   }
 
+  messages(): readonly JournalEntry[] {
+    return this.#wire.messages;
+  }
+
   status(): PeerStatus {
     const session = this.#session;
+    const { counts, capabilities } = this.#wire;
     return {
       address: this.#peer.address,
       as: this.#peer.as,
@@ -130,8 +140,8 @@ export class ExabgpPeer {
       flaps: this.#flaps,
       lastError: this.#lastError,
       bfd: null,
-      // ExaBGP keeps these to itself.
-      messages: { sent: {}, received: {} },
+      messages: counts,
+      ...(session === undefined || capabilities === undefined ? {} : { capabilities }),
     };
   }
 
@@ -198,14 +208,19 @@ export class ExabgpPeer {
         return;
       case 'up':
         return this.#up(event.localAddress);
-      case 'notification': {
-        const { direction, code, subcode, text } = event;
-        this.#said = { direction, code, subcode, text, at: this.#options.clock.isoTime() };
-        return;
-      }
+      case 'packet':
+        return this.#hearPacket(event.packet);
       case 'down':
         return this.#session === undefined ? this.#failed(event.reason) : this.#ended(event.reason);
     }
+  }
+
+  #hearPacket(packet: ExabgpPacket): void {
+    const message = this.#wire.hear(packet);
+    if (message?.kind !== 'notification') return;
+    const { direction, at } = packet;
+    const { code, subcode } = message;
+    this.#said = { direction, code, subcode, text: describeNotification(message), at };
   }
 
   #up(localAddress: string): void {

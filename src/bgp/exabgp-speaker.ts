@@ -2,14 +2,15 @@
 // worker.
 //
 // The contract is the built-in speaker's: set() is all that should be announced, leaving is GRACEFUL_SHUTDOWN, a pause,
-// withdrawals, CEASE. ExaBGP has no BFD, takes no calls here and tells nothing of what it receives, so the document may ask
-// for none of it (config/exabgp-rules.ts).
+// withdrawals, CEASE. ExaBGP has no BFD and takes no calls here, and the routes it receives are looked at by nobody, so the
+// document may ask for none of it (config/exabgp-rules.ts).
 
 import type { Advertisement, PeerConfig, PeerStatus, Speaker, SpeakerConfig } from '../model/peer.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ceaseError } from './constants.ts';
 import { type LaunchExabgp, launchExabgp } from './exabgp-child.ts';
 import { ExabgpPeer } from './exabgp-peer.ts';
+import type { JournalEntry } from './journal.ts';
 import { routePolicyOf } from './policy.ts';
 import { makeRoute, type Route, type Routes } from './rib-out.ts';
 import type { LogLevel } from './session.ts';
@@ -63,9 +64,9 @@ export class ExabgpSpeaker implements Speaker {
     return {};
   }
 
-  /** None: ExaBGP has the messages. Undefined when there is no such peer. */
-  messages(address: string): readonly [] | undefined {
-    return this.#peers.has(address) ? [] : undefined;
+  /** The last messages of one peer, oldest first; undefined when there is no such peer. */
+  messages(address: string): readonly JournalEntry[] | undefined {
+    return this.#peers.get(address)?.process.messages();
   }
 
   /** Peers that are gone are told so, changed ones start over, all others keep their session. */

@@ -5,7 +5,7 @@
 
 import type { PeerConfig, PeerStatus, SpeakerConfig } from '../model/peer.ts';
 import { retryDelayMs } from './backoff.ts';
-import { describeCapability } from './capability-words.ts';
+import { capabilityWords } from './capability-words.ts';
 import type { Clock, Timer } from './clock.ts';
 import { FailureRecord } from './failure-record.ts';
 import { initialState, isExpected, sessionState, step } from './fsm.ts';
@@ -318,8 +318,4 @@ export class PeerSession {
     this.#established = undefined;
     this.#flaps += 1;
   }
-}
-
-function capabilityWords({ capabilities: { sent, received } }: Negotiated): NonNullable<PeerStatus['capabilities']> {
-  return { sent: sent.map(describeCapability), received: received.map(describeCapability) };
 }

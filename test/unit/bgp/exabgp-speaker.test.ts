@@ -2,9 +2,12 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { notification } from '../../../src/bgp/notification.ts';
 import type { PeerConfig } from '../../../src/model/peer.ts';
 import { type ExabgpBed, exabgpBed } from './support/fake-exabgp.ts';
+import { keepalive, routerOpen } from './support/fake-network.ts';
 import { host, peer } from './support/session-bed.ts';
+import { messageOf, updateOf } from './support/wire.ts';
 
 const prefixOf = (n: number) => `203.0.113.${n}/32`;
 const told = (bed: ExabgpBed) => [...bed.last().routes.keys()].sort();
@@ -151,7 +154,7 @@ describe('a session that ends', () => {
     bed.speaker.set([host(1)]);
     bed.last().up();
     await bed.clock.advance(10);
-    bed.last().say('notification', { direction: 'receive', notification: { code: 6, subcode: 2, data: '0x' } });
+    bed.last().pass('receive', notification(6, 2));
     bed.last().down();
     expect(bed.children.map(({ isAlive }) => isAlive)).toEqual([false]);
     expect(bed.speaker.peers()[0]).toMatchObject({
@@ -206,7 +209,7 @@ describe('a session that ends', () => {
 
   it('that was refused is left to ExaBGP to try again, and the reason stays', async () => {
     const bed = exabgpBed();
-    bed.last().say('notification', { direction: 'receive', notification: { code: 2, subcode: 2, data: '0x' } });
+    bed.last().pass('receive', notification(2, 2));
     bed.last().down();
     await bed.clock.advance(5000);
     bed.last().down();
@@ -232,6 +235,52 @@ describe('a session that ends', () => {
     await bed.clock.advance(1000);
     bed.last().up();
     expect(bed.speaker.troubles()).toEqual([]);
+  });
+});
+
+describe('what ExaBGP passes on', () => {
+  const ours = { ...routerOpen, as: 65010, routerId: '10.66.0.11' };
+  const asPath = '40010100 400206 02 01 0000fde8 400304 0a420001';
+
+  it('is shown as the messages, counts and capabilities of the session', () => {
+    const bed = exabgpBed();
+    bed.last().pass('send', ours);
+    bed.last().pass('receive', routerOpen);
+    bed.last().pass('send', keepalive);
+    bed.last().pass('receive', keepalive);
+    bed.last().up();
+    bed.last().pass('receive', updateOf({ attributes: asPath, nlri: '00' }));
+    const entries = bed.speaker.messages('10.66.0.1') ?? [];
+    expect(entries.map(({ direction, message }) => `${direction} ${message?.kind}`)).toEqual([
+      'sent open',
+      'received open',
+      'sent keepalive',
+      'received keepalive',
+      'received update',
+    ]);
+    // With AS numbers as wide as both OPENs say.
+    expect(entries.at(-1)?.message).toMatchObject({
+      announced: ['0.0.0.0/0'],
+      faults: [],
+      attributes: { asPath: [{ ases: [65000] }] },
+    });
+    expect(bed.speaker.messages('10.66.0.9')).toBeUndefined();
+    const [status] = bed.speaker.peers();
+    expect(status?.messages).toMatchObject({
+      sent: { open: 1, keepalive: 1, update: 0 },
+      received: { open: 1, keepalive: 1, update: 1, malformed: 0 },
+    });
+    expect(status?.capabilities?.received).toContain('4-octet AS 65000');
+    bed.last().down();
+    expect(bed.speaker.peers()[0]?.capabilities).toBeUndefined();
+  });
+
+  it('is kept where it is no message, and counted', () => {
+    const bed = exabgpBed();
+    bed.last().pass('receive', messageOf(4, '00'));
+    bed.last().pass('receive', new Uint8Array());
+    expect(bed.speaker.messages('10.66.0.1')?.map(({ error }) => typeof error)).toEqual(['string', 'string']);
+    expect(bed.speaker.peers()[0]?.messages.received).toMatchObject({ keepalive: 0, malformed: 2 });
   });
 });
 

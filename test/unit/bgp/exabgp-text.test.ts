@@ -7,6 +7,7 @@ import { exabgpConfig, exabgpEnvironment } from '../../../src/bgp/exabgp-config.
 import { parseExabgpLine } from '../../../src/bgp/exabgp-events.ts';
 import { pathAttributes } from '../../../src/bgp/policy.ts';
 import { config, peer } from './support/session-bed.ts';
+import { messageOf } from './support/wire.ts';
 
 const bridge = ['/usr/bin/node', '/opt/my torii/bridge.js', '/run/torii/api.sock', '9'];
 const textOf = (settings: Partial<typeof peer> = {}) =>
@@ -27,9 +28,9 @@ neighbor 10.66.0.1 {
   outgoing-ttl 1;
   manual-eor true;
   family { ipv4 unicast; }
-  capability { asn4 enable; route-refresh enable; }
+  capability { asn4 enable; route-refresh disable; }
   api { processes [ torii ]; neighbor-changes; negotiated; fsm;
-    receive { parsed; notification; } send { parsed; notification; } }
+    receive { packets; open; update; notification; keepalive; refresh; } send { packets; open; update; notification; keepalive; refresh; } }
 }
 `);
   });
@@ -118,14 +119,11 @@ describe('what ExaBGP says', () => {
     [
       said(
         'notification',
-        '"direction": "send", "notification": { "code": 6, "subcode": 2, "data": "0x1741646D696E6973747261746976652053687574646F776E" }',
+        '"direction": "send", "message": { "category": 3, "header": "0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF001503", "body": "0x0602" }',
       ),
       {
-        kind: 'notification',
-        direction: 'sent',
-        code: 6,
-        subcode: 2,
-        text: 'cease: administrative shutdown ("Administrative Shutdown")',
+        kind: 'packet',
+        packet: { direction: 'sent', wire: messageOf(3, '0602'), at: '2026-11-22T02:22:02.689Z' },
       },
     ],
     [

@@ -3,6 +3,7 @@
 import type { ExabgpChild, ExabgpChildEvents, LaunchExabgp } from '../../../../src/bgp/exabgp-child.ts';
 import type { ExabgpSpeakerOptions } from '../../../../src/bgp/exabgp-speaker.ts';
 import { ExabgpSpeaker } from '../../../../src/bgp/exabgp-speaker.ts';
+import { encodeMessage, type Message } from '../../../../src/bgp/messages.ts';
 import type { SpeakerConfig } from '../../../../src/model/peer.ts';
 import { FakeClock } from './fake-network.ts';
 import { config } from './session-bed.ts';
@@ -60,7 +61,16 @@ export class FakeExabgp implements ExabgpChild {
 
   say(type: string, neighbor: Neighbor): void {
     const address = { local: '10.66.0.11', peer: this.address };
-    if (this.isAlive) this.#events.onLine(JSON.stringify({ exabgp: '4.0.1', type, neighbor: { address, ...neighbor } }));
+    const time = Date.parse(this.#clock.isoTime()) / 1000;
+    if (this.isAlive) this.#events.onLine(JSON.stringify({ exabgp: '4.0.1', time, type, neighbor: { address, ...neighbor } }));
+  }
+
+  /** Passes a message on. */
+  pass(direction: 'send' | 'receive', message: Message | Uint8Array): void {
+    const wire = Buffer.from(message instanceof Uint8Array ? message : encodeMessage(message, { fourOctetAs: true }));
+    const text = (bytes: Buffer) => `0x${bytes.toString('hex').toUpperCase()}`;
+    const category = wire[18] ?? 0;
+    this.say('any', { direction, message: { category, header: text(wire.subarray(0, 19)), body: text(wire.subarray(19)) } });
   }
 
   up(families: readonly string[] = ['ipv4 unicast']): void {
