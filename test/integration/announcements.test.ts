@@ -1,27 +1,24 @@
 // What a running balancer tells its router: policies, aggregates, blackholes, and how it leaves. Its VIPs are of mode local,
 // so it needs neither privilege nor a namespace; the router is on loopback and keeps everything in the order it was told.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callApi } from '../../deploy/lab/api-client.ts';
 import { until } from '../../deploy/lab/until.ts';
 import type { VipView } from '../../src/model/views.ts';
+import { freePort } from '../support/free-port.ts';
+import { BalancerProcess, balancerProgram, killBalancers } from './support/balancer-process.ts';
 import { LoopbackRouter } from './support/loopback-router.ts';
 
-const program = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 const gracefulShutdown = '65535:0';
 const blackhole = '65535:666';
 const highestMed = 0xffff_ffff;
 
 let directory = '';
 let router: LoopbackRouter;
-let daemon: ChildProcess | undefined;
+let balancer: BalancerProcess | undefined;
 let listen = '';
 
 const at = (name: string): string => join(directory, name);
@@ -56,14 +53,11 @@ function write(tenants: readonly TenantText[], { localAs = 65010, policy = {} }:
 
 function reload(tenants: readonly TenantText[]): void {
   write(tenants);
-  daemon?.kill('SIGHUP');
+  balancer?.signal('SIGHUP');
 }
 
 function start(): void {
-  daemon = spawn(process.execPath, [program, 'balancer', '--config', at('torii.yaml')], {
-    env: { PATH: process.env['PATH'], STATE_DIRECTORY: at('state') },
-    stdio: 'ignore',
-  });
+  balancer = new BalancerProcess({ config: at('torii.yaml'), stateDir: at('state') });
 }
 
 const routes = (what: string, ...prefixes: readonly string[]) => router.until(what, () => router.hasRoutes(...prefixes));
@@ -75,31 +69,18 @@ const marked = (prefix: string, community: string): boolean =>
 const toldSince = (count: number): readonly string[] =>
   router.told.slice(count).map((each) => ('prefix' in each ? `${each.kind} ${each.prefix}` : each.kind));
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'torii-announce-'));
   listen = `127.0.0.1:${await freePort()}`;
   router = await LoopbackRouter.listening('127.0.0.1');
 });
 afterEach(async () => {
-  if (daemon?.exitCode === null && daemon.signalCode === null) {
-    daemon.kill('SIGKILL');
-    await once(daemon, 'exit');
-  }
-  daemon = undefined;
+  await killBalancers();
   router.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
-describe.skipIf(!existsSync(program))('a balancer', () => {
+describe.skipIf(!existsSync(balancerProgram))('a balancer', () => {
   const policy = { communities: ['65010:9'], med: 1, prepend: 1 };
   const tenants = [
     {
@@ -200,7 +181,7 @@ describe.skipIf(!existsSync(program))('a balancer', () => {
     expect(router.told.filter(({ kind }) => kind === 'open')).toHaveLength(1);
 
     before = router.told.length;
-    daemon?.kill('SIGTERM');
+    balancer?.signal('SIGTERM');
     await router.until('the end', () => router.told.at(-1)?.kind === 'end');
     expect(toldSince(before).map((each) => each.split(' ')[0])).toEqual([
       'announce',

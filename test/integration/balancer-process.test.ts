@@ -1,20 +1,16 @@
 // The balancer's process from its start to its end, as an operator meets it: documents, signals, exit codes. Without a
 // device it needs no privilege and no namespace; forwarding is the lab's matter.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callApi } from '../../deploy/lab/api-client.ts';
 import { until } from '../../deploy/lab/until.ts';
 import type { StatusView, VipView } from '../../src/model/views.ts';
+import { freePort } from '../support/free-port.ts';
+import { BalancerProcess, balancerProgram, killBalancers } from './support/balancer-process.ts';
 
-const program = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
-const running = new Set<ChildProcess>();
 let directory = '';
 let listen = '';
 
@@ -34,49 +30,13 @@ function documentOf(addresses: readonly string[]): string {
   );
 }
 
-class Daemon {
-  readonly process: ChildProcess;
-  output = '';
+const start = (state = 'state'): BalancerProcess => new BalancerProcess({ config: at('torii.yaml'), stateDir: at(state) });
 
-  constructor(state = 'state') {
-    this.process = spawn(process.execPath, [program, 'balancer', '--config', at('torii.yaml')], {
-      env: { ...process.env, STATE_DIRECTORY: at(state) },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    this.process.stderr?.on('data', (chunk: Buffer) => {
-      this.output += chunk.toString();
-    });
-    running.add(this.process);
-  }
-
-  async ready(): Promise<this> {
-    await until(() => get('/readyz').then(() => true), {
-      what: `the daemon to be ready; it said: ${this.output}`,
-      timeoutMs: 15_000,
-    });
-    return this;
-  }
-
-  async ended(): Promise<number | null> {
-    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'exit');
-    running.delete(this.process);
-    return this.process.exitCode;
-  }
-
-  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
-    this.process.kill(signal);
-    return this.ended();
-  }
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
+async function startReady(): Promise<BalancerProcess> {
+  const balancer = start();
+  const ready = until(() => get('/readyz').then(() => true), { what: 'the balancer to be ready', timeoutMs: 15_000 });
+  await balancer.during(ready);
+  return balancer;
 }
 
 beforeEach(async () => {
@@ -84,18 +44,14 @@ beforeEach(async () => {
   listen = `127.0.0.1:${await freePort()}`;
 });
 afterEach(async () => {
-  for (const child of running) {
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-  running.clear();
+  await killBalancers();
   rmSync(directory, { recursive: true, force: true });
 });
 
-describe.skipIf(!existsSync(program))('a balancer process', () => {
+describe.skipIf(!existsSync(balancerProgram))('a balancer process', () => {
   it('gets ready, tells why nothing is announced, and ends in order on SIGTERM', async () => {
     writeFileSync(at('torii.yaml'), documentOf(['203.0.113.10']));
-    const daemon = await new Daemon().ready();
+    const daemon = await startReady();
     expect(await get<VipView[]>('/v1/vips')).toMatchObject([
       { vip: '203.0.113.10:80/tcp', state: 'withheld', reason: 'node.devices is empty: nothing forwards packets here' },
     ]);
@@ -106,9 +62,9 @@ describe.skipIf(!existsSync(program))('a balancer process', () => {
 
   it('keeps the old document when a new one is broken, and takes the mended one that is renamed over it', async () => {
     writeFileSync(at('torii.yaml'), documentOf(['203.0.113.10']));
-    const daemon = await new Daemon().ready();
+    const daemon = await startReady();
     writeFileSync(at('torii.yaml'), documentOf(['203.0.113.10']).replace('"tcp"', '"sctp"'));
-    daemon.process.kill('SIGHUP');
+    daemon.signal('SIGHUP');
     const broken = async () => (await get<StatusView>('/v1/status')).lastError?.message;
     await until(broken, { what: 'the problem to be shown', timeoutMs: 5_000 });
     expect(await broken()).toBe(`tenants[0].vips[0].protocol: expected one of tcp, udp, got "sctp" (${at('torii.yaml')}:16)`);
@@ -123,13 +79,13 @@ describe.skipIf(!existsSync(program))('a balancer process', () => {
 
   it('starts with the last good document and what operators said, after a crash and with a broken file', async () => {
     writeFileSync(at('torii.yaml'), documentOf(['203.0.113.10']));
-    const first = await new Daemon().ready();
+    const first = await startReady();
     const body = { state: 'draining', why: 'rack move' };
     await callApi({ socket: at('api.sock'), path: '/v1/backends/web%2F10.0.2.21', method: 'PATCH', body });
     await first.end('SIGKILL');
 
     writeFileSync(at('torii.yaml'), 'version: 1\nnonsense: true\n');
-    await new Daemon().ready();
+    await startReady();
     const status = await get<StatusView>('/v1/status');
     expect(status.source).toBe(`last good document of ${at('torii.yaml')}`);
     expect(status.lastError?.message).toContain('nonsense: expected only the keys');
@@ -139,13 +95,13 @@ describe.skipIf(!existsSync(program))('a balancer process', () => {
 
   it('exits with its code and one clear sentence when it cannot start', async () => {
     writeFileSync(at('torii.yaml'), 'version: 2\n');
-    const broken = new Daemon();
+    const broken = start();
     expect(await broken.ended()).toBe(2);
     expect(broken.output).toContain(`version: expected version 1, got 2 (${at('torii.yaml')}:1)`);
 
     writeFileSync(at('torii.yaml'), documentOf(['203.0.113.10']));
-    await new Daemon().ready();
-    const second = new Daemon('other-state');
+    await startReady();
+    const second = start('other-state');
     expect(await second.ended()).toBe(7);
     expect(second.output).toContain('another torii answers');
   });

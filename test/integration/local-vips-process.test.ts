@@ -1,39 +1,41 @@
 // A balancer that only announces, as a user without any privilege runs it: on loopback, with routers on loopback that see
 // every byte it says. It needs neither root nor a namespace; started by root, it becomes nobody first.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callApi } from '../../deploy/lab/api-client.ts';
 import { until } from '../../deploy/lab/until.ts';
 import type { PeerStatus } from '../../src/model/peer.ts';
 import type { StatusView, VipView } from '../../src/model/views.ts';
+import { freePort } from '../support/free-port.ts';
+import { BalancerProcess, balancerProgram, killBalancers } from './support/balancer-process.ts';
 import { LoopbackRouter } from './support/loopback-router.ts';
 
-const program = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
-const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined;
 /** A checkout that only root may read cannot be run by anybody else. */
-const canRun = existsSync(program) && spawnSync(process.execPath, [program, '--version'], { ...nobody }).status === 0;
+const canRun =
+  existsSync(balancerProgram) && spawnSync(process.execPath, [balancerProgram, '--version'], { ...nobody }).status === 0;
 
 const hasIpv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
 
 const checked = '203.0.113.53';
 const unchecked = '203.0.113.54';
 const gracefulShutdown = '65535:0';
-const running = new Set<Daemon>();
 const open: { close(): unknown }[] = [];
 let directory = '';
 let servicePort = 0;
 let apiPort = 0;
 
 const at = (name: string): string => join(directory, name);
-const get = <View>(path: string): Promise<View> => callApi<View>({ socket: at('api.sock'), path });
-const patch = (path: string, body: object) => callApi({ socket: at('api.sock'), path, method: 'PATCH', body });
+/** The first request may wait for the API to be loaded. */
+const timeoutMs = 20_000;
+const get = <View>(path: string): Promise<View> => callApi<View>({ socket: at('api.sock'), path, timeoutMs });
+const patch = (path: string, body: object) => callApi({ socket: at('api.sock'), path, method: 'PATCH', body, timeoutMs });
 
 interface Words {
   readonly bgp: object;
@@ -52,35 +54,6 @@ function writeDocument({ bgp, vips = [], socket = at('api.sock') }: Words): void
   writeFileSync(at('torii.yaml'), JSON.stringify({ version: 1, node, tenants }));
 }
 
-class Daemon {
-  readonly process: ChildProcess;
-  output = '';
-
-  constructor(state: string = at('state')) {
-    this.process = spawn(process.execPath, [program, 'balancer', '--config', at('torii.yaml')], {
-      env: { PATH: process.env['PATH'], STATE_DIRECTORY: state },
-      stdio: ['ignore', 'ignore', 'pipe'],
-      ...nobody,
-    });
-    this.process.stderr?.on('data', (chunk: Buffer) => {
-      this.output += chunk.toString();
-    });
-    running.add(this);
-  }
-
-  async ended(): Promise<number | null> {
-    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'exit');
-    running.delete(this);
-    return this.process.exitCode;
-  }
-
-  /** Rejects with what it said, should it end before the work is done. */
-  async during<T>(work: Promise<T>): Promise<T> {
-    const died = this.ended().then((code) => Promise.reject(new Error(`the daemon ended with ${code}; it said: ${this.output}`)));
-    return Promise.race([work, died]);
-  }
-}
-
 async function listen(port = 0): Promise<Server> {
   const server = createServer((socket) => socket.on('error', () => undefined)).listen(port, '127.0.0.1');
   open.push(server);
@@ -89,14 +62,6 @@ async function listen(port = 0): Promise<Server> {
 }
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
-
-async function freePort(): Promise<number> {
-  const server = await listen();
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function routerAt(address: string): Promise<LoopbackRouter> {
   const router = await LoopbackRouter.listening(address);
@@ -117,7 +82,8 @@ async function routerCalling(from: string, to: { readonly address: string; reado
   );
 }
 
-const start = (state?: string): Daemon => new Daemon(state);
+const start = (stateDir = at('state')): BalancerProcess =>
+  new BalancerProcess({ config: at('torii.yaml'), stateDir, ...(nobody && { user: nobody }) });
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'torii-local-'));
@@ -125,10 +91,7 @@ beforeEach(async () => {
   [servicePort, apiPort] = [await freePort(), await freePort()];
 });
 afterEach(async () => {
-  for (const daemon of running) {
-    daemon.process.kill('SIGKILL');
-    await daemon.ended();
-  }
+  await killBalancers();
   for (const each of open.splice(0)) each.close();
   rmSync(directory, { recursive: true, force: true });
 });
@@ -176,11 +139,11 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     await untilBoth('the release', `${checked}/32`, `${unchecked}/32`);
 
     writeDocument({ bgp, vips: [{ address: '198.51.100.0/24', mode: 'local', med: 7 }] });
-    daemon.process.kill('SIGHUP');
+    daemon.signal('SIGHUP');
     await untilBoth('the added VIP', `${checked}/32`, `${unchecked}/32`, '198.51.100.0/24');
     expect(caller.routes.get('198.51.100.0/24')).toMatchObject({ med: 7 });
     writeDocument({ bgp });
-    daemon.process.kill('SIGHUP');
+    daemon.signal('SIGHUP');
     await untilBoth('its removal', `${checked}/32`, `${unchecked}/32`);
     // Nothing of all this cost a session.
     expect(both.flatMap(({ told }) => told.filter(({ kind }) => kind === 'open'))).toHaveLength(2);
@@ -188,9 +151,9 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     await leavesInOrder(daemon, both);
   });
 
-  async function leavesInOrder(daemon: Daemon, routers: readonly LoopbackRouter[]): Promise<void> {
+  async function leavesInOrder(daemon: BalancerProcess, routers: readonly LoopbackRouter[]): Promise<void> {
     const before = routers.map(({ told }) => told.length);
-    daemon.process.kill('SIGTERM');
+    daemon.signal('SIGTERM');
     expect(await daemon.ended()).toBe(0);
     for (const [i, router] of routers.entries()) {
       await router.until('the end', () => router.told.at(-1)?.kind === 'end');
@@ -212,11 +175,11 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     writeDocument({ bgp });
     const daemon = start();
     await daemon.during(router.until('the VIP', () => router.hasRoutes(`${unchecked}/32`)));
-    daemon.process.kill('SIGTERM');
+    daemon.signal('SIGTERM');
     await daemon.during(
       router.until('the drain', () => router.routes.get(`${unchecked}/32`)?.communities.includes(gracefulShutdown) === true),
     );
-    daemon.process.kill('SIGTERM');
+    daemon.signal('SIGTERM');
     expect(await daemon.ended()).toBe(143);
     await router.until('the end', () => router.told.at(-1)?.kind === 'end');
     expect(router.told.at(-2)?.kind).toBe('announce');
@@ -227,7 +190,7 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     writeDocument({ bgp: { peers: [{ address: '127.0.0.1', port: router.port, as: 65000 }] } });
     const daemon = start();
     await daemon.during(router.until('a route', () => router.hasRoutes(`${unchecked}/32`)));
-    const proc = `/proc/${daemon.process.pid}`;
+    const proc = `/proc/${daemon.pid}`;
     const maps = readFileSync(`${proc}/maps`, 'utf8');
     expect(maps).toContain('native/build/net.node');
     expect(maps).not.toContain('dataplane.node');
@@ -271,7 +234,7 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     await until(async () => (await udp()) === 'announced', { what: 'the API to say so', timeoutMs: 10_000 });
 
     writeDocument({ bgp: { peers: peers(true), listen: listenAt }, vips });
-    daemon.process.kill('SIGHUP');
+    daemon.signal('SIGHUP');
     await sixth.until('the end of the session', () => sixth.told.at(-1)?.kind === 'end');
     expect(sixth.told.at(-2)).toMatchObject({ kind: 'notification', code: 6, subcode: 6 });
     await untilTold(await routerCalling('::1', listenAt), '2001:db8::53/128');
@@ -299,7 +262,7 @@ describe.skipIf(!canRun)('a balancer with local VIPs only, without privilege', (
     writeFileSync(at('file'), '');
     mkdirSync(at('taken'), { mode: 0o555 });
     chmodSync(at('taken'), 0o555);
-    const socket = join(nobody.uid === undefined ? at('file') : at('taken'), 'run', 'api.sock');
+    const socket = join(nobody === undefined ? at('file') : at('taken'), 'run', 'api.sock');
     writeDocument({ bgp: { peers: [{ address: '127.0.0.1', port: router.port, as: 65000 }] }, socket });
     const daemon = start(join(at('file'), 'state'));
     await daemon.during(router.until('a route', () => router.hasRoutes(`${unchecked}/32`)));
