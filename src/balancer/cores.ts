@@ -1,8 +1,10 @@
-// Which processor core each packet worker stays on: one of its own, as far as the process may use so many. What this machine has is
-// read once, at start. Main thread.
+// How many packet workers there are, and which processor core each stays on. What this machine has is read once, at start. Main
+// thread.
 //
-// A worker that wanders loses its caches with every move, and two that meet on one core halve each other. Cores near the
-// network card come first, then those that do not share their execution units with one that is taken already.
+// A worker that wanders loses its caches with every move, and two that meet on one core halve each other. But one that may not
+// leave a core waits for whatever else runs there: on two busy cores bound workers lost packets where free ones lost none. So workers
+// are bound where a core is left to everything else: from four on. Cores near the network card come first, then those that do not
+// share their execution units with one that is taken already; the first core, where interrupts go by default, comes last.
 
 import { readFileSync } from 'node:fs';
 
@@ -14,12 +16,28 @@ export interface Core {
   readonly isNear: boolean;
 }
 
-/** Cores of workers 0, 1, … Empty, so that none is bound, when there are fewer cores than workers. */
-export function chooseCores(cores: readonly Core[], workers: number): readonly number[] {
-  if (cores.length < workers) return [];
+const workersMax = 16;
+const boundFrom = 4;
+
+export interface WorkerPlan {
+  readonly workers: number;
+  /** Worker n stays on cores[n]; empty: they run anywhere. */
+  readonly cores: readonly number[];
+}
+
+/** `fallback`: how many cores there are where the kernel does not say which. */
+export function planWorkers(cores: readonly Core[], fallback: number): WorkerPlan {
+  const count = cores.length === 0 ? fallback : cores.length;
+  if (cores.length < boundFrom) return { workers: Math.min(workersMax, count), cores: [] };
+  const workers = Math.min(workersMax, count - 1);
+  return { workers, cores: chooseCores([...cores.slice(1), ...cores.slice(0, 1)], workers) };
+}
+
+/** The best `count` of them, of equal ones the first. */
+function chooseCores(cores: readonly Core[], count: number): readonly number[] {
   const left = [...cores];
   const chosen: Core[] = [];
-  while (chosen.length < workers) {
+  while (chosen.length < count) {
     const isShared = ({ number }: Core): boolean => chosen.some(({ siblings }) => siblings.includes(number));
     const rank = (core: Core): number => Number(isShared(core)) * 2 + Number(!core.isNear);
     const best = left.reduce((first, core) => (rank(core) < rank(first) ? core : first));

@@ -12,9 +12,8 @@ import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
 import { type Pace, type PaceSample, paceBetween } from '../dataplane/pace.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { NetAddon } from '../net.ts';
-import { chooseCores, usableCores } from './cores.ts';
+import { planWorkers, usableCores } from './cores.ts';
 
-const workersMax = 16;
 /** The pace that operators are shown is that of so many looks. */
 const paceLooks = 4;
 const adoptionWarningMs = 5000;
@@ -50,10 +49,10 @@ export class LivePath implements PacketPath {
   constructor({ node, net, log, onNeighbours, onLook }: LivePathParams) {
     this.#log = log;
     this.deviceNames = node.devices.map(({ name }) => name);
-    const workers = Math.min(workersMax, availableParallelism());
+    const { workers, cores } = planWorkers(usableCores(this.deviceNames), availableParallelism());
+    this.cores = cores;
     this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
-    this.cores = chooseCores(usableCores(this.deviceNames), workers);
-    this.dataplane.start(node.devices.map(deviceSpec), this.cores);
+    this.dataplane.start(node.devices.map(deviceSpec), cores);
     const queues = this.dataplane.queues();
     this.engines = [...new Set(queues.map(({ engine }) => engine))];
     for (const line of modeLines(this.deviceNames, queues)) log.info(line);

@@ -3,36 +3,48 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Core, chooseCores, coreList, usableCores } from '../../../src/balancer/cores.ts';
+import { type Core, coreList, planWorkers, usableCores } from '../../../src/balancer/cores.ts';
 
 const core = (number: number, siblings: readonly number[] = [number], isNear = true): Core => ({ number, siblings, isNear });
 
+const shared = (...numbers: readonly number[]): readonly Core[] => numbers.map((number) => core(number, numbers));
+
 describe('the cores of packet workers', () => {
-  it('are one for each worker, of those that the process may use, none of them twice', () => {
+  it('are one for each worker, of those that the process may use, none twice, and never all', () => {
     const cores = fc.uniqueArray(
       fc.record({ number: fc.nat(63), siblings: fc.array(fc.nat(63), { maxLength: 3 }), isNear: fc.boolean() }),
-      { minLength: 1, selector: ({ number }) => number },
+      { minLength: 4, selector: ({ number }) => number },
     );
     fc.assert(
-      fc.property(cores, fc.integer({ min: 1, max: 64 }), (list, workers) => {
-        const chosen = chooseCores(list, workers);
-        expect(chosen).toHaveLength(workers <= list.length ? workers : 0);
-        expect(new Set(chosen).size).toBe(chosen.length);
-        expect(list.map(({ number }) => number)).toEqual(expect.arrayContaining([...chosen]));
+      fc.property(cores, (list) => {
+        const plan = planWorkers(list, 1);
+        expect(plan.workers).toBe(Math.min(16, list.length - 1));
+        expect(plan.cores).toHaveLength(plan.workers);
+        expect(new Set(plan.cores).size).toBe(plan.workers);
+        expect(list.map(({ number }) => number)).toEqual(expect.arrayContaining([...plan.cores]));
       }),
     );
   });
 
+  it('are any where none is left to everything else', () => {
+    expect(planWorkers([core(0), core(1)], 8)).toEqual({ workers: 2, cores: [] });
+    expect(planWorkers([core(4)], 8)).toEqual({ workers: 1, cores: [] });
+    expect(planWorkers([], 2)).toEqual({ workers: 2, cores: [] });
+    expect(planWorkers([], 64)).toEqual({ workers: 16, cores: [] });
+  });
+
+  it('leave the first one to interrupts and the other threads', () => {
+    expect(planWorkers([core(0), core(1), core(2), core(3)], 1)).toEqual({ workers: 3, cores: [1, 2, 3] });
+  });
+
   it('do not share execution units while there are others', () => {
-    const threads = [core(0, [0, 1]), core(1, [0, 1]), core(2, [2, 3]), core(3, [2, 3])];
-    expect(chooseCores(threads, 2)).toEqual([0, 2]);
-    expect(chooseCores(threads, 3)).toEqual([0, 2, 1]);
+    expect(planWorkers([...shared(0, 1), ...shared(2, 3)], 1).cores).toEqual([1, 2, 3]);
+    expect(planWorkers([...shared(0, 4), ...shared(1, 5), ...shared(2, 6)], 1).cores).toEqual([4, 1, 2, 5, 6]);
   });
 
   it('are near the network card while there are such', () => {
-    const nodes = [core(0, [0], false), core(1, [1], false), core(2), core(3)];
-    expect(chooseCores(nodes, 2)).toEqual([2, 3]);
-    expect(chooseCores(nodes, 3)).toEqual([2, 3, 0]);
+    const nodes = [core(0), core(1), core(2, [2], false), core(3, [3], false), core(4), core(5)];
+    expect(planWorkers(nodes, 1).cores).toEqual([1, 4, 5, 0, 2]);
   });
 
   it('are read from what the kernel tells of this process, the processors and the card', () => {
