@@ -212,7 +212,7 @@ static napi_value js_news(napi_env env, napi_callback_info info)
     struct news news = {0};
     struct list l = new_list(env);
     bool is_first = i->news.fd < 0;
-    int error = is_first ? netlink_open(&i->news, RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE) : 0;
+    int error = is_first ? netlink_open(&i->news, NETLINK_NEWS) : 0;
     if (error == 0)
         error = netlink_news(&i->news, &news, push_neighbour, &l);
     if (error < 0)

@@ -351,10 +351,10 @@ int netlink_news(struct netlink *nl, struct news *news, each_neighbour each, voi
         for (const struct nlmsghdr *m = (void *)buffer; NLMSG_OK(m, bytes); m = NLMSG_NEXT(m, bytes)) {
             if (m->nlmsg_type == RTM_NEWLINK || m->nlmsg_type == RTM_DELLINK)
                 news->links = true;
-            else if (m->nlmsg_type == RTM_NEWROUTE || m->nlmsg_type == RTM_DELROUTE)
-                news->routes = true;
-            else
+            else if (m->nlmsg_type == RTM_NEWNEIGH || m->nlmsg_type == RTM_DELNEIGH)
                 dump_neighbour(&(struct neighbour_dump){each, context}, m);
+            else
+                news->routes = true;
         }
     }
 }

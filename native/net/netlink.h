@@ -49,6 +49,12 @@ struct news {
 typedef void (*each_link)(void *context, const struct link *link);
 typedef void (*each_neighbour)(void *context, const struct neighbour *neighbour);
 
+/* All that may change where a packet goes: rules and next-hop objects, too, which change what routes say without a word of those. */
+#define NETLINK_GROUP(group) (1u << ((group) - 1))
+#define NETLINK_NEWS \
+    (RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | NETLINK_GROUP(RTNLGRP_IPV4_RULE) | \
+     NETLINK_GROUP(RTNLGRP_IPV6_RULE) | NETLINK_GROUP(RTNLGRP_NEXTHOP))
+
 /* `groups` is a mask of RTMGRP_*; 0: a socket for questions only. */
 int netlink_open(struct netlink *nl, uint32_t groups);
 void netlink_close(struct netlink *nl);

@@ -25,6 +25,11 @@ export const bed = {
   front: '10.91.0.1',
   backend: '10.92.0.2',
   vip: '203.0.113.10',
+  client6: 'fd91::2',
+  node6: 'fd92::1',
+  front6: 'fd91::1',
+  backend6: 'fd92::2',
+  vip6: '2001:db8:203::10',
   clientMac: '02:00:00:00:0c:01',
   frontMac: '02:00:00:00:0b:00',
   backMac: '02:00:00:00:0b:01',
@@ -88,6 +93,27 @@ export function build(): void {
     `ip addr add ${bed.backend}/24 dev eth0; ip addr add 10.93.0.2/24 dev direct; ip link set eth0 up; ip link set direct up
      ip addr add ${bed.vip}/32 dev lo; sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.eth0.rp_filter=0
      ip route add 10.91.0.0/24 via 10.93.0.1 advmss 1440`,
+  );
+}
+
+/** IPv6 beside it all, which most tests do without, since it talks by itself. */
+export function addIpv6(): void {
+  const enable = (devices: string) =>
+    devices
+      .split(' ')
+      .map((device) => `sysctl -qw net.ipv6.conf.${device}.disable_ipv6=0 net.ipv6.conf.${device}.accept_dad=0`)
+      .join('\n');
+  const add = (address: string, device: string) => `ip addr add ${address} dev ${device} nodad`;
+  sh('balancer', `${enable('front back')}\n${add(`${bed.front6}/64`, 'front')}\n${add(`${bed.node6}/64`, 'back')}`);
+  sh(
+    'client',
+    `${enable('lo eth0 direct')}\n${add(`${bed.client6}/64`, 'eth0')}\n${add('fd93::1/64', 'direct')}
+     ip route add 2001:db8:203::/64 via ${bed.front6}`,
+  );
+  sh(
+    'backend',
+    `${enable('lo eth0 direct')}\n${add(`${bed.backend6}/64`, 'eth0')}\n${add('fd93::2/64', 'direct')}
+     ${add(`${bed.vip6}/128`, 'lo')}\nip route add fd91::/64 via fd93::1 advmss 1400`,
   );
 }
 

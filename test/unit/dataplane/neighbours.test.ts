@@ -189,6 +189,17 @@ describe('Neighbours', () => {
     expect(neighbours.nextHop('10.0.2.1')).toEqual({ kind: 'unresolved', reason: 'eth0 is down' });
   });
 
+  it('asks at once where a link has come up', () => {
+    neighbours.follow(['10.0.2.1']);
+    kernel.tellLinks({ ...eth0, isUp: false });
+    kernel.tell('10.0.2.1', nud.failed);
+    vi.advanceTimersByTime(1500);
+    kernel.probed = [];
+    kernel.tellLinks(eth0);
+    vi.advanceTimersByTime(20);
+    expect(kernel.probed).toEqual(['10.0.2.1']);
+  });
+
   it('follows a route that moves to a gateway', () => {
     neighbours.follow(['10.0.2.1']);
     kernel.tell('10.0.2.1', nud.reachable, mac1);
