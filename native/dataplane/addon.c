@@ -187,18 +187,28 @@ static napi_value js_load(napi_env env, napi_callback_info info)
     bool lossless;
     if (argc > 2)
         napi_get_value_bigint_uint64(env, argv[2], &now, &lossless);
+    struct workers *w = running[as_u32(env, argv[0])];
+    struct device_error refused;
+    if (w && !engine_take(w, bytes, size / LINE_BYTES, &refused))
+        return throw_error(env, refused.code, refused.text);
     enum load_error error = engine_load(e, bytes, size / LINE_BYTES, now);
     if (error != LOAD_OK)
         return throw_error(env, error == LOAD_BUSY ? "busy" : "snapshot_invalid", load_error_text(error));
     return number(env, atomic_load(&e->generation));
 }
 
+/* adopted(engine): what every worker has adopted. The devices stop taking what is served no more then. */
 static napi_value js_adopted(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX];
     args(env, info, argv);
     struct engine *e = engine_of(env, argv[0]);
-    return e ? number(env, engine_adopted(e)) : NULL;
+    if (!e)
+        return NULL;
+    struct workers *w = running[as_u32(env, argv[0])];
+    if (w)
+        engine_settle(w);
+    return number(env, engine_adopted(e));
 }
 
 /* shape(engine): where the blocks of the counters lie, in lines. */

@@ -5,6 +5,7 @@
  * frames as we do and drops those for VIPs by itself as long as it does not forward: open refuses a device that does, and state
  * finds one that begins to. */
 #define _GNU_SOURCE
+#include "link.h"
 #include "packet_ring.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -48,16 +49,6 @@ static bool refuse_errno(struct device_error *error, const char *device, const c
     return false;
 }
 
-static void refuse_unknown(struct device_error *error, const char *device)
-{
-    error->code = "device_unknown";
-    size_t at = (size_t)snprintf(error->text, sizeof error->text, "%s: no such network device; this host has", device);
-    struct if_nameindex *list = if_nameindex();
-    for (struct if_nameindex *i = list; i && i->if_index && at < sizeof error->text - IFNAMSIZ - 2; i++)
-        at += (size_t)snprintf(error->text + at, sizeof error->text - at, "%s %s", i == list ? "" : ",", i->if_name);
-    if_freenameindex(list);
-}
-
 static int open_forwarding(const char *device)
 {
     char path[96];
@@ -96,7 +87,7 @@ static bool check_device(struct af_packet *a, const char *name, struct device_er
     memcpy(r.ifr_name, a->name, sizeof r.ifr_name);
     a->queue.ifindex = if_nametoindex(name);
     if (!a->queue.ifindex || ioctl(a->rx_fd, SIOCGIFHWADDR, &r) < 0) {
-        refuse_unknown(error, name);
+        link_refuse_unknown(name, error);
         return false;
     }
     error->code = "device_unusable";

@@ -1,5 +1,5 @@
 /* The seam between the workers and what brings them packets: one `struct queue` is one worker's hold on one network
- * device. Engines (af_packet now, af_xdp beside it later) fill a table of functions and nothing else knows them.
+ * device. Engines (af_packet, af_xdp) fill a table of functions and nothing else knows them.
  *
  * Guarantees an engine gives: packets of rx have ENCAP_ROOM writable bytes before `data`, a tag the hardware took off is
  * back in the frame, L4 checksums the kernel left open are complete, and they stay valid until the next rx of the same
@@ -7,6 +7,8 @@
  * worker alone. */
 #pragma once
 #include "engine.h"
+
+struct steering;
 
 #define DEVICE_NAME_BYTES 16 /* IFNAMSIZ */
 #define DEVICES_MAX 16
@@ -40,6 +42,8 @@ struct device_open {
     u32 *group; /* what the workers of one device share; 0 until the first has opened it. One opens at a time */
     bool is_best; /* there is another engine to fall back to: rather refuse than run in a mode that is worse than that one */
     bool busy_poll;
+    void **shared;              /* the engine's own for this device: what its workers have in common */
+    struct steering *steering;  /* what VIP traffic is, for engines that take it from the kernel */
 };
 
 struct queue {
@@ -77,9 +81,11 @@ struct device_ops {
     /* Sends out_len bytes of each; bit i of the result: packet i was not taken. */
     u64 (*tx)(struct queue *, struct packet *const *packets, u32 count);
     enum device_state (*state)(struct queue *); /* of a device that is there and has a link; DEVICE_GONE: to be opened anew */
+    /* Gives the kernel what the core passed on, where it does not have it anyway; NULL: it always has. */
+    void (*pass)(struct queue *, struct packet *const *packets, u32 count);
     u64 (*lost)(struct queue *); /* frames that found the receive ring full since the last call */
     /* One for each hardware queue, at most QUEUES_PER_WORKER. Another thread may call it, while the queue is open. */
     u32 (*facts)(struct queue *, struct queue_facts *facts);
 };
 
-extern const struct device_ops af_packet;
+extern const struct device_ops af_packet, af_xdp;

@@ -2,6 +2,7 @@
 #include "workers.h"
 #include "../core/forward.h"
 #include "claim.h"
+#include "steering.h"
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -52,6 +53,8 @@ struct workers {
     const struct device_ops *ops[DEVICES_MAX]; /* the engine that started */
     char refused[DEVICES_MAX][REASON_BYTES]; /* why the engine before it did not */
     u32 group[DEVICES_MAX];
+    void *shared[DEVICES_MAX];
+    struct steering steering;
     int claim[DEVICES_MAX]; /* sockets of claim.h; what is not claimed is negative */
     u32 devices, count;
     pthread_mutex_t opening; /* a device that returned is opened by several workers; they share its group */
@@ -180,6 +183,18 @@ static void refuse_oversize(struct runner *r, u64 oversize)
     }
 }
 
+/* What the core passed is the kernel's. */
+static void pass_on(struct runner *r, struct queue *queue, u32 received)
+{
+    struct packet *passed[BURST_MAX];
+    u32 n = 0;
+    for (u32 i = 0; i < received; i++)
+        if (unlikely(r->packets[i].verdict == VERDICT_PASS))
+            passed[n++] = &r->packets[i];
+    if (n)
+        queue->ops->pass(queue, passed, n);
+}
+
 /* `*now` is when the worker began to look, and after a burst when that was done: one look at the clock a burst. */
 static u32 run_burst(struct runner *r, u32 from, u64 *now)
 {
@@ -200,6 +215,8 @@ static u32 run_burst(struct runner *r, u32 from, u64 *now)
     for (u32 i = 0; i < n; i++)
         if (r->packets[i].verdict == VERDICT_FORWARD && r->packets[i].piece)
             send_pieces(r, &r->packets[i]);
+    if (queue->ops->pass)
+        pass_on(r, queue, n);
     if (unlikely(tap != NULL))
         capture_commit(tap, &r->worker->core, r->packets, n);
     *now = r->received_ns = now_ns();
@@ -239,7 +256,7 @@ static struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct d
 {
     struct device_open how = {
         .name = all->spec[d].name, .worker = worker, .workers = all->count, .group = &all->group[d], .busy_poll = all->spec[d].busy_poll,
-        .is_best = all->ops[d] != last_engine(&all->spec[d]),
+        .is_best = all->ops[d] != last_engine(&all->spec[d]), .shared = &all->shared[d], .steering = &all->steering,
     };
     pthread_mutex_lock(&all->opening);
     struct queue *queue = all->ops[d]->open(&how, error);
@@ -394,6 +411,7 @@ static void close_all(struct workers *all)
     if (all->query_fd >= 0)
         close(all->query_fd);
     pthread_mutex_destroy(&all->opening);
+    steering_free(&all->steering);
     free(all);
 }
 
@@ -486,6 +504,7 @@ struct workers *engine_start(struct engine *engine, const struct workers_start *
     all->devices = devices;
     all->count = workers;
     pthread_mutex_init(&all->opening, NULL);
+    steering_init(&all->steering);
     all->query_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     memcpy(all->spec, how->spec, devices * sizeof how->spec[0]);
     memset(all->claim, -1, sizeof all->claim);
@@ -565,8 +584,24 @@ u32 engine_facts(struct workers *all, struct device_facts *facts, u32 max)
 
 bool engines_of(const char *word, const struct device_ops **engines)
 {
-    if (strcmp(word, af_packet.engine) != 0 && strcmp(word, "auto") != 0)
-        return false;
-    engines[0] = &af_packet;
-    return true;
+    u32 n = 0;
+    bool is_any = strcmp(word, "auto") == 0;
+    if (strcmp(word, af_xdp.engine) == 0)
+        engines[n++] = &af_xdp;
+    if (is_any || strcmp(word, af_packet.engine) == 0)
+        engines[n++] = &af_packet;
+    return n > 0;
+}
+
+bool engine_take(struct workers *all, const line *snapshot, size_t lines, struct device_error *error)
+{
+    return steering_add(&all->steering, snapshot, lines, error);
+}
+
+void engine_settle(struct workers *all)
+{
+    const struct engine *e = all->engine;
+    u32 generation = atomic_load(&e->generation);
+    if (generation && engine_adopted(e) == generation)
+        steering_keep(&all->steering, e->snapshot[generation & 1], e->capacity.snapshot_lines);
 }

@@ -22,6 +22,12 @@ struct workers_start {
  * rings need. */
 struct workers *engine_start(struct engine *engine, const struct workers_start *how, struct device_error *error);
 
+/* Before a snapshot is loaded: has the devices take what it is to serve, beside what they take already. False: see `error`. */
+bool engine_take(struct workers *workers, const line *snapshot, size_t lines, struct device_error *error);
+
+/* Has the devices take no more than the snapshot in force serves, once every worker has adopted it. By the thread that loads. */
+void engine_settle(struct workers *workers);
+
 /* Wakes idle workers, so that they adopt what engine_load has put in force at once. Any thread. */
 void engine_kick(struct workers *workers);
 

@@ -138,7 +138,7 @@ export interface DataplaneAddon {
   prepare(engine: EngineId, snapshot: Uint8Array): void;
   /** Validates, copies, puts in force; returns the generation. Throws `busy` while a worker has not adopted the last one. */
   load(engine: EngineId, snapshot: Uint8Array, nowNs?: bigint): number;
-  /** Lowest generation that every running worker has adopted. */
+  /** Lowest generation that every running worker has adopted. Devices stop taking what the snapshot in force does not serve. */
   adopted(engine: EngineId): number;
   shape(engine: EngineId): CounterShape;
   /** Live memory of SLOTS, FLOWS, COUNTERS, TENANTS, PATHS, or of RECORDS where there are some (layout().tables). Not to be used after close(). */

@@ -1,0 +1,172 @@
+/* Steers what is for a VIP to the AF_XDP socket of its queue; everything else is the kernel's, untouched.
+ *
+ * Ethernet to this device's own address, at most one 802.1Q tag, and an IPv4 or IPv6 header whose destination is a VIP address or
+ * lies in a VIP prefix: what is odd behind that is for the core to judge. Neighbour discovery and multicast listeners stay the
+ * kernel's for VIPs, too. An ICMP error to one of our outer source addresses that quotes a tunnel header is the kernel's, and the
+ * core reads a copy of it (docs/engines.md). A queue without a socket passes everything. Its maps are made and filled by
+ * dataplane/steering.c. Built by clang 14 and 19, loaded without BTF: no data sections, no calls. */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "steer.h"
+
+#define EXTENSIONS_MAX 6
+#define IPV4_FRAGMENT 0x3fff /* more-fragments and offset */
+#define MAPPED_BITS 96
+#define ICMP_UNREACHABLE 3
+#define ICMP_TIME_EXCEEDED 11
+#define ICMPV6_ERROR_FIRST 1 /* unreachable, too big, time exceeded */
+#define ICMPV6_ERROR_LAST 3
+#define ICMPV6_LINK_FIRST 130 /* multicast listeners and neighbour discovery: 130 to 137 */
+#define ICMPV6_LINK_LAST 137
+#define ICMPV6_MLD2 143
+
+#define MAP(map_name, map_type, key_type, value_type, entries) \
+    struct { \
+        __uint(type, map_type); \
+        __uint(max_entries, entries); \
+        __type(key, key_type); \
+        __type(value, value_type); \
+    } map_name SEC(".maps")
+
+MAP(vips, BPF_MAP_TYPE_HASH, struct steer_address, __u32, STEER_VIPS_MAX);
+MAP(vip_prefixes, BPF_MAP_TYPE_LPM_TRIE, struct steer_prefix, __u32, STEER_VIPS_MAX);
+MAP(prefix_count, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1);
+MAP(sources, BPF_MAP_TYPE_LPM_TRIE, struct steer_prefix, __u32, STEER_SOURCES_MAX);
+MAP(port, BPF_MAP_TYPE_ARRAY, __u32, struct steer_port, 1);
+MAP(sockets, BPF_MAP_TYPE_XSKMAP, __u32, __u32, STEER_QUEUES_MAX);
+MAP(copies, BPF_MAP_TYPE_RINGBUF, __u32, __u32, STEER_COPIES_BYTES);
+
+struct vlan_tag {
+    __be16 tci;
+    __be16 type;
+};
+
+struct icmp {
+    __u8 type;
+    __u8 rest[7];
+};
+
+/* Whether a trie holds the address; an IPv6 prefix as short as ::/0 holds no IPv4 address. */
+static __always_inline int is_in(void *trie, const struct steer_address *address)
+{
+    struct steer_prefix key = {.bits = 128, .address = *address};
+    const __u32 *bits = bpf_map_lookup_elem(trie, &key);
+    int is_mapped = !address->word[0] && !address->word[1] && address->word[2] == bpf_htonl(0xffff);
+    return bits && (*bits >= MAPPED_BITS || !is_mapped);
+}
+
+static __always_inline int is_vip(const struct steer_address *address)
+{
+    __u32 only = 0;
+    if (bpf_map_lookup_elem(&vips, address))
+        return 1;
+    const __u32 *count = bpf_map_lookup_elem(&prefix_count, &only);
+    return count && *count && is_in(&vip_prefixes, address);
+}
+
+static __always_inline int take(struct xdp_md *ctx)
+{
+    return (int)bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_PASS);
+}
+
+/* Shows the core what the kernel gets. With the ring full the kernel alone has it. */
+static __always_inline int show(struct xdp_md *ctx)
+{
+    __u64 bytes = (__u64)ctx->data_end - (__u64)ctx->data;
+    if (bytes == 0 || bytes > STEER_COPY_FRAME)
+        return XDP_PASS;
+    struct steer_copy *copy = bpf_ringbuf_reserve(&copies, sizeof(*copy), 0);
+    if (!copy)
+        return XDP_PASS;
+    copy->bytes = (__u32)bytes;
+    if (bpf_xdp_load_bytes(ctx, 0, copy->frame, (__u32)bytes))
+        bpf_ringbuf_discard(copy, 0);
+    else
+        bpf_ringbuf_submit(copy, 0);
+    return XDP_PASS;
+}
+
+static __always_inline int is_tunnel(__u8 protocol)
+{
+    return protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6;
+}
+
+static __always_inline int steer_ipv4(struct xdp_md *ctx, const struct iphdr *ip, const void *end)
+{
+    if ((const void *)(ip + 1) > end || ip->version != 4)
+        return XDP_PASS;
+    struct steer_address address = {{0, 0, bpf_htonl(0xffff), ip->daddr}};
+    if (is_vip(&address))
+        return take(ctx);
+    const struct icmp *icmp = (const void *)(ip + 1);
+    const struct iphdr *quoted = (const void *)(icmp + 1);
+    if (ip->protocol != IPPROTO_ICMP || ip->ihl != 5 || ip->frag_off & bpf_htons(IPV4_FRAGMENT) || (const void *)(quoted + 1) > end)
+        return XDP_PASS;
+    int is_error = icmp->type == ICMP_UNREACHABLE || icmp->type == ICMP_TIME_EXCEEDED;
+    return is_error && is_tunnel(quoted->protocol) && is_in(&sources, &address) ? show(ctx) : XDP_PASS;
+}
+
+/* Behind extension headers, which end a chain after six: what is longer is for the core to refuse. */
+static __always_inline int is_link_message(const __u8 *at, __u8 next, const void *end)
+{
+    for (int i = 0; i < EXTENSIONS_MAX; i++) {
+        if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
+            break;
+        if ((const void *)(at + 8) > end)
+            return 0;
+        next = at[0];
+        at += 8 + 8 * (__u32)at[1];
+    }
+    if (next != IPPROTO_ICMPV6 || (const void *)(at + 1) > end)
+        return 0;
+    return (at[0] >= ICMPV6_LINK_FIRST && at[0] <= ICMPV6_LINK_LAST) || at[0] == ICMPV6_MLD2;
+}
+
+static __always_inline int steer_ipv6(struct xdp_md *ctx, const struct ipv6hdr *ip, const void *end)
+{
+    if ((const void *)(ip + 1) > end || ip->version != 6)
+        return XDP_PASS;
+    struct steer_address address;
+    __builtin_memcpy(&address, &ip->daddr, sizeof(address));
+    if (is_vip(&address))
+        return is_link_message((const void *)(ip + 1), ip->nexthdr, end) ? XDP_PASS : take(ctx);
+    const struct icmp *icmp = (const void *)(ip + 1);
+    const struct ipv6hdr *quoted = (const void *)(icmp + 1);
+    if (ip->nexthdr != IPPROTO_ICMPV6 || (const void *)(quoted + 1) > end)
+        return XDP_PASS;
+    int is_error = icmp->type >= ICMPV6_ERROR_FIRST && icmp->type <= ICMPV6_ERROR_LAST;
+    return is_error && is_tunnel(quoted->nexthdr) && is_in(&sources, &address) ? show(ctx) : XDP_PASS;
+}
+
+SEC("xdp")
+int steer(struct xdp_md *ctx)
+{
+    const void *data = (const void *)(long)ctx->data, *end = (const void *)(long)ctx->data_end;
+    const struct ethhdr *ethernet = data;
+    __u32 only = 0;
+    const struct steer_port *own = bpf_map_lookup_elem(&port, &only);
+    if (!own || (const void *)(ethernet + 1) > end)
+        return XDP_PASS;
+    for (int i = 0; i < ETH_ALEN; i++)
+        if (ethernet->h_dest[i] != own->mac[i])
+            return XDP_PASS;
+    const void *l3 = ethernet + 1;
+    __be16 type = ethernet->h_proto;
+    if (type == bpf_htons(ETH_P_8021Q)) {
+        const struct vlan_tag *tag = l3;
+        if ((const void *)(tag + 1) > end)
+            return XDP_PASS;
+        type = tag->type;
+        l3 = tag + 1;
+    }
+    if (type == bpf_htons(ETH_P_IP))
+        return steer_ipv4(ctx, l3, end);
+    return type == bpf_htons(ETH_P_IPV6) ? steer_ipv6(ctx, l3, end) : XDP_PASS;
+}
+
+char _license[] SEC("license") = "GPL";
