@@ -233,7 +233,9 @@ export class Balancer {
     this.#warned = new Set(warnings);
     if (addresses !== null) {
       await turn();
-      this.#path?.neighbours.follow(JSON.parse(Buffer.from(addresses).toString()) as readonly string[]);
+      const list = JSON.parse(Buffer.from(addresses).toString()) as readonly string[];
+      await turn();
+      this.#path?.neighbours.follow(list);
     }
     await turn();
     // The first document's changes are the whole document.
