@@ -29,8 +29,9 @@ export function benchOptions(argv: readonly string[] = process.argv.slice(2)): B
   return { isJson: argv.includes('--json'), isQuick: argv.includes('--quick') };
 }
 
-/** Prints each measure as it comes. */
+/** Prints each measure as it comes. Where nobody reads on (`| head`) that counts as an interrupt: it takes down what was built. */
 export function reporter({ isJson }: BenchOptions): (measure: Measure) => void {
+  process.stdout.on('error', () => process.kill(process.pid, 'SIGTERM'));
   return ({ name, value, unit, limit, atLeast, skipped }) => {
     const rounded = value === null ? null : Math.round(value * 1000) / 1000;
     if (isJson) {
