@@ -19,6 +19,7 @@ export const errorTable = {
   revision_stale: { httpStatus: 409, exitCode: 3, meaning: 'the change was made against an older revision' },
   not_found: { httpStatus: 404, exitCode: 4, meaning: 'no VIP, backend, pool, tenant or peer of that name' },
   bad_request: { httpStatus: 400, exitCode: 64, meaning: 'a parameter of the request is not understood' },
+  capture_busy: { httpStatus: 409, exitCode: 3, meaning: 'a capture of this node is under way; there is one at a time' },
   api_unreachable: { httpStatus: 502, exitCode: 5, meaning: 'no torii answers at that address' },
   not_ready: { httpStatus: 503, exitCode: 5, meaning: 'the daemon has no applied document yet' },
   no_privilege: { httpStatus: 500, exitCode: 77, meaning: 'a capability or device permission is missing' },

@@ -9,9 +9,11 @@ static struct capture_prefix read_prefix(napi_env env, napi_value source, const 
 {
     struct capture_prefix prefix = {.bits = 0};
     napi_value v, address;
+    napi_valuetype type;
     size_t size;
-    if (napi_get_named_property(env, source, name, &v) != napi_ok || napi_get_named_property(env, v, "address", &address) != napi_ok)
+    if (napi_get_named_property(env, source, name, &v) != napi_ok || napi_typeof(env, v, &type) != napi_ok || type != napi_object)
         return prefix;
+    napi_get_named_property(env, v, "address", &address);
     const u8 *bytes = bytes_of(env, address, &size);
     if (!bytes || size != sizeof prefix.address)
         return prefix;

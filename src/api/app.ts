@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { ToriiError } from '../errors.ts';
 import { parseAddress } from '../model/address.ts';
 import { backendRoutes } from './backends.ts';
+import { captureRoutes } from './capture.ts';
 import type { ApiContext } from './context.ts';
 import { explainRoutes } from './explain.ts';
 import { sendFailure, sendNoRoute } from './failures.ts';
@@ -54,6 +55,7 @@ export async function buildApp({ control, metricsText, audit, logger, version }:
     peerRoutes,
     explainRoutes,
     flowRoutes,
+    captureRoutes,
     reloadRoutes,
     healthRoutes,
   ];

@@ -21,6 +21,7 @@ import { messageOf, ToriiError } from '../errors.ts';
 import { type ChecksThread, startChecksThread } from '../health/remote-monitor.ts';
 import { createLogger } from '../logging.ts';
 import { type MetricsThread, startMetricsThread } from '../metrics/remote-metrics.ts';
+import type { CaptureQuery, RunningCapture } from '../model/capture.ts';
 import { loadNetAddon, type NetAddon } from '../net.ts';
 import { MetricsFeed } from './metrics-feed.ts';
 import { OwnAddressWatch } from './own-address.ts';
@@ -173,6 +174,13 @@ export class Balancer {
     this.#feed.start(this.#metrics, this.#checks);
   }
 
+  /** By the metrics thread: it has the names of what is in force. */
+  async #capture(query: CaptureQuery): Promise<RunningCapture> {
+    if (this.#path === null) throw new ToriiError('not_found', 'this node forwards nothing: node.devices is empty');
+    if (this.#metrics === undefined) throw new ToriiError('not_ready', 'torii is starting');
+    return this.#metrics.capture(query, this.#path.deviceNames);
+  }
+
   async #startApi({ api }: NodeConfig): Promise<void> {
     const control = new LiveNodeControl({
       config: this.#config,
@@ -181,6 +189,7 @@ export class Balancer {
       peers: () => this.#speaker.peers(),
       peerMessages: (peer) => this.#speaker.messages(peer),
       renderMetrics: () => this.#feed.render(),
+      capture: (query) => this.#capture(query),
       onRefused: (error) => {
         this.#feed.refused();
         this.#log.error({ code: error.code }, `document not applied, the old one stays: ${error.message}`);

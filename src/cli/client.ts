@@ -50,6 +50,23 @@ export class Client {
     return JSON.parse(answer.toString()) as T;
   }
 
+  /** An answer that comes bit by bit, for as long as it takes; one that fails is thrown as any other. */
+  stream(path: string, json: unknown): Promise<IncomingMessage> {
+    const headers = { 'content-type': 'application/json', 'torii-operator': this.#operator };
+    return new Promise((resolve, reject) => {
+      const options = { ...this.#where, path, agent: false, method: 'POST', headers, timeout: 60_000 };
+      const outgoing = request(options, (answer) => {
+        const status = answer.statusCode ?? 0;
+        if (status === 200) return resolve(answer);
+        const refuse = (bytes: Buffer): void => reject(this.#refusal(status, bytes));
+        collect(answer).then(refuse, (error: unknown) => reject(this.#unreachable(error)));
+      });
+      outgoing.on('timeout', () => outgoing.destroy(new Error('nothing came for a minute')));
+      outgoing.on('error', (error) => reject(this.#unreachable(error)));
+      outgoing.end(JSON.stringify(json));
+    });
+  }
+
   #ask(path: string, options: RequestOptions, body?: string): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const outgoing = request({ ...this.#where, path, agent: false, ...options }, (answer) => {

@@ -19,6 +19,7 @@ const nextSteps: NextSteps = {
   config_guarded: 'look at the document first; torii reload --force applies it all the same',
   config_invalid: 'mend the document; torii check FILE tests it',
   capacity: 'ask for less in the document; the README says under Limits how much fits',
+  capture_busy: 'wait until it ends, or ask who runs it: journalctl -u torii has an audit line of each',
   revision_stale: 'look again (torii status), then repeat with the revision shown',
   device_unknown: "ip -br addr lists this machine's devices and addresses; mend node in the document",
   device_unusable: 'mend the device, or name another under node.devices',

@@ -7,6 +7,10 @@ import { isatty } from 'node:tty';
 export interface Io {
   out(text: string): void;
   err(text: string): void;
+  /** Fulfilled when standard output can take more. */
+  outBytes(bytes: Uint8Array): Promise<void>;
+  /** One line on standard error that takes the place of the one before, where that is a terminal; else nothing. */
+  progress(line: string): void;
   /** Fulfilled when standard output can take more: who writes much waits now and then, or it piles up in memory. Who does
    * has other work to finish, which from then on outlives a reader that leaves early. */
   drained(): Promise<void>;
@@ -33,6 +37,10 @@ export function processIo(): Io {
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
+    outBytes: async (bytes) => {
+      if (!stdout.write(bytes)) await once(stdout, 'drain').catch(() => undefined);
+    },
+    progress: (line) => void (isatty(2) && stderr.write(`\r\u001b[K${line}`)),
     drained: async () => {
       hasOtherWork = true;
       if (stdout.writableNeedDrain) await once(stdout, 'drain').catch(() => undefined);

@@ -2,6 +2,7 @@
 // has no launcher is no verb. Everything else speaks HTTP, save check, schema and secret.
 
 import { Command } from 'commander';
+import { addCapture } from './capture.ts';
 import { addChangeVerbs } from './change.ts';
 import { addDocumentVerbs } from './document.ts';
 import { addExplain } from './explain.ts';
@@ -53,6 +54,7 @@ export function buildProgram(launchers: Launchers, io: Io = processIo(), version
   addChangeVerbs(program, io);
   addExplain(program, io);
   addFlows(program, io);
+  addCapture(program, io);
   addDocumentVerbs(program, io);
   if (launchers.replay !== undefined) addReplay(program, io, launchers.replay);
   return program;

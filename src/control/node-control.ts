@@ -3,6 +3,7 @@
 
 import type { ConfigSource } from '../config/source.ts';
 import { messageOf, ToriiError } from '../errors.ts';
+import type { CaptureQuery, RunningCapture } from '../model/capture.ts';
 import type { PeerMessage, PeerStatus } from '../model/peer.ts';
 import type { Change, ChangeContext, ExplainView, FlowQuery, FlowsView, NodeControl, Resource } from '../model/views.ts';
 import type { AppliedReply, NodeFacts } from './messages.ts';
@@ -15,6 +16,7 @@ export interface NodeControlParams {
   readonly peers: () => readonly PeerStatus[];
   readonly peerMessages: (peer: string) => Promise<readonly PeerMessage[] | undefined>;
   readonly renderMetrics: () => Promise<Uint8Array>;
+  readonly capture: (query: CaptureQuery) => Promise<RunningCapture>;
   /** A document was not taken. */
   readonly onRefused: (error: ToriiError) => void;
 }
@@ -45,6 +47,10 @@ export class LiveNodeControl implements NodeControl {
 
   flows(query: FlowQuery): Promise<FlowsView> {
     return this.#params.config.ask<'flows'>({ kind: 'flows', query });
+  }
+
+  capture(query: CaptureQuery): Promise<RunningCapture> {
+    return this.#params.capture(query);
   }
 
   async change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }> {

@@ -3,6 +3,7 @@
 // Counters are totals since the daemon started, as JSON numbers (exact to 2^53).
 
 import type { Health, OperatorState } from './backend.ts';
+import type { CaptureQuery, RunningCapture } from './capture.ts';
 import type { PeerMessage, PeerStatus } from './peer.ts';
 
 export interface TrafficView {
@@ -210,6 +211,8 @@ export interface NodeControl {
   explain(flow: string): Promise<ExplainView>;
   /** Rejects with not_found where flows have no records. */
   flows(query: FlowQuery): Promise<FlowsView>;
+  /** Rejects with capture_busy, bad_request, or not_found where the node forwards nothing or not what is named. */
+  capture(query: CaptureQuery): Promise<RunningCapture>;
   change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }>;
   reload(options: { readonly force: boolean }): Promise<{ readonly revision: number; readonly changes: readonly string[] }>;
   /** True once a document is applied and every worker has adopted it. */

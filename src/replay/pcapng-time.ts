@@ -1,8 +1,8 @@
 // What a pcapng interface's time stamps mean: ticks of if_tsresol, moved by if_tsoffset (draft-ietf-opsawg-pcapng, 4.2).
 // Exact in integers; finer ticks than nanoseconds are cut. Pure.
 
-const options = { end: 0, resolution: 9, offset: 14 } as const;
-const optionHeaderBytes = 4;
+import { optionHeaderBytes, interfaceOptions as options } from './pcapng-format.ts';
+
 const nsPerSec = 1_000_000_000n;
 
 export interface InterfaceTime {

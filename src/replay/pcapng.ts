@@ -5,12 +5,9 @@
 
 import type { ByteSource } from './byte-source.ts';
 import { type CapturedPacket, cutOff, damaged, linkTypeEthernet, maxPacketBytes, notEthernet } from './captured-packet.ts';
+import { blockHeaderBytes, blockTypes, byteOrderMagic, trailerBytes } from './pcapng-format.ts';
 import { type InterfaceTime, readInterfaceTime, toNs } from './pcapng-time.ts';
 
-const blockTypes = { section: 0x0a0d0d0a, interface: 1, packet: 2, simple: 3, enhanced: 6 } as const;
-const byteOrderMagic = 0x1a2b3c4d;
-const blockHeaderBytes = 8;
-const trailerBytes = 4;
 /** A packet block has a packet, a head and options; more is no packet block. */
 const maxBlockBytes = maxPacketBytes + 1024 * 1024;
 

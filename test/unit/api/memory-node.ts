@@ -1,6 +1,7 @@
 // A NodeControl in memory, with the behaviour that the contract of model/views.ts asks for: revisions, overrides, errors.
 
 import { ToriiError } from '../../../src/errors.ts';
+import type { CaptureQuery, RunningCapture } from '../../../src/model/capture.ts';
 import type { PeerMessage } from '../../../src/model/peer.ts';
 import type {
   BackendView,
@@ -159,6 +160,10 @@ export class MemoryNode implements NodeControl {
   /** Pages of flows by where they begin. */
   flowPages: Readonly<Record<number, FlowsView>> = {};
   readonly reloads: boolean[] = [];
+  readonly captures: CaptureQuery[] = [];
+  /** What captures give; the last stays open until it is stopped. */
+  capturePieces: readonly Uint8Array[] = [];
+  capturesStopped = 0;
 
   async read(resource: Resource): Promise<Uint8Array> {
     if (this.failure !== null) throw this.failure;
@@ -178,6 +183,23 @@ export class MemoryNode implements NodeControl {
   async flows(query: FlowQuery): Promise<FlowsView> {
     this.asked.push(query);
     return this.flowPages[query.from] ?? { flows: [], next: null };
+  }
+
+  async capture(query: CaptureQuery): Promise<RunningCapture> {
+    if (this.failure !== null) throw this.failure;
+    this.captures.push(query);
+    const pieces = [...this.capturePieces];
+    let end: (() => void) | undefined;
+    const stopped = new Promise<null>((resolve) => {
+      end = () => resolve(null);
+    });
+    return {
+      next: async () => pieces.shift() ?? (query.count === null ? stopped : null),
+      stop: () => {
+        this.capturesStopped++;
+        end?.();
+      },
+    };
   }
 
   async change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }> {

@@ -245,6 +245,7 @@ describe('the OpenAPI document', () => {
       '/readyz',
       '/v1/backends',
       '/v1/backends/{target}',
+      '/v1/capture',
       '/v1/explain',
       '/v1/flows',
       '/v1/node',

@@ -7,6 +7,7 @@ import { runCli } from '../../../src/cli/run.ts';
 export interface Outcome {
   readonly exit: number;
   readonly out: string;
+  readonly bytes: Uint8Array;
   readonly err: string;
 }
 
@@ -23,6 +24,7 @@ export async function torii(args: readonly string[], setting: Setting = {}): Pro
   const interrupted = new AbortController();
   let out = '';
   let err = '';
+  const pieces: Uint8Array[] = [];
   const io: Io = {
     out: (text) => {
       out += text;
@@ -31,6 +33,11 @@ export async function torii(args: readonly string[], setting: Setting = {}): Pro
     err: (text) => {
       err += text;
     },
+    outBytes: async (bytes) => {
+      pieces.push(Uint8Array.from(bytes));
+      onOut?.(out, () => interrupted.abort());
+    },
+    progress: () => undefined,
     drained: async () => {},
     isTerminal: hasColour,
     hasColour,
@@ -40,5 +47,5 @@ export async function torii(args: readonly string[], setting: Setting = {}): Pro
     untilInterrupted: () => interrupted.signal,
   };
   const exit = await runCli({ args, launchers, version: '0.1.0', io });
-  return { exit, out, err };
+  return { exit, out, err, bytes: Buffer.concat(pieces) };
 }
