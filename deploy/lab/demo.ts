@@ -155,6 +155,8 @@ function interrupted(narrator: Narrator): AbortSignal {
       interrupt.abort(name);
     });
   }
+  // Nobody reads on: `npm run demo | head`.
+  process.stdout.on('error', () => interrupt.abort('SIGPIPE'));
   return interrupt.signal;
 }
 
