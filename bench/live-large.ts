@@ -13,6 +13,18 @@ const small = { name: `reload of ${size.vips} VIPs, one backend's weight`, unit:
 const busy = { name: `main thread busy at a stretch, ${size.vips} VIPs`, unit: 'ms', limit: 20 } as const;
 const late = { name: `main thread late at most, ${size.vips} VIPs`, unit: 'ms' } as const;
 
+const change = { name: `one backend of ${size.vips} VIPs changed, under traffic`, unit: 'ms', limit: 250 } as const;
+const lost = { name: 'packets lost meanwhile', unit: 'packets', limit: 0 } as const;
+
+/** Of measureChange. */
+export const changeMeasures: readonly Omit<Measure, 'value'>[] = [change, lost];
+
+/** The stream's own bound on addresses; all of them are VIPs. */
+const streamVips = 4096;
+const streamPerSec = 20_000;
+const streamPatienceMs = 15_000;
+
+/** Of measureLarge. */
 export const largeMeasures: readonly Omit<Measure, 'value'>[] = [whole, small, busy, late];
 
 interface Scope extends BenchOptions {
@@ -20,13 +32,17 @@ interface Scope extends BenchOptions {
   readonly report: (measure: Measure) => void;
 }
 
-/** Replaces the running daemon. */
-export async function measureLarge(bed: LiveBed, { isQuick, signal, report }: Scope): Promise<void> {
+/** Replaces the running daemon, if there is one. */
+async function startLarge(bed: LiveBed, signal: AbortSignal): Promise<void> {
   await bed.balancer.kill();
   signal.throwIfAborted();
   bed.replaceDocument(size);
   await bed.startProbed();
   await settled(bed);
+}
+
+export async function measureLarge(bed: LiveBed, { isQuick, signal, report }: Scope): Promise<void> {
+  await startLarge(bed, signal);
   const sinceMs = Date.now();
   const rounds = isQuick ? 2 : 5;
   const wholes: number[] = [];
@@ -43,4 +59,21 @@ export async function measureLarge(bed: LiveBed, { isQuick, signal, report }: Sc
   const delays = bed.loopDelays(sinceMs);
   report({ ...busy, value: Math.max(0, ...delays.map(({ busyMs }) => busyMs)) });
   report({ ...late, value: Math.max(0, ...delays.map(({ lateMs }) => lateMs)) });
+}
+
+/** One backend's weight again and again, while packets to thousands of the VIPs are under way. Replaces the running daemon. */
+export async function measureChange(bed: LiveBed, { isQuick, signal, report }: Scope): Promise<void> {
+  await startLarge(bed, signal);
+  const stream = await bed.stream({ vips: streamVips, perSec: streamPerSec });
+  await stream.firstMs(streamPatienceMs);
+  const times: number[] = [];
+  for (let i = 0; i < (isQuick ? 3 : 8) && !signal.aborted; i++) {
+    times.push(await reloadOnce(bed, size, { firstWeight: 101 + i }));
+    await settled(bed);
+  }
+  const { sent, arrived } = await stream.end();
+  signal.throwIfAborted();
+  report({ ...change, value: median(times) });
+  report({ ...lost, value: sent - arrived });
+  report({ name: 'packets sent meanwhile, 10000 VIPs', value: sent, unit: 'packets' });
 }

@@ -44,7 +44,7 @@ export function reporter({ isJson }: BenchOptions): (measure: Measure) => void {
     const isMissed = limit !== undefined && value !== null && (atLeast === true ? value < limit : value > limit);
     const bound = limit === undefined ? '' : `${atLeast === true ? '≥' : '≤'} ${limit}${isMissed ? '  missed' : ''}`;
     const why = skipped === undefined ? '' : `  (${skipped})`;
-    process.stdout.write(`${name.padEnd(52)} ${String(rounded ?? 'skipped').padStart(10)} ${unit.padEnd(10)} ${bound}${why}\n`);
+    process.stdout.write(`${name.padEnd(64)} ${String(rounded ?? 'skipped').padStart(10)} ${unit.padEnd(10)} ${bound}${why}\n`);
   };
 }
 

@@ -32,12 +32,15 @@ export class LabBalancer {
     return join(this.#topology.directory, `${this.id}.yaml`);
   }
 
-  /** Returns once the daemon says that a document is applied on every worker. Routes follow; await them separately. */
-  async start(env: NodeJS.ProcessEnv = {}): Promise<void> {
+  /**
+   * Returns once the daemon says that a document is applied on every worker. Routes follow; await them separately. `through` is a
+   * command that runs it, as `taskset -c 1`.
+   */
+  async start(env: NodeJS.ProcessEnv = {}, through: readonly string[] = []): Promise<void> {
     await startProgram(this.#ledger, {
       id: this.id,
       namespace: this.node.namespace,
-      argv: [process.execPath, builtFile('src/main.js'), 'balancer', '--config', this.documentFile()],
+      argv: [...through, process.execPath, builtFile('src/main.js'), 'balancer', '--config', this.documentFile()],
       env: { ...env, STATE_DIRECTORY: join(this.#topology.directory, `${this.id}-state`) },
     });
     await until(() => this.#isReadyOrEnded(), { what: `${this.id} to be ready`, timeoutMs: 45_000 }).catch((error: unknown) => {
