@@ -2,6 +2,7 @@
 #include "workers.h"
 #include "../core/forward.h"
 #include "claim.h"
+#include "overload.h"
 #include "steering.h"
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -38,6 +39,8 @@ struct runner {
     int core; /* that it stays on; negative: none */
     u64 inspected_ns;
     u64 received_ns; /* when its last packet came */
+    struct overload overload;
+    u64 looked_packets, looked_busy_ns, looked_lost; /* its counters when overload_look was asked last */
     size_t populated; /* bytes of its flow table that have pages */
     struct queue *queue[DEVICES_MAX]; /* by device; NULL while it is gone */
     pthread_mutex_t holding; /* its worker takes it to open or close one; who reads facts, too */
@@ -203,10 +206,11 @@ static u32 run_burst(struct runner *r, u32 from, u64 *now)
     u32 n = queue->ops->rx(queue, r->packets, BURST_MAX, &oversize);
     if (n == 0)
         return 0;
+    u32 kept = unlikely(r->overload.is_on) ? overload_shed(&r->overload, r->worker, r->packets, n, &oversize) : n;
     for (u32 i = 0; i < n; i++)
         r->rx_bytes[i] = (u32)(r->packets[i].end - r->packets[i].data);
     struct capture_tap *tap = capture_begin(&r->all->engine->capture, r->worker->number, r->packets, n, from);
-    worker_burst(r->worker, r->packets, n, start);
+    worker_burst(r->worker, r->packets, kept, start);
     refuse_oversize(r, oversize);
     if (unlikely(tap != NULL))
         capture_stage(tap, &r->worker->core, r->packets, n);
@@ -280,6 +284,29 @@ static void inspect_queue(struct runner *r, u32 d)
         state = query_state(r->all, d, r->queue[d]);
     }
     atomic_store(&r->state[d], state);
+}
+
+/* How much of the time since the last inspection was spent on packets makes a worker busy. */
+static bool was_busy(u64 busy_ns, u64 elapsed_ns)
+{
+    return busy_ns > elapsed_ns / 16 * 15;
+}
+
+static void inspect(struct runner *r, u64 now)
+{
+    const struct worker_counters *counters = (const void *)worker_counters_line(r->all->engine, r->worker->number);
+    for (u32 d = 0; d < r->all->devices; d++)
+        inspect_queue(r, d);
+    struct overload_look seen = {
+        .received = counters->rx_packets - r->looked_packets,
+        .lost = counters->rx_lost - r->looked_lost,
+        .is_busy = was_busy(counters->busy_ns - r->looked_busy_ns, now - r->inspected_ns),
+    };
+    overload_look(&r->overload, &seen);
+    r->looked_packets = counters->rx_packets;
+    r->looked_lost = counters->rx_lost;
+    r->looked_busy_ns = counters->busy_ns;
+    r->inspected_ns = now;
 }
 
 static void wait_for_work(struct runner *r)
@@ -374,11 +401,8 @@ static void *run_worker(void *argument)
             rest(r);
             now = now_ns();
         }
-        if (now - r->inspected_ns >= INSPECT_NS) {
-            r->inspected_ns = now;
-            for (u32 d = 0; d < r->all->devices; d++)
-                inspect_queue(r, d);
-        }
+        if (now - r->inspected_ns >= INSPECT_NS)
+            inspect(r, now);
     }
     return NULL;
 }
@@ -402,6 +426,7 @@ static void close_all(struct workers *all)
         close_device(all, d);
     for (u32 w = 0; w < all->count; w++) {
         pthread_mutex_destroy(&all->runner[w].holding);
+        overload_close(&all->runner[w].overload);
         if (all->runner[w].wake_fd >= 0)
             close(all->runner[w].wake_fd);
     }
@@ -514,6 +539,7 @@ struct workers *engine_start(struct engine *engine, const struct workers_start *
         all->runner[w].core = w < how->cores ? (int)how->core[w] : -1;
         all->runner[w].wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         pthread_mutex_init(&all->runner[w].holding, NULL);
+        overload_open(&all->runner[w].overload, engine->capacity.tenants); /* without memory for it a worker sheds nothing */
     }
     if (!open_all(all, error) || !claim_all(all, error)) {
         close_all(all);

@@ -4,7 +4,9 @@
  * SLOTS table that serves all of them. Ends the process with a line on stderr when something is not so. */
 #pragma once
 #include "../core/forward.h"
+#include "../dataplane/claim.h"
 #include "../dataplane/workers.h"
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +100,14 @@ static inline void bed_load(struct bed *bed, u32 edition)
 static inline const struct worker_counters *bed_counters(const struct bed *bed, u32 worker)
 {
     return (const void *)worker_counters_line(bed->engine, worker);
+}
+
+/* In place of claim.c: several of these may run side by side. */
+int claim_device(const char *name, struct device_error *error)
+{
+    (void)name;
+    (void)error;
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 /* ---- Parts of a device ---- */

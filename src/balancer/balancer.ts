@@ -43,6 +43,10 @@ const linesInOneGo = 10;
 /** Sessions, first checks and first routes come before what nobody waits for; whoever asks the API sooner has it sooner. */
 const restAfterMs = 300;
 
+function shortText(worker: number): string {
+  return `worker ${worker} is short of CPU: it drops packets of the tenants furthest above their share (overload)`;
+}
+
 type Applied = Extract<FromConfig, { kind: 'applied' }>;
 
 export class Balancer {
@@ -284,6 +288,7 @@ export class Balancer {
   #facts(): NodeFacts {
     const peers = this.#speaker.peers();
     const dataplane = this.#path?.dataplane;
+    const paces = this.#path?.paces() ?? [];
     const engine = (this.#path?.engines ?? []).join(',');
     const shared = { device: this.#path?.deviceNames.join(',') ?? '', engine };
     return {
@@ -293,10 +298,16 @@ export class Balancer {
       heldDown: this.#reconciler?.heldDown() ?? [],
       peers: { total: peers.length, established: peers.filter(({ state }) => state === 'established').length },
       engine: dataplane === undefined ? 'none' : engine,
-      workers: (this.#path?.paces() ?? []).map((pace, i) => ({ ...shared, core: this.#path?.cores[i] ?? null, ...pace })),
+      workers: paces.map(({ busyRatio, burstSize }, i) => ({
+        ...shared,
+        core: this.#path?.cores[i] ?? null,
+        busyRatio,
+        burstSize,
+      })),
       flowCapacity: (dataplane?.flowCapacity ?? 0) * (dataplane?.workers ?? 0),
       warnings: [
         ...[this.#trouble, this.#api?.trouble ?? null].filter((each) => each !== null),
+        ...paces.flatMap(({ isShort }, worker) => (isShort ? [shortText(worker)] : [])),
         ...this.#speaker.troubles(),
         ...this.#ownAddresses.warnings(),
       ],

@@ -108,7 +108,10 @@ export class LivePath implements PacketPath {
   }
 
   #sample(): PaceSample {
-    return { atMs: performance.now(), workers: this.dataplane.counters.workers() };
+    const { counters } = this.dataplane;
+    const overload = counters.verdicts.find(({ reason }) => reason === 'overload')?.number ?? -1;
+    const workers = counters.workers().map((worker) => ({ ...worker, shed: worker.verdicts[overload] ?? 0 }));
+    return { atMs: performance.now(), workers };
   }
 
   #forwarded(): number {

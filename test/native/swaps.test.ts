@@ -18,7 +18,7 @@ describe('workers under full load whose snapshot is swapped again and again', ()
   beforeAll(() => {
     buildNative('build/test/loop_swaps');
     folder = mkdtempSync(join(tmpdir(), 'torii-swaps-'));
-    writeFileSync(join(folder, 'state'), loopState(editions));
+    writeFileSync(join(folder, 'state'), loopState({ editions, workers: 2 }));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

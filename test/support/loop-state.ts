@@ -12,7 +12,6 @@ const limits = {
   snapshotLines: 4096,
   slotLines: 256,
   flowLines: 8192,
-  workers: 2,
   records: 0,
 } as const;
 const vips = 16;
@@ -22,12 +21,12 @@ const pools = 8;
  * Edition k has the node's address 10.0.1.(11 + k), and VIP i in pool (i + k) % 8. Every pool has one backend, so that its table is
  * the same in all editions. VIPs 0, 1, … are of tenants t0, t1, …
  */
-export function loopState(editions: number): Buffer {
+export function loopState({ editions, workers }: { readonly editions: number; readonly workers: number }): Buffer {
   const addon = loadDataplaneAddon();
-  const engine = new MemoryEngine({ flowEntries: limits.flowLines * 4, limits });
+  const engine = new MemoryEngine({ flowEntries: limits.flowLines * 4, limits: { ...limits, workers } });
   try {
     const snapshots = Array.from({ length: editions }, (_, edition) => engine.load(desiredEdition(edition)).bytes);
-    const { vips, backends, tenants, snapshotLines, slotLines, flowLines, workers, records } = limits;
+    const { vips, backends, tenants, snapshotLines, slotLines, flowLines, records } = limits;
     const capacity = [vips, backends, tenants, snapshotLines, slotLines, flowLines, workers, records];
     return Buffer.concat([
       Buffer.from(Uint32Array.of(...capacity, editions).buffer),
