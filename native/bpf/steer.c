@@ -12,30 +12,14 @@
 #include <linux/ipv6.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include "steer.h"
+#include "vip_set.h"
 
-#define EXTENSIONS_MAX 6
 #define IPV4_FRAGMENT 0x3fff /* more-fragments and offset */
-#define MAPPED_BITS 96
 #define ICMP_UNREACHABLE 3
 #define ICMP_TIME_EXCEEDED 11
 #define ICMPV6_ERROR_FIRST 1 /* unreachable, too big, time exceeded */
 #define ICMPV6_ERROR_LAST 3
-#define ICMPV6_LINK_FIRST 130 /* multicast listeners and neighbour discovery: 130 to 137 */
-#define ICMPV6_LINK_LAST 137
-#define ICMPV6_MLD2 143
 
-#define MAP(map_name, map_type, key_type, value_type, entries) \
-    struct { \
-        __uint(type, map_type); \
-        __uint(max_entries, entries); \
-        __type(key, key_type); \
-        __type(value, value_type); \
-    } map_name SEC(".maps")
-
-MAP(vips, BPF_MAP_TYPE_HASH, struct steer_address, __u32, STEER_VIPS_MAX);
-MAP(vip_prefixes, BPF_MAP_TYPE_LPM_TRIE, struct steer_prefix, __u32, STEER_VIPS_MAX);
-MAP(prefix_count, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1);
 MAP(sources, BPF_MAP_TYPE_LPM_TRIE, struct steer_prefix, __u32, STEER_SOURCES_MAX);
 MAP(port, BPF_MAP_TYPE_ARRAY, __u32, struct steer_port, 1);
 MAP(sockets, BPF_MAP_TYPE_XSKMAP, __u32, __u32, STEER_QUEUES_MAX);
@@ -50,24 +34,6 @@ struct icmp {
     __u8 type;
     __u8 rest[7];
 };
-
-/* Whether a trie holds the address; an IPv6 prefix as short as ::/0 holds no IPv4 address. */
-static __always_inline int is_in(void *trie, const struct steer_address *address)
-{
-    struct steer_prefix key = {.bits = 128, .address = *address};
-    const __u32 *bits = bpf_map_lookup_elem(trie, &key);
-    int is_mapped = !address->word[0] && !address->word[1] && address->word[2] == bpf_htonl(0xffff);
-    return bits && (*bits >= MAPPED_BITS || !is_mapped);
-}
-
-static __always_inline int is_vip(const struct steer_address *address)
-{
-    __u32 only = 0;
-    if (bpf_map_lookup_elem(&vips, address))
-        return 1;
-    const __u32 *count = bpf_map_lookup_elem(&prefix_count, &only);
-    return count && *count && is_in(&vip_prefixes, address);
-}
 
 static __always_inline int take(struct xdp_md *ctx)
 {
@@ -122,9 +88,7 @@ static __always_inline int is_link_message(const __u8 *at, __u8 next, const void
         next = at[0];
         at += 8 + 8 * (__u32)at[1];
     }
-    if (next != IPPROTO_ICMPV6 || (const void *)(at + 1) > end)
-        return 0;
-    return (at[0] >= ICMPV6_LINK_FIRST && at[0] <= ICMPV6_LINK_LAST) || at[0] == ICMPV6_MLD2;
+    return next == IPPROTO_ICMPV6 && (const void *)(at + 1) <= end && is_link_type(at[0]);
 }
 
 static __always_inline int steer_ipv6(struct xdp_md *ctx, const struct ipv6hdr *ip, const void *end)

@@ -2,11 +2,12 @@
  *
  * Receive: packet_ring.h; PACKET_FANOUT spreads flows over workers. Send: a second socket that bypasses the queueing discipline,
  * which also hides what it sends from every packet socket of this host; a sending ring was no faster. The kernel sees the same
- * frames as we do and drops those for VIPs by itself as long as it does not forward: open refuses a device that does, and state
- * finds one that begins to. */
+ * frames as we do; a shield keeps it from those for VIPs. Without one it drops them by itself only as long as it does not forward:
+ * open refuses a device then that does, and state finds one that begins to. */
 #define _GNU_SOURCE
 #include "link.h"
 #include "packet_ring.h"
+#include "shield.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,11 +28,12 @@
 struct af_packet {
     struct queue queue;
     int rx_fd, tx_fd;
-    int forwarding_fd; /* the kernel's setting for the device, -1 where there is none */
+    int forwarding_fd[2]; /* the kernel's settings, IPv4 of the device and IPv6 of the host; -1 where there is none */
     char name[DEVICE_NAME_BYTES];
     u32 worker, mtu;
     _Atomic u64 dropped; /* for want of room; the kernel forgets when asked */
     struct packet_ring ring;
+    struct shield shield; /* of the device, held by its first worker */
 };
 
 static bool refuse_errno(struct device_error *error, const char *device, const char *what)
@@ -49,18 +51,25 @@ static bool refuse_errno(struct device_error *error, const char *device, const c
     return false;
 }
 
-static int open_forwarding(const char *device)
+static void open_forwarding(struct af_packet *a)
 {
     char path[96];
-    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/forwarding", device);
-    return open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/forwarding", a->name);
+    a->forwarding_fd[0] = open(path, O_RDONLY | O_CLOEXEC);
+    a->forwarding_fd[1] = open("/proc/sys/net/ipv6/conf/all/forwarding", O_RDONLY | O_CLOEXEC);
 }
 
 /* With forwarding on, the kernel would route every VIP packet a second time and send redirects. */
 static bool is_forwarded(const struct af_packet *a)
 {
-    char value = '0';
-    return a->forwarding_fd >= 0 && pread(a->forwarding_fd, &value, 1, 0) == 1 && value == '1';
+    if (a->worker != 0 || shield_is_up(&a->shield))
+        return false;
+    for (u32 i = 0; i < 2; i++) {
+        char value = '0';
+        if (a->forwarding_fd[i] >= 0 && pread(a->forwarding_fd[i], &value, 1, 0) == 1 && value == '1')
+            return true;
+    }
+    return false;
 }
 
 static u32 mtu_of(const struct af_packet *a)
@@ -101,14 +110,24 @@ static bool check_device(struct af_packet *a, const char *name, struct device_er
                  a->mtu, name, RING_MTU_MAX);
         return false;
     }
-    a->forwarding_fd = open_forwarding(name);
-    if (is_forwarded(a)) {
-        snprintf(error->text, sizeof error->text,
-                 "%s: the kernel forwards packets on this device and would send VIP traffic a second time: run `sysctl -w "
-                 "net.ipv4.ip_forward=0` (or net.ipv4.conf.%s.forwarding=0)", name, name);
-        return false;
-    }
+    open_forwarding(a);
     return true;
+}
+
+/* One for the device, so the first worker's. False: there is none, and the kernel would do harm. */
+static bool raise_shield(struct af_packet *a, struct steering *steering, struct device_error *error)
+{
+    if (a->worker != 0)
+        return true;
+    shield_open(&a->shield, steering, a->queue.ifindex);
+    if (!is_forwarded(a))
+        return true;
+    error->code = "device_unusable";
+    snprintf(error->text, sizeof error->text,
+             "%s: the kernel forwards packets on this device and would send VIP traffic a second time: run `sysctl -w "
+             "net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0` (or net.ipv4.conf.%s.forwarding=0), or let it be kept from them: %s",
+             a->name, a->name, a->shield.reason);
+    return false;
 }
 
 /* Nothing reaches the ring: while it is not in the workers' group, a socket would have all flows. */
@@ -192,13 +211,15 @@ static bool open_tx(struct af_packet *a, const char *name, struct device_error *
 static void af_packet_close(struct queue *queue)
 {
     struct af_packet *a = (void *)queue;
+    shield_close(&a->shield);
     packet_ring_close(&a->ring);
     if (a->rx_fd >= 0)
         close(a->rx_fd);
     if (a->tx_fd >= 0)
         close(a->tx_fd);
-    if (a->forwarding_fd >= 0)
-        close(a->forwarding_fd);
+    for (u32 i = 0; i < 2; i++)
+        if (a->forwarding_fd[i] >= 0)
+            close(a->forwarding_fd[i]);
     free(a);
 }
 
@@ -212,12 +233,14 @@ static struct queue *af_packet_open(const struct device_open *how, struct device
     a->queue.ops = &af_packet;
     a->worker = how->worker;
     a->ring = packet_ring_none;
+    a->shield = shield_none;
     snprintf(a->name, sizeof a->name, "%s", how->name);
-    a->tx_fd = a->forwarding_fd = -1;
+    a->tx_fd = a->forwarding_fd[0] = a->forwarding_fd[1] = -1;
     a->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->rx_fd < 0)
         refuse_errno(error, how->name, "opening a packet socket");
-    else if (check_device(a, how->name, error) && open_rx(a, how, error) && open_tx(a, how->name, error))
+    else if (check_device(a, how->name, error) && open_rx(a, how, error) && open_tx(a, how->name, error) &&
+             raise_shield(a, how->steering, error))
         return &a->queue;
     af_packet_close(&a->queue);
     return NULL;
@@ -249,6 +272,7 @@ static u32 af_packet_facts(struct queue *queue, struct queue_facts *facts)
         .xdp = "none", .copy = "ring", .queue = a->worker, .rx = {.size = a->ring.count, .used = packet_ring_used(&a->ring)},
         .rx_dropped = a->dropped,
     };
+    memcpy(facts->reason, a->shield.reason, sizeof a->shield.reason);
     return 1;
 }
 

@@ -2,12 +2,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define EM_BPF_MACHINE 247
+#define TCX_INGRESS 46 /* BPF_TCX_INGRESS, younger than Debian 12's headers */
 #define R_BPF_MAP 1 /* R_BPF_64_64: the instruction takes a map's descriptor */
 
 static int bpf_call(int command, union bpf_attr *attributes)
@@ -50,6 +52,15 @@ int bpf_xdp_attach(int program_fd, u32 ifindex, u32 flags)
     a.link_create.target_ifindex = ifindex;
     a.link_create.attach_type = BPF_XDP;
     a.link_create.flags = flags;
+    return bpf_call(BPF_LINK_CREATE, &a);
+}
+
+int bpf_ingress_attach(int program_fd, u32 ifindex)
+{
+    union bpf_attr a = {0};
+    a.link_create.prog_fd = (u32)program_fd;
+    a.link_create.target_ifindex = ifindex;
+    a.link_create.attach_type = TCX_INGRESS;
     return bpf_call(BPF_LINK_CREATE, &a);
 }
 
@@ -106,7 +117,9 @@ static int map_of(const struct bpf_program_source *source, const char *name)
 
 static bool put_maps(const struct object *o, const struct bpf_program_source *source, struct bpf_insn *code, u32 count)
 {
-    const Elf64_Shdr *relocations = section_of(o, ".relxdp"), *symbols = section_of(o, ".symtab"), *strings = section_of(o, ".strtab");
+    char name[32];
+    snprintf(name, sizeof name, ".rel%s", source->section);
+    const Elf64_Shdr *relocations = section_of(o, name), *symbols = section_of(o, ".symtab"), *strings = section_of(o, ".strtab");
     if (!relocations || !symbols || !strings)
         return false;
     for (size_t at = 0; at < relocations->sh_size; at += sizeof(Elf64_Rel)) {
@@ -123,14 +136,14 @@ static bool put_maps(const struct object *o, const struct bpf_program_source *so
     return true;
 }
 
-static int load_code(const struct bpf_insn *code, u32 count)
+static int load_code(const struct bpf_insn *code, u32 count, u32 type, const char *name)
 {
     union bpf_attr a = {0};
-    a.prog_type = BPF_PROG_TYPE_XDP;
+    a.prog_type = type;
     a.insns = (size_t)code;
     a.insn_cnt = count;
     a.license = (size_t)"GPL";
-    memcpy(a.prog_name, "torii_steer", sizeof "torii_steer");
+    snprintf(a.prog_name, sizeof a.prog_name, "%s", name);
     return bpf_call(BPF_PROG_LOAD, &a);
 }
 
@@ -140,13 +153,13 @@ int bpf_pass_program(void)
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
         {.code = BPF_JMP | BPF_EXIT},
     };
-    return load_code(code, sizeof code / sizeof *code);
+    return load_code(code, sizeof code / sizeof *code, BPF_PROG_TYPE_XDP, "torii_pass");
 }
 
 int bpf_program_load(const struct bpf_program_source *source)
 {
     struct object o;
-    const Elf64_Shdr *section = read_object(&o, source) ? section_of(&o, "xdp") : NULL;
+    const Elf64_Shdr *section = read_object(&o, source) ? section_of(&o, source->section) : NULL;
     errno = ENOEXEC;
     if (!section)
         return -1;
@@ -155,7 +168,7 @@ int bpf_program_load(const struct bpf_program_source *source)
         return -1;
     memcpy(code, o.bytes + section->sh_offset, section->sh_size);
     u32 count = (u32)(section->sh_size / sizeof *code);
-    int fd = put_maps(&o, source, code, count) ? load_code(code, count) : -1;
+    int fd = put_maps(&o, source, code, count) ? load_code(code, count, source->type, source->name) : -1;
     int saved = errno;
     free(code);
     errno = saved;

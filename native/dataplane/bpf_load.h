@@ -1,7 +1,7 @@
 /* The few system calls of bpf(2) that the live engines need, and a loader for one small program.
  *
- * Not libbpf: production would then need its library for what af_packet alone does without. A program that fits here has one
- * section "xdp" without calls and without data; its maps are made by the caller and put in by name. Any thread. */
+ * Not libbpf: production would then need its library for what af_packet alone does without. A program that fits here is one
+ * section without calls and without data; its maps are made by the caller and put in by name. Any thread. */
 #pragma once
 #include "../core/types.h"
 #include <stddef.h>
@@ -12,6 +12,8 @@ struct bpf_map_entry {
 };
 
 struct bpf_program_source {
+    const char *name, *section;
+    u32 type; /* BPF_PROG_TYPE_* */
     const u8 *object; /* ELF, as clang writes it */
     size_t bytes;
     const struct bpf_map_entry *maps;
@@ -33,3 +35,6 @@ int bpf_inject(int pass_program, u32 ifindex, u32 queue, const u8 *frame, u32 by
 /* Attaches an XDP program; the kernel takes it off when the descriptor is closed, so also when the process dies. `flags`:
  * XDP_FLAGS_* (Linux 5.9). */
 int bpf_xdp_attach(int program_fd, u32 ifindex, u32 flags);
+
+/* Likewise a classifier at a device's ingress, behind those that are there already (tcx, Linux 6.6). */
+int bpf_ingress_attach(int program_fd, u32 ifindex);

@@ -257,24 +257,34 @@ static bool make_shared_maps(struct steering *s)
     return false;
 }
 
-bool steer_load(struct steering *s, struct steer_program *p, const char *device, struct device_error *error)
+bool steering_maps(struct steering *s, struct bpf_map_entry maps[STEERING_MAPS])
 {
-    *p = (struct steer_program){-1, -1, -1, -1, -1};
     pthread_mutex_lock(&s->lock);
     bool has_maps = make_shared_maps(s);
     pthread_mutex_unlock(&s->lock);
-    if (!has_maps)
+    maps[0] = (struct bpf_map_entry){"vips", s->vips};
+    maps[1] = (struct bpf_map_entry){"vip_prefixes", s->vip_prefixes};
+    maps[2] = (struct bpf_map_entry){"prefix_count", s->prefix_count};
+    return has_maps;
+}
+
+bool steer_load(struct steering *s, struct steer_program *p, const char *device, struct device_error *error)
+{
+    *p = (struct steer_program){-1, -1, -1, -1, -1};
+    struct bpf_map_entry maps[STEERING_MAPS + 4];
+    if (!steering_maps(s, maps))
         return refuse_load(error, device, "making BPF maps");
     p->port = bpf_map_make(BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct steer_port), 1, 0);
     p->sockets = bpf_map_make(BPF_MAP_TYPE_XSKMAP, sizeof(u32), sizeof(u32), STEER_QUEUES_MAX, 0);
     p->copies = bpf_map_make(BPF_MAP_TYPE_RINGBUF, 0, 0, STEER_COPIES_BYTES, 0);
     if (p->port < 0 || p->sockets < 0 || p->copies < 0)
         return refuse_load(error, device, "making BPF maps");
-    const struct bpf_map_entry maps[] = {
-        {"vips", s->vips}, {"vip_prefixes", s->vip_prefixes}, {"prefix_count", s->prefix_count}, {"sources", s->sources},
-        {"port", p->port}, {"sockets", p->sockets}, {"copies", p->copies},
-    };
+    maps[STEERING_MAPS] = (struct bpf_map_entry){"sources", s->sources};
+    maps[STEERING_MAPS + 1] = (struct bpf_map_entry){"port", p->port};
+    maps[STEERING_MAPS + 2] = (struct bpf_map_entry){"sockets", p->sockets};
+    maps[STEERING_MAPS + 3] = (struct bpf_map_entry){"copies", p->copies};
     const struct bpf_program_source source = {
+        .name = "torii_steer", .section = "xdp", .type = BPF_PROG_TYPE_XDP,
         .object = steer_object, .bytes = (size_t)(steer_object_end - steer_object), .maps = maps, .map_count = sizeof maps / sizeof *maps,
     };
     p->program = bpf_program_load(&source);

@@ -1,4 +1,4 @@
-/* What af_xdp's devices take from the kernel: the addresses of all VIPs, and the program that looks them up (bpf/steer.c).
+/* What live engines take from the kernel: the addresses of all VIPs, and the program of af_xdp that looks them up (bpf/steer.c).
  *
  * Guarantees: an address is taken before the snapshot that has it is in force, and given back only once every worker has adopted
  * one that has it no more. Threads: any, one at a time (it locks). */
@@ -32,6 +32,11 @@ bool steering_add(struct steering *s, const line *snapshot, size_t lines, struct
 
 /* Gives back what this snapshot, which every worker has adopted, does not have. */
 void steering_keep(struct steering *s, const line *snapshot, size_t lines);
+
+#define STEERING_MAPS 3
+
+/* The maps of bpf/vip_set.h, made with the first call. False: see errno. */
+bool steering_maps(struct steering *s, struct bpf_map_entry maps[STEERING_MAPS]);
 
 /* Loads the program for one device; it passes everything until attached and until it has sockets. */
 bool steer_load(struct steering *s, struct steer_program *p, const char *device, struct device_error *error);

@@ -5,6 +5,8 @@ import { buildNative } from '../support/native-build.ts';
 import { build, remove, sh } from './support/packet-bed.ts';
 import { PacketNode } from './support/packet-node-handle.ts';
 
+const withoutShield = ['setpriv', '--bounding-set=-bpf,-sys_admin,-net_admin', '--inh-caps=-bpf,-sys_admin,-net_admin'];
+
 describe('starting the engine af_packet', () => {
   beforeAll(() => {
     buildNative('all');
@@ -30,17 +32,30 @@ describe('starting the engine af_packet', () => {
     await expect(PacketNode.start({ devices: ['lo'] })).rejects.toThrow('device_unusable: lo: expected an Ethernet device');
   });
 
-  it('refuses a device that the kernel forwards on, with the command that ends it', async () => {
-    sh('balancer', 'sysctl -qw net.ipv4.ip_forward=1');
-    await expect(PacketNode.start()).rejects.toThrow(
-      /^device_unusable: front: the kernel forwards .*`sysctl -w net.ipv4.ip_forward=0`/,
+  it('refuses a device that the kernel forwards on and cannot be kept from, with the command that ends it', async () => {
+    for (const setting of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']) {
+      sh('balancer', `sysctl -qw ${setting}=1`);
+      await expect(PacketNode.start({ wrap: withoutShield })).rejects.toThrow(
+        /^device_unusable: front: the kernel forwards .*`sysctl -w net.ipv4.ip_forward=0 .* needs CAP_BPF and CAP_NET_ADMIN/,
+      );
+      sh('balancer', `sysctl -qw ${setting}=0`);
+    }
+    await (await PacketNode.start({ wrap: withoutShield })).stop();
+  });
+
+  it('says for people why the kernel handles VIP packets, too, and says nothing where it does not', async () => {
+    const bare = await PacketNode.start({ wrap: withoutShield });
+    expect((await bare.totals()).queues.map(({ reason }) => reason)).toEqual(
+      ['front', 'back'].map(() => 'the kernel handles VIP packets, too: keeping it from them needs CAP_BPF and CAP_NET_ADMIN'),
     );
-    sh('balancer', 'sysctl -qw net.ipv4.ip_forward=0');
-    await (await PacketNode.start()).stop();
+    await bare.stop();
+    const node = await PacketNode.start();
+    expect((await node.totals()).queues.map(({ reason }) => reason)).toEqual(['', '']);
+    await node.stop();
   });
 
   it('notices when the kernel begins to forward on a device, and when it ends', async () => {
-    const node = await PacketNode.start();
+    const node = await PacketNode.start({ wrap: withoutShield });
     await node.until(({ devices }) => devices['front'] === 'up' && devices['back'] === 'up');
     sh('balancer', 'sysctl -qw net.ipv4.conf.front.forwarding=1');
     await node.until(({ devices }) => devices['front'] === 'forwarding' && devices['back'] === 'up');

@@ -130,10 +130,12 @@ export function linkFront(): void {
 
 /** Takes the outer header off at the backend, so that its kernel sees what the client sent. */
 export function decapsulate(): void {
+  const outer = [`${bed.backend}/32`, `${bed.backend6}/128`].map((each) => `outer ${each}\\n`).join('');
+  const vips = [`${bed.vip}/32`, `${bed.vip6}/128`].map((each) => `vip ${each}\\n`).join('');
   sh(
     'backend',
-    `tc qdisc add dev eth0 clsact
-     printf 'outer ${bed.backend}/32\nvip ${bed.vip}/32\n' | ${nativeBuild}decap_load attach ${nativeBuild}bpf/decap.o eth0`,
+    `tc qdisc replace dev eth0 clsact
+     printf '${outer}${vips}' | ${nativeBuild}decap_load attach ${nativeBuild}bpf/decap.o eth0`,
   );
 }
 
@@ -206,10 +208,17 @@ export class FramePort {
 
   /** The next received frame that is wanted; those before it are dropped. */
   async receive(isWanted: (frame: Uint8Array) => boolean): Promise<Uint8Array> {
+    return (await this.upTo(isWanted)).at(-1) as Uint8Array;
+  }
+
+  /** All frames up to the next one that is wanted, which is the last. */
+  async upTo(isWanted: (frame: Uint8Array) => boolean): Promise<readonly Uint8Array[]> {
     const deadline = AbortSignal.timeout(patienceMs);
+    const frames: Uint8Array[] = [];
     for (;;) {
       for (let frame = this.#frames.shift(); frame !== undefined; frame = this.#frames.shift()) {
-        if (isWanted(frame)) return frame;
+        frames.push(frame);
+        if (isWanted(frame)) return frames;
       }
       await this.#more(deadline);
     }

@@ -5,15 +5,21 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { DeviceSpec } from '../../../src/dataplane/addon.ts';
 import type { Desired } from '../../../src/model/desired.ts';
-import { desiredOf } from '../../support/desired.ts';
+import { type DesiredWords, desiredOf } from '../../support/desired.ts';
 import { bed, start } from './packet-bed.ts';
 import type { Answer, Request, Totals } from './packet-node.ts';
 
 const program = fileURLToPath(new URL('../../../dist/test/integration/support/packet-node.js', import.meta.url));
 
-/** One VIP, one backend behind the device "back". */
-export function bedDesired(vips: readonly string[] = [`${bed.vip}:80/tcp`]): Desired {
-  const desired = desiredOf({ vips, pools: { web: [{ address: bed.backend }] }, nodeAddress: bed.node });
+/** One VIP, one backend behind the device "back"; pool "web6" has the same by IPv6. */
+export function bedDesired(vips: DesiredWords['vips'] = [`${bed.vip}:80/tcp`]): Desired {
+  const pools6 = vips.some((vip) => typeof vip !== 'string' && vip.pool === 'web6') ? { web6: [bed.backend6] } : {};
+  const desired = desiredOf({
+    vips,
+    pools: { web: [bed.backend], ...pools6 },
+    nodeAddress: bed.node,
+    nodeAddress6: bed.node6,
+  });
   const devices = [
     { name: 'front', mac: bed.frontMac, mtuBytes: 1500 },
     { name: 'back', mac: bed.backMac, mtuBytes: 1500 },
@@ -69,7 +75,7 @@ export class PacketNode {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');
     this.#child.send({ kind: 'stop' } satisfies Request);
     await exited;

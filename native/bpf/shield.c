@@ -1,0 +1,62 @@
+/* Keeps the kernel's hands off VIP traffic that af_packet takes a copy of: at a device's ingress, behind the packet sockets.
+ *
+ * Without it the kernel would forward such packets a second time where it is a router, answer them where a VIP is an address of this
+ * host or has no IPv6 route, and track or reject them where it is a firewall. What is not addressed to this host, and neighbour
+ * discovery and multicast listeners, stay the kernel's. Its maps are those of steer.c, filled by dataplane/steering.c; attached by
+ * dataplane/shield.c. Built by clang 14 and 19, loaded without BTF: no data sections, no calls. */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "vip_set.h"
+
+#define PASS_ON (-1) /* TCX_NEXT, younger than Debian 12's headers: whoever else is attached */
+#define DROP 2 /* TC_ACT_SHOT */
+
+static __always_inline int load_u8(struct __sk_buff *skb, __u32 offset)
+{
+    __u8 v;
+    return bpf_skb_load_bytes(skb, offset, &v, 1) ? -1 : v;
+}
+
+/* Behind extension headers, which end a chain after six: what is longer is for the core to refuse. */
+static __always_inline int is_link_message(struct __sk_buff *skb, int next)
+{
+    __u32 at = ETH_HLEN + sizeof(struct ipv6hdr);
+    for (int i = 0; i < EXTENSIONS_MAX; i++) {
+        if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
+            break;
+        int words = load_u8(skb, at + 1);
+        next = load_u8(skb, at);
+        if (words < 0 || next < 0)
+            return 0;
+        at += 8 + 8 * (__u32)words;
+    }
+    return next == IPPROTO_ICMPV6 && is_link_type(load_u8(skb, at));
+}
+
+SEC("tcx")
+int shield(struct __sk_buff *skb)
+{
+    struct steer_address address = {{0, 0, bpf_htonl(0xffff), 0}};
+    if (skb->pkt_type != PACKET_HOST)
+        return PASS_ON;
+    if (skb->protocol == bpf_htons(ETH_P_IP)) {
+        if (bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, daddr), &address.word[3], 4))
+            return PASS_ON;
+        return is_vip(&address) ? DROP : PASS_ON;
+    }
+    if (skb->protocol != bpf_htons(ETH_P_IPV6))
+        return PASS_ON;
+    if (bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr), &address, sizeof(address)))
+        return PASS_ON;
+    if (!is_vip(&address))
+        return PASS_ON;
+    return is_link_message(skb, load_u8(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, nexthdr))) ? PASS_ON : DROP;
+}
+
+char _license[] SEC("license") = "GPL";
