@@ -40,6 +40,8 @@ export interface Load {
   /** A power of two; more than can come in a run means that every frame is a new flow's. */
   readonly flows: number;
   readonly flags: 'ack' | 'syn';
+  /** Frames before a pause in which the receiver can catch up, so that it loses none; 0: no pause, more than it can take. */
+  readonly atOnce: number;
   readonly ms: number;
 }
 
@@ -131,7 +133,7 @@ export class EngineBed {
   }
 
   /** Starts the daemon with one worker, which has the second processor; returns that thread's schedstat. */
-  async startBalancer(engine: EngineWord, busyPoll: boolean): Promise<string> {
+  async startBalancer(engine: EngineWord, busyPoll = false): Promise<string> {
     const node = this.#node;
     const balancer = new LabBalancer(this.topology, this.#ledger, node);
     await writeFile(balancer.documentFile(), stringify(this.#document(engine, busyPoll)));
@@ -150,8 +152,8 @@ export class EngineBed {
     await endAll(this.#ledger.processes().filter(isAlive), 5_000);
   }
 
-  async generate({ flows, flags, ms }: Load, threads: readonly string[]): Promise<Counted> {
-    const words = ['eth0', balancerMac, vip.address, `${vip.port}`, `${flows}`, flags, `${ms}`, ...threads];
+  async generate({ flows, flags, atOnce, ms }: Load, threads: readonly string[]): Promise<Counted> {
+    const words = ['eth0', balancerMac, vip.address, `${vip.port}`, `${flows}`, flags, `${atOnce}`, `${ms}`, ...threads];
     return JSON.parse(await this.#atGenerator('generate', [nativeProgram('bench/generate_bpf.o'), ...words])) as Counted;
   }
 

@@ -4,7 +4,7 @@
 // Several short runs, the best counts: a run that a real-time thread of somebody else fell into says nothing of the engine.
 
 import type { EngineBed, EngineWord, Ways } from './engine-bed.ts';
-import type { RateOptions } from './engine-rates.ts';
+import type { Limits, RateOptions } from './engine-rates.ts';
 import { engine, kernelForwarding, type Subject } from './engine-subjects.ts';
 import type { Measure } from './report.ts';
 
@@ -41,11 +41,7 @@ async function bestWays(bed: EngineBed, subject: Subject, perSec: number, { roun
 }
 
 /** `limits` is what each engine forwards in a second. */
-export async function measureLatency(
-  bed: EngineBed,
-  limits: ReadonlyMap<EngineWord, number>,
-  options: RateOptions,
-): Promise<void> {
+export async function measureLatency(bed: EngineBed, limits: Limits, options: RateOptions): Promise<void> {
   for (const [word, limit] of limits) {
     const perSec = Math.min(perSecMax, limit * loadShare);
     const kernel = await bestWays(bed, kernelForwarding, perSec, options);

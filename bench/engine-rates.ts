@@ -15,25 +15,19 @@ export interface RateOptions {
 }
 
 /** Known flows, after the warming up. */
-const known: Omit<Load, 'ms'> = { flows: 1024, flags: 'ack' };
+const known = { flows: 1024, flags: 'ack' } as const;
 /** So many that none comes twice. */
-const fresh: Omit<Load, 'ms'> = { flows: 2 ** 31, flags: 'syn' };
+const fresh = { flows: 2 ** 31, flags: 'syn' } as const;
+/** More than the receiver takes; or so that it takes all, and connection tracking has room for the flows of a run. */
+const full = { atOnce: 0 } as const;
+const inBursts = { atOnce: 2048 } as const;
 /** With the warming up below what the kernel lets real-time threads run of a second. */
-const knownMs = 700;
-/** So short that connection tracking has room for a run's flows. */
-const freshMs = 400;
+const ms = 700;
 
 const ratioLimit: Readonly<Record<EngineWord, number>> = { af_packet: 0.85, af_xdp: 0.9 };
 
-/** Of each subject the best run, by name, in packets a second. */
-interface Best {
-  /** Of the forwarding thread's processor time. */
-  readonly thread: ReadonlyMap<string, number>;
-  /** Of all processor time but what the frame costs where nothing takes it. */
-  readonly all: ReadonlyMap<string, number>;
-  /** By the clock. */
-  readonly clock: ReadonlyMap<string, number>;
-}
+/** Of the best run, in packets a second, by the subject's name. */
+type Rates = ReadonlyMap<string, number>;
 
 async function runOnce(bed: EngineBed, subject: Subject, load: Load): Promise<Counted> {
   await bed.renew();
@@ -43,54 +37,77 @@ async function runOnce(bed: EngineBed, subject: Subject, load: Load): Promise<Co
   return counted;
 }
 
-async function bestOf(bed: EngineBed, subjects: readonly Subject[], load: Load, options: RateOptions): Promise<Best> {
-  const runs = new Map<string, Counted[]>([nothing, ...subjects].map(({ name }) => [name, []]));
+async function runAll(bed: EngineBed, subjects: readonly Subject[], load: Load, options: RateOptions): Promise<Runs> {
+  const runs = new Map<string, Counted[]>(subjects.map(({ name }) => [name, []]));
   for (let i = 0; i < options.rounds; i++) {
-    for (const subject of [nothing, ...subjects]) {
+    for (const subject of subjects) {
       options.signal.throwIfAborted();
       runs.get(subject.name)?.push(await runOnce(bed, subject, load));
     }
   }
-  const sendSec = ({ senderSeconds, sent }: Counted): number => senderSeconds / sent;
-  const emptySec = Math.min(...(runs.get(nothing.name) ?? []).map(sendSec));
-  const best = (rate: (counted: Counted) => number): ReadonlyMap<string, number> =>
-    new Map(subjects.map(({ name }) => [name, Math.max(...(runs.get(name) ?? []).map(rate))]));
-  return {
-    thread: best(({ arrived, threadSeconds }) => arrived / threadSeconds),
-    all: best((counted) => 1 / (sendSec(counted) - emptySec + counted.threadSeconds / counted.arrived)),
-    clock: best(({ arrived, seconds }) => arrived / seconds),
-  };
+  return runs;
 }
 
-function of(rates: ReadonlyMap<string, number>, { name }: Subject): number {
+type Runs = ReadonlyMap<string, readonly Counted[]>;
+
+function best(runs: Runs, rate: (counted: Counted) => number): Rates {
+  return new Map([...runs].map(([name, all]) => [name, Math.max(...all.map(rate))]));
+}
+
+function of(rates: Rates, { name }: Subject): number {
   return rates.get(name) ?? Number.NaN;
 }
 
-/** Returns what each engine forwards by the clock. */
-export async function measureRates(
-  bed: EngineBed,
-  words: readonly EngineWord[],
-  options: RateOptions,
-): Promise<ReadonlyMap<EngineWord, number>> {
-  const { report } = options;
+const ofThread = ({ arrived, threadSeconds }: Counted): number => arrived / threadSeconds;
+const byClock = ({ arrived, seconds }: Counted): number => arrived / seconds;
+
+/** Of all processor time but what sending costs where the frames are dropped at once. */
+async function ratesOfAll(bed: EngineBed, subjects: readonly Subject[], load: Load, options: RateOptions): Promise<Rates> {
+  const runs = await runAll(bed, [nothing, ...subjects], load, options);
+  const sendSec = ({ senderSeconds, sent }: Counted): number => senderSeconds / sent;
+  const emptySec = Math.min(...(runs.get(nothing.name) ?? []).map(sendSec));
+  return best(runs, (counted) => 1 / (sendSec(counted) - emptySec + counted.threadSeconds / counted.arrived));
+}
+
+/** Each engine against its bare loop. Returns what it forwards by the clock. */
+async function measureAgainstLoops(bed: EngineBed, words: readonly EngineWord[], options: RateOptions): Promise<Limits> {
   const pairs = words.map((word) => ({ word, ours: engine(word), bare: bareLoop[word] }));
   const loops = pairs.flatMap(({ ours, bare }) => [ours, bare]);
-  const forwarded = await bestOf(bed, [...loops, kernelForwarding], { ...known, ms: knownMs }, options);
+  const runs = await runAll(bed, loops, { ...known, ...full, ms }, options);
+  const [thread, clock] = [best(runs, ofThread), best(runs, byClock)];
   for (const { word, ours, bare } of pairs) {
-    report({ name: `${ours.name}, of its thread`, value: of(forwarded.thread, ours), unit: 'packets/s' });
-    report({ name: `${bare.name}, of its thread`, value: of(forwarded.thread, bare), unit: 'packets/s' });
-    report({ ...againstLoop(word), value: of(forwarded.thread, ours) / of(forwarded.thread, bare) });
-    report({ name: `${ours.name}, by the clock`, value: of(forwarded.clock, ours), unit: 'packets/s' });
+    for (const each of [ours, bare])
+      options.report({ name: `${each.name}, of its thread`, value: of(thread, each), unit: 'packets/s' });
+    options.report({ ...againstLoop(word), value: of(thread, ours) / of(thread, bare) });
+    options.report({ name: `${ours.name}, by the clock`, value: of(clock, ours), unit: 'packets/s' });
   }
-  reportAll(forwarded, [...pairs.map(({ ours }) => ours), kernelForwarding], '', options);
-  for (const { word, ours } of pairs)
-    report({ ...againstKernel(word), value: of(forwarded.all, ours) / of(forwarded.all, kernelForwarding) });
-  const opened = await bestOf(bed, [...pairs.map(({ ours }) => ours), nftables], { ...fresh, ms: freshMs }, options);
-  reportAll(opened, [...pairs.map(({ ours }) => ours), nftables], ', new flow every packet', options);
-  for (const { word, ours } of pairs)
-    report({ ...againstNftables(word), value: of(opened.all, ours) / of(opened.all, nftables) });
-  return new Map(pairs.map(({ word, ours }) => [word, of(forwarded.clock, ours)]));
+  return new Map(pairs.map(({ word, ours }) => [word, of(clock, ours)]));
 }
+
+async function measureAgainstKernel(bed: EngineBed, words: readonly EngineWord[], options: RateOptions): Promise<void> {
+  const engines = words.map((word) => engine(word));
+  const contests = [
+    { kernel: kernelForwarding, load: known, what: '', ratio: againstKernel },
+    { kernel: nftables, load: fresh, what: ', new flow every packet', ratio: againstNftables },
+  ] as const;
+  for (const { kernel, load, what, ratio } of contests) {
+    const rates = await ratesOfAll(bed, [...engines, kernel], { ...load, ...inBursts, ms }, options);
+    for (const each of [...engines, kernel])
+      options.report({ name: `${each.name}${what}, of all time`, value: of(rates, each), unit: 'packets/s' });
+    words.forEach((word, i) => {
+      options.report({ ...ratio(word), value: of(rates, engines[i] ?? nothing) / of(rates, kernel) });
+    });
+  }
+}
+
+/** Returns what each engine forwards by the clock, in packets a second. */
+export async function measureRates(bed: EngineBed, words: readonly EngineWord[], options: RateOptions): Promise<Limits> {
+  const limits = await measureAgainstLoops(bed, words, options);
+  await measureAgainstKernel(bed, words, options);
+  return limits;
+}
+
+export type Limits = ReadonlyMap<EngineWord, number>;
 
 type Ratio = Omit<Measure, 'value'>;
 
@@ -113,10 +130,4 @@ const againstNftables = (word: EngineWord): Ratio => ({
 /** What is told where nothing can be measured. */
 export function rateMeasures(words: readonly EngineWord[]): readonly Ratio[] {
   return [againstLoop, againstKernel, againstNftables].flatMap((each) => words.map(each));
-}
-
-function reportAll(best: Best, subjects: readonly Subject[], what: string, { report }: RateOptions): void {
-  for (const subject of subjects) {
-    report({ name: `${subject.name}${what}, of all time`, value: of(best.all, subject), unit: 'packets/s' });
-  }
 }

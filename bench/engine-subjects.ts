@@ -26,7 +26,7 @@ async function dropBehindSockets(bed: EngineBed): Promise<void> {
 export const nothing: Subject = {
   name: 'nothing',
   start: async (bed) => {
-    await dropBehindSockets(bed);
+    await bed.atBalancer(['ip', 'link', 'set', 'dev', 'eth0', 'xdpdrv', 'obj', nativeProgram('bench/drop_bpf.o'), 'sec', 'xdp']);
     return [];
   },
 };

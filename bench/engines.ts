@@ -16,7 +16,7 @@ import { latencyMeasures, measureLatency } from './engine-latency.ts';
 import { measureRates, type RateOptions, rateMeasures } from './engine-rates.ts';
 import { LiveBed } from './live-bed.ts';
 import { changeMeasures, measureChange } from './live-large.ts';
-import { reporter } from './report.ts';
+import { type Measure, reporter } from './report.ts';
 
 const bedNames = { engines: 'torii-engines', http: 'torii-engines-http', change: 'torii-engines-live' } as const;
 const engineWords = ['af_xdp', 'af_packet'] as const satisfies readonly EngineWord[];
@@ -32,14 +32,34 @@ interface Scope extends RateOptions {
   readonly isQuick: boolean;
 }
 
-async function measureOnBed({ words, ...options }: Scope): Promise<void> {
+/** Returns the engines that run here; of the others it tells why not. */
+async function measureOnBed(scope: Scope): Promise<readonly EngineWord[]> {
   const bed = await EngineBed.claim(bedNames.engines);
   try {
-    const limits = await measureRates(bed, words, options);
-    await measureLatency(bed, limits, options);
+    const running: EngineWord[] = [];
+    for (const word of scope.words) if (await isRunning(bed, word, scope)) running.push(word);
+    await measureLatency(bed, await measureRates(bed, running, scope), scope);
+    return running;
   } finally {
     await bed.down();
   }
+}
+
+async function isRunning(bed: EngineBed, word: EngineWord, { report }: Scope): Promise<boolean> {
+  try {
+    await bed.renew();
+    await bed.startBalancer(word);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ToriiError)) throw error;
+    for (const measure of engineMeasures([word])) report({ ...measure, value: null, skipped: `no ${word} here` });
+    process.stderr.write(`${word} is skipped: ${messageOf(error)}\n`);
+    return false;
+  }
+}
+
+function engineMeasures(words: readonly EngineWord[]): readonly Omit<Measure, 'value'>[] {
+  return [...rateMeasures(words), ...latencyMeasures(words), ...httpMeasures(words)];
 }
 
 async function measureOnLiveBed(scope: Scope): Promise<void> {
@@ -86,8 +106,7 @@ async function main(): Promise<void> {
   const reason = reasonToSkip();
   if (reason !== null) {
     process.stderr.write(`all is skipped: ${reason}\n`);
-    const measures = [...rateMeasures(words), ...latencyMeasures(words), ...httpMeasures(words), ...changeMeasures];
-    for (const measure of measures) report({ ...measure, value: null });
+    for (const measure of [...engineMeasures(words), ...changeMeasures]) report({ ...measure, value: null });
     return;
   }
   const interrupt = new AbortController();
@@ -98,8 +117,8 @@ async function main(): Promise<void> {
     });
   }
   const scope = { words, rounds: isQuick ? 2 : 5, isQuick, signal: interrupt.signal, report };
-  await measureOnBed(scope);
-  for (const word of words) await measureHttp(bedNames.http, word, scope);
+  const running = await measureOnBed(scope);
+  for (const word of running) await measureHttp(bedNames.http, word, scope);
   await measureOnLiveBed(scope);
 }
 

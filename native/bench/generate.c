@@ -1,10 +1,10 @@
 /* Sends as many small TCP frames as one core makes, by a device, and counts what is forwarded back to it: for benchmarks of
  * packet engines in namespaces of their own.
  *
- * usage: generate OBJECT DEVICE MAC ADDRESS PORT FLOWS ack|syn MILLISECONDS [SCHEDSTAT]...
+ * usage: generate OBJECT DEVICE MAC ADDRESS PORT FLOWS ack|syn AT-ONCE MILLISECONDS [SCHEDSTAT]...
  *
- * OBJECT is generate_bpf.c compiled. Frames go to MAC, as TCP to ADDRESS and PORT, from FLOWS (a power of two) sources. The
- * first WARM_NS are not counted. SCHEDSTAT are files /proc/PID/task/TID/schedstat, of which the processor time used meanwhile
+ * OBJECT is generate_bpf.c compiled. Frames go to MAC, as TCP to ADDRESS and PORT, from FLOWS (a power of two) sources,
+ * without end, or so many AT-ONCE and then a pause of some 20 ms, in which the receiver can catch up. The first WARM_NS are not counted. SCHEDSTAT are files /proc/PID/task/TID/schedstat, of which the processor time used meanwhile
  * is summed; each is the kernel's count up to its last tick. One line of JSON: frames sent, frames that came back, seconds,
  * processor seconds of the sender, in which all is that the kernel does with a frame at once, and those of the threads.
  *
@@ -44,6 +44,7 @@
 struct settings {
     struct frame_plan plan;
     const char *object, *device;
+    uint32_t at_once;
     uint64_t run_ns;
     char **threads;
 };
@@ -55,7 +56,8 @@ struct reading {
 struct sender {
     pthread_t thread;
     int program, error;
-    atomic_bool has_ended;
+    uint32_t at_once;
+    atomic_bool stopping, has_ended;
 };
 
 struct counts { /* of generate_bpf.c */
@@ -141,15 +143,16 @@ static int parse(struct settings *s, char **words)
     if (inet_pton(AF_INET, words[3], &destination) != 1)
         return -1;
     uint32_t address = ntohl(destination.s_addr);
-    long port = strtol(words[4], NULL, 10), flows = strtol(words[5], NULL, 10), ms = strtol(words[7], NULL, 10);
+    long port = strtol(words[4], NULL, 10), flows = strtol(words[5], NULL, 10), at_once = strtol(words[7], NULL, 10), ms = strtol(words[8], NULL, 10);
     if ((address & 0xffffff00u) != DOCUMENTATION_NET || port < 1 || port > 65535 || ms < 1 || ms > MAX_MS)
         return -1;
-    if (flows < 1 || flows > (long)FLOWS_MAX || (flows & (flows - 1)) != 0)
+    if (flows < 1 || flows > (long)FLOWS_MAX || (flows & (flows - 1)) != 0 || at_once < 0 || at_once > FRAMES_MAX)
         return -1;
     s->object = words[0];
     s->device = words[1];
+    s->at_once = at_once == 0 ? FRAMES_MAX : (uint32_t)at_once;
     s->run_ns = (uint64_t)ms * 1000000ull;
-    s->threads = words + 8;
+    s->threads = words + 9;
     s->plan.flow_mask = (uint32_t)(flows - 1);
     plan_frame(&s->plan, mac, address, (uint16_t)port, strcmp(words[6], "syn") == 0 ? TCP_SYN : TCP_ACK);
     return 0;
@@ -246,16 +249,18 @@ static struct bpf_object *load(struct settings *s)
     return object;
 }
 
-/* One system call until a signal comes: each one's end waits for the kernel's other processors, many milliseconds. */
+/* A system call's end waits for the kernel's other processors, for many milliseconds: without a pause means one system call,
+ * until a signal comes. */
 static void *send_frames(void *argument)
 {
     unsigned char frame[FRAME_BYTES] = {0};
     struct sender *sender = argument;
-    DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof frame, .repeat = FRAMES_MAX,
+    DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof frame, .repeat = (int)sender->at_once,
                         .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
     set_priority(SENDER_PRIORITY);
-    if (bpf_prog_test_run_opts(sender->program, &opts) < 0 && errno != EINTR)
-        sender->error = errno;
+    while (!atomic_load(&sender->stopping) && sender->error == 0)
+        if (bpf_prog_test_run_opts(sender->program, &opts) < 0 && errno != EINTR)
+            sender->error = errno;
     atomic_store(&sender->has_ended, true);
     return NULL;
 }
@@ -271,6 +276,7 @@ static int measure(const struct settings *s, struct sender *sender, const struct
     take_reading(&before, sender, counts, s->threads);
     sleep_ns(s->run_ns);
     take_reading(&after, sender, counts, s->threads);
+    atomic_store(&sender->stopping, true);
     while (!atomic_load(&sender->has_ended)) {
         pthread_kill(sender->thread, SIGUSR1);
         sleep_ns(WARM_NS / 100);
@@ -291,8 +297,8 @@ int main(int argc, char **argv)
 {
     static struct settings settings;
     struct sender sender = {0};
-    if (argc < 9 || parse(&settings, argv + 1) != 0) {
-        fprintf(stderr, "usage: generate OBJECT DEVICE MAC 203.0.113.x PORT FLOWS ack|syn MILLISECONDS [SCHEDSTAT]...\n");
+    if (argc < 10 || parse(&settings, argv + 1) != 0) {
+        fprintf(stderr, "usage: generate OBJECT DEVICE MAC 203.0.113.x PORT FLOWS ack|syn AT-ONCE MILLISECONDS [SCHEDSTAT]...\n");
         return 64;
     }
     settings.plan.device = if_nametoindex(settings.device);
@@ -302,6 +308,7 @@ int main(int argc, char **argv)
         return fail("loading its programs");
     struct sigaction interrupt = {.sa_handler = interrupted};
     sigaction(SIGUSR1, &interrupt, NULL);
+    sender.at_once = settings.at_once;
     sender.program = bpf_program__fd(bpf_object__find_program_by_name(object, "torii_generate"));
     struct counts counts = {map_fd(object, ".bss"), map_fd(object, "arrived")};
     if (begin_anywhere(counts.frames) < 0)
