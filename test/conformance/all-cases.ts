@@ -6,6 +6,7 @@ import type { ConformanceCase, Trial } from './case.ts';
 import { bfd } from './cases/bfd.ts';
 import { bothFamilies, role } from './cases/capabilities.ts';
 import { exabgp } from './cases/exabgp.ts';
+import { internal } from './cases/internal.ts';
 import { gracefulShutdown, holdTime, hungRouter, hungSpeaker, killed } from './cases/leaving.ts';
 import { gtsm, gtsmOwn, md5 } from './cases/protection.ts';
 import { announce, many, prefix, withdraw } from './cases/routes.ts';
@@ -20,6 +21,7 @@ export const cases: readonly ConformanceCase[] = [
   unchanged,
   bothFamilies,
   role,
+  internal,
   md5,
   gtsm,
   gtsmOwn,

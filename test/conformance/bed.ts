@@ -42,7 +42,8 @@ export class Bed {
     };
     for (const [i, daemon] of lab.balancers.entries()) {
       const { drainSec = 0, isExabgp = false } = test;
-      const params = { topology: lab.topology, daemon, family, drainSec, isExabgp, passwordFile };
+      const isInternal = test.plan?.peers?.isInternal === true;
+      const params = { topology: lab.topology, daemon, family, drainSec, isExabgp, isInternal, passwordFile };
       speakers.push(new Speaker({ ...params, write: () => lab.writeDocuments() }, test.peer?.(i)));
     }
     const [first, second] = speakers;

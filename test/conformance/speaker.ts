@@ -18,6 +18,7 @@ export interface SpeakerParams {
   readonly family: Family;
   readonly drainSec: number;
   readonly isExabgp: boolean;
+  readonly isInternal: boolean;
   readonly passwordFile: (password: string) => string;
   /** Writes all documents anew. */
   readonly write: () => void;
@@ -82,7 +83,7 @@ export class Speaker {
   }
 
   document(): object {
-    const { topology, family, drainSec, isExabgp, passwordFile } = this.#params;
+    const { topology, family, drainSec, isExabgp, isInternal, passwordFile } = this.#params;
     const { password, holdTimeSec, passive, ...optional } = this.#peer;
     const { node } = this;
     const peer = {
@@ -100,7 +101,7 @@ export class Speaker {
         address: node.address,
         address6: node.address6,
         bgp: {
-          localAs: balancerAs,
+          localAs: isInternal ? routerAs : balancerAs,
           drainSec,
           ...(isExabgp ? { speaker: 'exabgp' } : {}),
           ...(passive ? { listen: { address: this.address } } : {}),

@@ -2,8 +2,8 @@
 //
 // GRACEFUL_SHUTDOWN (RFC 8326) lowers a route's preference, which FRR does by itself and BIRD only when its filter says so.
 
-import { type Addresses, balancerAs, routerAs, type Topology } from '../topology.ts';
-import { type Family, familyOf, isIpv6, type RouterPeer, type RouterPlan } from './router.ts';
+import { type Addresses, routerAs, type Topology } from '../topology.ts';
+import { asOf, type Family, familyOf, isIpv6, type RouterPeer, type RouterPlan } from './router.ts';
 
 /** Protocol names of configured neighbours carry their place in the plan. */
 export function birdProtocol(index: number): string {
@@ -18,10 +18,11 @@ timeformat protocol iso long ms;
 protocol device { scan time 10; }
 protocol kernel k4 { ipv4 { export where source = RTS_BGP; import none; }; merge paths yes limit 16; }
 protocol kernel k6 { ipv6 { export where source = RTS_BGP; import none; }; merge paths yes limit 16; }
-${plan.peers?.some(({ bfd }) => bfd !== undefined) ? 'protocol bfd { }' : ''}
+${plan.peers?.some(({ bfd }) => bfd !== undefined) ? 'protocol bfd { debug { events }; }' : ''}
 ${([4, 6] as const).map((family) => ownRoutes(plan, family) + importFilter(plan, family)).join('')}
 template bgp balancer {
   local as ${routerAs};
+  debug { states };
   passive ${plan.dials ? 'no' : 'yes'};
   hold time ${plan.holdTimeSec}; keepalive time ${Math.floor(plan.holdTimeSec / 3)};
   # A caller whose packets GTSM drops would else block its own next call for four minutes.
@@ -68,7 +69,7 @@ function neighbour(own: Addresses, plan: RouterPlan, peer: RouterPeer, index: nu
   const { address, password, ttlSecurity, bfd, isDual = false, role } = peer;
   const families = isDual ? ([4, 6] as const) : [familyOf(address)];
   return `protocol bgp ${birdProtocol(index)} from balancer {
-  neighbor ${address} as ${balancerAs}; local ${isIpv6(address) ? own.address6 : own.address};
+  neighbor ${address} as ${asOf(peer)}; local ${isIpv6(address) ? own.address6 : own.address};
   ${password === undefined ? '' : `password ${JSON.stringify(password)};`}
   ${ttlSecurity === true ? 'ttl security on;' : ''}
   ${bfd === undefined ? '' : `bfd { interval ${bfd.intervalMs} ms; multiplier ${bfd.multiplier}; };`}

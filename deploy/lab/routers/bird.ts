@@ -4,18 +4,25 @@
 // start".
 
 import { rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToriiError } from '../../../src/errors.ts';
 import { endAll, isAlive, recordPidFile, signal } from '../processes.ts';
 import { run, tryRun } from '../shell.ts';
 import { birdConfig, birdProtocol } from './bird-config.ts';
+import { flapsIn } from './bird-log.ts';
 import { parseBfd, parseProtocols, parseRoutes } from './bird-text.ts';
 import { flushRoutes } from './kernel-routes.ts';
 import { familyOf, type Router, type RouterParams } from './router.ts';
 
 export function birdRouter({ topology, ledger, plan }: RouterParams): Router {
   const { directory, namespaces } = topology;
-  const paths = { config: join(directory, 'bird.conf'), control: join(directory, 'bird.ctl'), pid: join(directory, 'bird.pid') };
+  const paths = {
+    config: join(directory, 'bird.conf'),
+    control: join(directory, 'bird.ctl'),
+    pid: join(directory, 'bird.pid'),
+    log: join(directory, 'bird.log'),
+  };
   const own = () => ledger.processes().filter(({ id }) => id === 'bird');
   const birdc = (...words: readonly string[]) => ['birdc', '-s', paths.control, ...words];
   const protocolOf = (address: string) => {
@@ -28,7 +35,7 @@ export function birdRouter({ topology, ledger, plan }: RouterParams): Router {
     plan,
     async start() {
       rmSync(paths.pid, { force: true });
-      writeFileSync(paths.config, birdConfig(topology, plan, join(directory, 'bird.log')));
+      writeFileSync(paths.config, birdConfig(topology, plan, paths.log));
       await run(['bird', '-c', paths.config, '-s', paths.control, '-P', paths.pid], { namespace: namespaces.router });
       await recordPidFile(ledger, 'bird', paths.pid);
     },
@@ -48,6 +55,10 @@ export function birdRouter({ topology, ledger, plan }: RouterParams): Router {
     },
     async bfd() {
       return parseBfd((await tryRun(birdc('show', 'bfd', 'sessions'))) ?? '');
+    },
+    async flaps() {
+      const neighbours = plan.peers?.map(({ address }, i) => ({ address, protocol: birdProtocol(i) })) ?? [];
+      return flapsIn(await readFile(paths.log, 'utf8'), neighbours);
     },
     async shutDown(address, text) {
       await run(birdc('disable', protocolOf(address), JSON.stringify(text)));

@@ -1,7 +1,7 @@
 // FRR's configuration for a plan: zebra, bgpd and, where a peer has BFD, bfdd. Pure.
 
-import { balancerAs, routerAs, type Topology } from '../topology.ts';
-import { type BfdTimes, type Family, familyOf, isIpv6, type RouterPeer, type RouterPlan } from './router.ts';
+import { routerAs, type Topology } from '../topology.ts';
+import { asOf, type BfdTimes, type Family, familyOf, isIpv6, type RouterPeer, type RouterPlan } from './router.ts';
 
 const families: readonly Family[] = [4, 6];
 
@@ -68,9 +68,10 @@ function anybody({ router: { fabric } }: Topology): string {
   return listener(4, fabric.address.replace(/\d+$/, '0/24')) + listener(6, fabric.address6.replace(/\d+$/, '/64'));
 }
 
-function neighbour({ dials }: RouterPlan, { address, password, ttlSecurity, bfd, isDual, role }: RouterPeer): string {
+function neighbour({ dials }: RouterPlan, peer: RouterPeer): string {
+  const { address, password, ttlSecurity, bfd, isDual, role } = peer;
   const settings = [
-    `remote-as ${balancerAs}`,
+    `remote-as ${asOf(peer)}`,
     'advertisement-interval 0',
     'timers connect 1',
     ...(dials ? [] : ['passive']),
@@ -93,6 +94,6 @@ function addressFamily({ peers, maxPrefixes, announces }: RouterPlan, family: Fa
     ),
   );
   return ` address-family ipv${family} unicast
-${[...own.map((prefix) => `network ${prefix}`), ...lines, 'maximum-paths 16'].map((line) => `  ${line}\n`).join('')} exit-address-family
+${[...own.map((prefix) => `network ${prefix}`), ...lines, 'maximum-paths 16', 'maximum-paths ibgp 16'].map((line) => `  ${line}\n`).join('')} exit-address-family
 `;
 }

@@ -28,6 +28,13 @@ interface FrrPath {
   readonly nexthops?: readonly { readonly ip: string; readonly scope?: string }[];
   readonly metric?: number;
   readonly locPrf?: number;
+  /** The router's own. */
+  readonly sourced?: boolean;
+}
+
+interface FrrBfdCounters {
+  readonly peer: string;
+  readonly 'session-down'?: number;
 }
 
 /** FRR's names of well-known communities. */
@@ -95,7 +102,7 @@ export function frrRouter({ topology, ledger, plan }: RouterParams): Router {
       const { paths = [] } = (await show(`bgp ipv${familyOf(prefix)} unicast ${prefix}`)) as {
         readonly paths?: readonly FrrPath[];
       };
-      return paths.filter(({ aspath }) => (aspath?.string ?? 'Local') !== 'Local').map(routeIn);
+      return paths.filter(({ sourced }) => sourced !== true).map(routeIn);
     },
     async bfd(): Promise<readonly RouterBfd[]> {
       const peers = await show('bfd peers');
@@ -103,6 +110,16 @@ export function frrRouter({ topology, ledger, plan }: RouterParams): Router {
       return (peers as readonly { readonly peer: string; readonly status: string }[]).map(({ peer, status }) => ({
         address: peer,
         isUp: status === 'up',
+      }));
+    },
+    async flaps() {
+      const neighbours = (await show('bgp neighbors')) as Readonly<Record<string, { readonly connectionsDropped?: number }>>;
+      const found = await show('bfd peers counters');
+      const counters = Array.isArray(found) ? (found as readonly FrrBfdCounters[]) : [];
+      return (plan.peers ?? []).map(({ address }) => ({
+        address,
+        bgp: neighbours[address]?.connectionsDropped ?? 0,
+        bfd: counters.find(({ peer }) => peer === address)?.['session-down'] ?? 0,
       }));
     },
     async shutDown(address, text) {
@@ -120,10 +137,15 @@ function neighboursIn(summaries: readonly FrrSummary[]): readonly RouterNeighbou
     .map(([address, { state, pfxRcd = 0 }]) => ({ address, state, established: state === 'Established', prefixes: pfxRcd }));
 }
 
+function isNumber(text: string): boolean {
+  return /^\d+$/.test(text);
+}
+
 function routeIn({ aspath, community, largeCommunity, nexthops = [], metric, locPrf }: FrrPath): RouterRoute {
   return {
     nextHop: nexthops.find(({ scope }) => scope !== 'link-local')?.ip ?? '',
-    asPath: (aspath?.string ?? '').split(' ').filter(Boolean).map(Number),
+    // Of a path without any AS it says "Local".
+    asPath: (aspath?.string ?? '').split(' ').filter(isNumber).map(Number),
     communities: (community?.list ?? []).map((name) => wellKnown[name] ?? name),
     largeCommunities: largeCommunity?.list ?? [],
     med: metric ?? null,

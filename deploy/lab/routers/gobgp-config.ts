@@ -4,7 +4,7 @@
 // BIRD it honours GRACEFUL_SHUTDOWN (RFC 8326) only because a policy says so.
 
 import { type Addresses, balancerAs, routerAs, type Topology } from '../topology.ts';
-import { type Family, familyOf, isIpv6, type RouterPeer, type RouterPlan } from './router.ts';
+import { asOf, type Family, familyOf, isIpv6, type RouterPeer, type RouterPlan } from './router.ts';
 
 const families: readonly Family[] = [4, 6];
 
@@ -101,12 +101,13 @@ function anybody(plan: RouterPlan, { address, address6 }: Addresses): object {
   };
 }
 
-function neighbour(plan: RouterPlan, own: Addresses, { address, password, ttlSecurity, isDual }: RouterPeer): object {
+function neighbour(plan: RouterPlan, own: Addresses, peer: RouterPeer): object {
+  const { address, password, ttlSecurity, isDual } = peer;
   const settings = sessionSettings(plan, isDual === true ? families : [familyOf(address)]);
   return {
     config: {
       'neighbor-address': address,
-      'peer-as': balancerAs,
+      'peer-as': asOf(peer),
       ...(password === undefined ? {} : { 'auth-password': password }),
     },
     ...settings,

@@ -1,6 +1,6 @@
 // What GoBGP's client prints with -j, as data. Pure.
 
-import type { RouterNeighbour, RouterRoute } from './router.ts';
+import type { RouterFlaps, RouterNeighbour, RouterRoute } from './router.ts';
 
 interface Attribute {
   readonly type: number;
@@ -20,7 +20,7 @@ export interface GobgpPath {
 export type GobgpRib = Readonly<Record<string, readonly GobgpPath[]>>;
 
 interface Neighbour {
-  readonly state: { readonly neighbor_address: string; readonly session_state?: number };
+  readonly state: { readonly neighbor_address: string; readonly session_state?: number; readonly flops?: number };
   readonly afi_safis?: readonly { readonly state?: { readonly accepted?: number | string } }[];
 }
 
@@ -47,6 +47,15 @@ export function parseNeighbours(text: string): readonly RouterNeighbour[] {
   });
 }
 
+/** How often the session of each was lost, from the same output. */
+export function parseFlops(text: string): readonly RouterFlaps[] {
+  return (JSON.parse(text || '[]') as readonly Neighbour[]).map(({ state: { neighbor_address: address, flops = 0 } }) => ({
+    address,
+    bgp: flops,
+    bfd: 0,
+  }));
+}
+
 /** The output of `gobgp global rib -j`, which says "Network not in table" in words. */
 export function parseRib(text: string): GobgpRib {
   return text.startsWith('{') ? (JSON.parse(text) as GobgpRib) : {};
@@ -60,7 +69,12 @@ export function multipath(paths: readonly GobgpPath[]): readonly string[] {
   const best = paths.find((path) => path.best === true);
   if (best === undefined) return [];
   const hops = paths.filter((path) => rank(path) === rank(best)).map((path) => nextHopOf(path) ?? '');
-  return hops.filter((hop) => !['', '0.0.0.0', '::'].includes(hop)).toSorted();
+  return hops.filter((hop) => !isOwn(hop)).toSorted();
+}
+
+/** Whether a route with this next hop is GoBGP's own. */
+export function isOwn(nextHop: string): boolean {
+  return ['', '0.0.0.0', '::'].includes(nextHop);
 }
 
 function rank(path: GobgpPath): string {

@@ -9,7 +9,7 @@ import { builtFile } from '../programs.ts';
 import { run, tryRun } from '../shell.ts';
 import { until } from '../until.ts';
 import { gobgpConfig } from './gobgp-config.ts';
-import { parseNeighbours, parseRib, routeOf } from './gobgp-json.ts';
+import { isOwn, parseFlops, parseNeighbours, parseRib, routeOf } from './gobgp-json.ts';
 import { flushRoutes } from './kernel-routes.ts';
 import { familyOf, type Router, type RouterParams } from './router.ts';
 
@@ -59,10 +59,13 @@ export function gobgpRouter({ topology, ledger, plan }: RouterParams): Router {
       return Object.values(parseRib(text ?? ''))
         .flat()
         .map(routeOf)
-        .filter(({ asPath }) => asPath.length > 0);
+        .filter(({ nextHop }) => !isOwn(nextHop));
     },
     async bfd() {
       return [];
+    },
+    async flaps() {
+      return parseFlops(await run(gobgp('neighbor'), { namespace }));
     },
     async shutDown(address, text) {
       // One says why but takes the next call, the other refuses calls but says nothing.

@@ -5,7 +5,7 @@
 // start and stop may be called while it runs.
 
 import type { Ledger } from '../ledger.ts';
-import { type RouterKind, type Topology, vipPrefix, vipPrefix6 } from '../topology.ts';
+import { balancerAs, type RouterKind, routerAs, type Topology, vipPrefix, vipPrefix6 } from '../topology.ts';
 
 export interface BfdTimes {
   readonly intervalMs: number;
@@ -24,6 +24,8 @@ export interface RouterPeer {
   readonly isDual?: boolean;
   /** What the router says it is to the balancer (RFC 9234). */
   readonly role?: 'provider' | 'customer' | 'peer';
+  /** iBGP: the balancer is of the router's own AS. */
+  readonly isInternal?: boolean;
 }
 
 export interface RouterPlan {
@@ -80,6 +82,13 @@ export interface RouterBfd {
   readonly isUp: boolean;
 }
 
+/** How often sessions with one neighbour were up and then no longer, since the router's start. */
+export interface RouterFlaps {
+  readonly address: string;
+  readonly bgp: number;
+  readonly bfd: number;
+}
+
 export interface Router {
   readonly kind: RouterKind;
   readonly plan: RouterPlan;
@@ -94,6 +103,8 @@ export interface Router {
   routes(prefix: string): Promise<readonly RouterRoute[]>;
   /** Empty where the daemon knows no BFD. */
   bfd(): Promise<readonly RouterBfd[]>;
+  /** Of configured neighbours. */
+  flaps(): Promise<readonly RouterFlaps[]>;
   /** Ends the session with a configured neighbour, saying why (RFC 9003), and keeps it down. */
   shutDown(address: string, text: string): Promise<void>;
   /** Takes shutDown back. */
@@ -104,6 +115,10 @@ export interface RouterParams {
   readonly topology: Topology;
   readonly ledger: Ledger;
   readonly plan: RouterPlan;
+}
+
+export function asOf({ isInternal }: RouterPeer): number {
+  return isInternal === true ? routerAs : balancerAs;
 }
 
 export function isIpv6(text: string): boolean {
