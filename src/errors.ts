@@ -18,6 +18,7 @@ export const errorTable = {
   config_guarded: { httpStatus: 409, exitCode: 3, meaning: 'the document would lose more than half of the VIPs or backends' },
   revision_stale: { httpStatus: 409, exitCode: 3, meaning: 'the change was made against an older revision' },
   not_found: { httpStatus: 404, exitCode: 4, meaning: 'no VIP, backend, pool, tenant or peer of that name' },
+  not_here: { httpStatus: 409, exitCode: 4, meaning: 'the document does not ask this node for that' },
   bad_request: { httpStatus: 400, exitCode: 64, meaning: 'a parameter of the request is not understood' },
   capture_busy: { httpStatus: 409, exitCode: 3, meaning: 'a capture of this node is under way; there is one at a time' },
   api_unreachable: { httpStatus: 502, exitCode: 5, meaning: 'no torii answers at that address' },

@@ -180,7 +180,7 @@ export class Balancer {
 
   /** By the metrics thread: it has the names of what is in force. */
   async #capture(query: CaptureQuery): Promise<RunningCapture> {
-    if (this.#path === null) throw new ToriiError('not_found', 'this node forwards nothing: node.devices is empty');
+    if (this.#path === null) throw new ToriiError('not_here', 'this node forwards nothing: node.devices is empty');
     if (this.#metrics === undefined) throw new ToriiError('not_ready', 'torii is starting');
     return this.#metrics.capture(query, this.#path.deviceNames);
   }

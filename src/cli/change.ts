@@ -11,7 +11,7 @@ import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
 import { CliFailure } from './failure.ts';
 import { askAll } from './fleet.ts';
-import { withExample } from './help.ts';
+import { sentence, withExample } from './help.ts';
 import type { Io } from './io.ts';
 import { nearText } from './near.ts';
 import { openSession } from './session.ts';
@@ -53,7 +53,7 @@ function addStateVerbs(program: Command, io: Io): void {
       program
         .command(verb)
         .summary(summary)
-        .description(summary)
+        .description(sentence(summary))
         .argument(...backendArgument),
     );
     withExample(command, [`torii ${verb} acme-web/10.0.2.21 ${words}`.trim()]);
@@ -87,7 +87,7 @@ function addWeight(program: Command, io: Io): void {
     program
       .command('weight')
       .summary(summary)
-      .description(summary)
+      .description(sentence(summary))
       .argument(...backendArgument)
       .argument('<weight>', `0 to ${maxWeight}, or "document"`),
   );
@@ -115,7 +115,7 @@ function addHolds(program: Command, io: Io): void {
       program
         .command(verb)
         .summary(summary)
-        .description(summary)
+        .description(sentence(summary))
         .argument('<vip>', 'as torii vips writes it: 203.0.113.10:80/tcp'),
     );
     withExample(command, [`torii ${verb} 203.0.113.10:80/tcp${held ? ' --why "moving to site B"' : ''}`]);
@@ -133,7 +133,7 @@ function addHolds(program: Command, io: Io): void {
 
 function addMaintenance(program: Command, io: Io): void {
   const summary = 'let routers move all VIPs away from this node, then withdraw them (on), or announce them again (off)';
-  const command = withWords(program.command('maintenance').summary(summary).description(summary).argument('<on|off>'));
+  const command = withWords(program.command('maintenance').summary(summary).description(sentence(summary)).argument('<on|off>'));
   withExample(command, ['torii maintenance on --for 2h --why "switch replacement"', 'torii maintenance off']);
   command.action(async (word: string) => {
     if (word !== 'on' && word !== 'off') throw new ToriiError('usage', `maintenance: expected on or off, got ${word}`);
@@ -146,7 +146,7 @@ function addReload(program: Command, io: Io): void {
   const command = program
     .command('reload')
     .summary(summary)
-    .description(summary)
+    .description(sentence(summary))
     .option('--force', 'apply even a document that loses more than half of the VIPs or backends')
     .option('--json', 'print the answer as JSON');
   withRevision(command);

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { messageOf, ToriiError } from '../errors.ts';
+import { CliFailure } from './failure.ts';
 import { withExample } from './help.ts';
 import type { Io } from './io.ts';
 import { clean } from './table.ts';
@@ -46,7 +47,14 @@ function addCheck(program: Command, io: Io): void {
         detail: result.problems,
       });
     }
-    const counts = Object.entries(result.summary).map(([noun, count]) => `${count} ${noun}`);
+    const { tenants, vips, pools, backends, peers } = result.summary;
+    const counts = [
+      counted(tenants, 'tenant'),
+      counted(vips, 'VIP'),
+      counted(pools, 'pool'),
+      counted(backends, 'backend'),
+      counted(peers, 'peer'),
+    ];
     if (command.opts<{ json?: boolean }>().json !== true) io.out(`${file}: accepted, ${counts.join(', ')}\n`);
   });
 }
@@ -55,7 +63,9 @@ async function readDocument(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new ToriiError('config_unreadable', `cannot read ${file}: ${messageOf(error)}`, { cause: error });
+    throw new CliFailure('config_unreadable', `cannot read ${file}: ${messageOf(error)}`, {
+      next: 'does the file exist, and may this user read it?',
+    });
   }
 }
 

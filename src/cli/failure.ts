@@ -9,11 +9,10 @@ import { clean } from './table.ts';
 type NextSteps = Partial<Record<ErrorCode, string>>;
 
 const nextSteps: NextSteps = {
-  usage: 'torii help lists the verbs, torii VERB --help shows one with an example',
-  bad_request: 'torii VERB --help shows how it is written',
   api_unreachable: 'is the daemon running (systemctl status torii)? Name another node with --api or TORII_API',
   no_privilege: 'run it as root, or with the capabilities that its unit in deploy/systemd gives it',
-  not_found: 'torii vips, backends, tenants and peers list all names',
+  not_found: 'the document, and torii vips, backends, tenants and peers, have all names',
+  not_here: 'set it in the document (torii check FILE tests it), then torii reload',
   not_ready: 'torii status says what it waits for',
   config_unreadable: 'does the file exist, and may this user read it? --config names another document',
   config_guarded: 'look at the document first; torii reload --force applies it all the same',
@@ -55,11 +54,21 @@ export function refusal(code: ErrorCode, message: string, detail: unknown): Tori
   return next === undefined ? new ToriiError(code, message, { detail }) : new CliFailure(code, message, { next, detail });
 }
 
+/** Where a command line, or what a daemon was asked in its place, is not understood. */
+export function helpStep(verb: string | undefined): string {
+  const all = 'torii help lists the verbs';
+  return verb === undefined ? `${all}, torii VERB --help shows one with an example` : `torii ${verb} --help has an example`;
+}
+
 /** Lines ready to print. */
-export function failureText(error: ToriiError): string {
-  const next = error instanceof CliFailure ? error.next : (secretNext(error.code, error.message) ?? nextSteps[error.code]);
+export function failureText(error: ToriiError, verb?: string): string {
+  const next = error instanceof CliFailure ? error.next : nextStep(error, verb);
   const lines = [...error.message.split('\n'), ...particulars(error), ...(next === undefined ? [] : [`next: ${next}`])];
   return `${lines.map(clean).join('\n  ')}\n`;
+}
+
+function nextStep({ code, message }: ToriiError, verb: string | undefined): string | undefined {
+  return code === 'usage' || code === 'bad_request' ? helpStep(verb) : (secretNext(code, message) ?? nextSteps[code]);
 }
 
 function isRestart(code: ErrorCode, message: string): boolean {

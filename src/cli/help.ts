@@ -8,6 +8,11 @@ export function withExample(command: Command, examples: readonly string[]): Comm
   return command.addHelpText('after', `\n${title}:\n${examples.map((each) => `  ${each}\n`).join('')}`);
 }
 
+/** A verb's line in the list of all, as its own help begins. */
+export function sentence(summary: string): string {
+  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+}
+
 /** "0 done\n 2 config_invalid, capacity …", from the error table. */
 export function exitCodesText(): string {
   const byExit = new Map<number, string[]>([[0, ['done']]]);
@@ -15,5 +20,5 @@ export function exitCodesText(): string {
   const lines = [...byExit]
     .sort(([a], [b]) => a - b)
     .map(([exit, codes]) => `  ${String(exit).padStart(2)}  ${codes.join(', ')}\n`);
-  return `\nExit codes (docs/errors.md says what each means):\n${lines.join('')}`;
+  return `\nExit codes (docs/errors.md says what each means):\n${lines.join('').trimEnd()}`;
 }

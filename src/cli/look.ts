@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { ToriiError } from '../errors.ts';
 import { failureText } from './failure.ts';
 import { type Answer, askAll, differences } from './fleet.ts';
-import { withExample } from './help.ts';
+import { sentence, withExample } from './help.ts';
 import type { Io } from './io.ts';
 import { backendsPage } from './pages/backends.ts';
 import type { LoadPage, Page } from './pages/page.ts';
@@ -75,7 +75,7 @@ export function addLookVerbs(program: Command, io: Io): void {
     const command = program
       .command(verb)
       .summary(summary)
-      .description(summary)
+      .description(sentence(summary))
       .option('--json', 'the JSON of the API instead of a table; of several nodes an object, one key per --api')
       .option('--watch [seconds]', 'repeat until interrupted, every second unless said otherwise');
     if (argument !== null) command.argument(...argument);

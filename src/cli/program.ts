@@ -6,8 +6,9 @@ import { addCapture } from './capture.ts';
 import { addChangeVerbs } from './change.ts';
 import { addDocumentVerbs } from './document.ts';
 import { addExplain } from './explain.ts';
+import { helpStep } from './failure.ts';
 import { addFlows } from './flows.ts';
-import { exitCodesText, withExample } from './help.ts';
+import { exitCodesText, sentence, withExample } from './help.ts';
 import { type Io, processIo } from './io.ts';
 import { addLookVerbs } from './look.ts';
 import { addReplay, type ReplayLauncher } from './replay.ts';
@@ -47,7 +48,7 @@ export function buildProgram(launchers: Launchers, io: Io = processIo(), version
       writeErr: (text) => io.err(text),
       outputError: (text, write) => write(text.replace(/^error:/, 'torii:')),
     })
-    .showHelpAfterError('  next: torii help lists the verbs, torii VERB --help shows one with an example');
+    .showHelpAfterError(`  next: ${helpStep(undefined)}`);
   withExample(program, ['torii status', 'torii drain acme-web/10.0.2.21 --for 1h --why "kernel upgrade"']);
   addRoles(program, launchers);
   addLookVerbs(program, io);
@@ -57,6 +58,7 @@ export function buildProgram(launchers: Launchers, io: Io = processIo(), version
   addCapture(program, io);
   addDocumentVerbs(program, io);
   if (launchers.replay !== undefined) addReplay(program, io, launchers.replay);
+  for (const verb of program.commands) verb.showHelpAfterError(`  next: ${helpStep(verb.name())}`);
   return program;
 }
 
@@ -67,7 +69,7 @@ function addRoles(program: Command, launchers: Launchers): void {
     const command = program
       .command(role)
       .summary(roleSummaries[role])
-      .description(roleSummaries[role])
+      .description(sentence(roleSummaries[role]))
       .option('--config <file>', 'the document', '/etc/torii/torii.yaml');
     withExample(command, [`torii ${role} --config /etc/torii/torii.yaml`]);
     command.action(async () => launch(command.opts<RoleOptions>()));

@@ -15,8 +15,12 @@ export interface RunOptions {
 }
 
 export async function runCli({ args, launchers, version, io = processIo() }: RunOptions): Promise<number> {
+  let verb: string | undefined;
   try {
     const program = buildProgram(launchers, io, version);
+    program.hook('preSubcommand', (_, command) => {
+      verb = command.name();
+    });
     if (args.length === 0) {
       io.err(program.helpInformation());
       return errorTable.usage.exitCode;
@@ -27,7 +31,7 @@ export async function runCli({ args, launchers, version, io = processIo() }: Run
     // commander has printed its own words already; help and --version end with 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : errorTable.usage.exitCode;
     if (error instanceof ToriiError) {
-      io.err(`torii: ${failureText(error)}`);
+      io.err(`torii: ${failureText(error, verb)}`);
       return error.exitCode;
     }
     io.err(`torii: a defect in torii itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

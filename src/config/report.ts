@@ -57,10 +57,12 @@ export class Report {
     return this.#problems.length > 0;
   }
 
+  /** From the document's top to its end. */
   get problems(): readonly Problem[] {
-    if (this.#left === 0) return this.#problems;
+    const problems = this.#problems.toSorted((a, b) => a.line - b.line);
+    if (this.#left === 0) return problems;
     const rest: Problem = { path: '', expected: 'no further problem', got: `${this.#left} more`, line: 1, column: 1 };
-    return [...this.#problems, rest];
+    return [...problems, rest];
   }
 
   get warnings(): readonly Warning[] {

@@ -221,7 +221,7 @@ export class ConfigService {
   #forwarding(): { readonly compiler: Compiler; readonly desired: Desired } {
     const { applied } = this.#planner;
     if (applied === null) throw new ToriiError('not_ready', 'no document is applied yet');
-    if (this.#path === null) throw new ToriiError('not_found', 'this node forwards nothing: node.devices is empty');
+    if (this.#path === null) throw new ToriiError('not_here', 'this node forwards nothing: node.devices is empty');
     return { compiler: this.#path.compiler, desired: applied.desired };
   }
 

@@ -32,13 +32,13 @@ describe('the command line', () => {
 
   it('shows help and version with exit code 0', async () => {
     expect(await torii(['--help'])).toMatchObject({ exit: 0, err: '', out: expect.stringContaining('Exit codes') });
-    expect(await torii(['--version'])).toEqual({ exit: 0, out: '0.1.0\n', err: '' });
+    expect(await torii(['--version'])).toMatchObject({ exit: 0, out: '0.1.0\n', err: '' });
   });
 
   it('has an example in the help of every verb', () => {
     const launch = async (): Promise<void> => {};
     const verbs = buildProgram({ balancer: launch, host: launch, controller: launch, replay: launch }).commands;
-    expect(verbs.length).toBe(23);
+    expect(verbs.length).toBe(24);
     for (const verb of verbs) {
       let help = '';
       verb.configureOutput({ writeOut: (text) => void (help += text) }).outputHelp();
@@ -54,6 +54,15 @@ describe('the command line', () => {
     expect((await torii(['balancer', '--config', 'a.yaml'], { launchers: { balancer } })).exit).toBe(0);
     expect(started).toEqual(['/etc/torii/torii.yaml', 'a.yaml']);
     expect((await torii(['controller'], { launchers: { balancer } })).exit).toBe(64);
+  });
+
+  it('names the verb whose example to look at, whoever finds the mistake', async () => {
+    for (const args of [['drain'], ['drain', 'web/10.0.2.21', '--for', '5x'], ['explain', 'tcp'], ['weight', 'a', 'b']]) {
+      const { exit, err } = await torii(args);
+      expect([args, exit]).toEqual([args, 64]);
+      expect(err).toContain(`next: torii ${args[0]} --help has an example\n`);
+    }
+    expect((await torii(['nonsense'])).err).toContain('next: torii help lists the verbs');
   });
 
   it('says what to do when no daemon answers', async () => {
@@ -101,7 +110,7 @@ describe('the verbs that need no daemon', () => {
     const file = join(directory, 'torii.yaml');
     await writeFile(file, 'version: 1\nnode: { address: 10.0.1.11, devices: [{ name: eth0 }] }\n');
     const { exit, out } = await torii(['check', file]);
-    expect([exit, out]).toEqual([0, `${file}: accepted, 0 tenants, 0 vips, 0 pools, 0 backends, 0 peers\n`]);
+    expect([exit, out]).toEqual([0, `${file}: accepted, 0 tenants, 0 VIPs, 0 pools, 0 backends, 0 peers\n`]);
   });
 
   it('refuse a bad one with path and line, exit code 2', async () => {
