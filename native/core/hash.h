@@ -20,6 +20,7 @@ struct flow_hash {
     u32 bucket[2];
 };
 
+#define HASH_FACTOR 0x9e3779b97f4a7c15ull /* 2^64 by the golden ratio, odd */
 #define V4_MAPPED_WORD 0xffff0000u /* bytes 00 00 ff ff */
 
 static always_inline bool is_mapped(const u32 address[4])
@@ -52,7 +53,7 @@ static always_inline struct flow_hash hash_tuple(const struct hash_key *key, con
 
     u64 z = (a ^ (b << 32 | b >> 32)) * mix->m2;
     z ^= z >> 32;
-    z *= 0x9e3779b97f4a7c15ull;
+    z *= HASH_FACTOR;
     z ^= z >> 29;
     return (struct flow_hash){.fp = a * key->m0 + b * key->m1, .bucket = {(u32)z, (u32)(z >> 32)}};
 }

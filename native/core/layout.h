@@ -108,13 +108,14 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
 #define VIP(F, A) \
     A(u8, address, 16) F(u16, port) /* network order; 0 for ranges and any */ \
     F(u8, protocol) F(u8, hash_mode) F(u8, encap) F(u8, flags) F(u8, profile) F(u8, spare0) \
-    F(u32, index) F(u32, pool) F(u32, home_pool) F(u32, tenant) A(u32, spare, 6)
+    F(u32, index) F(u32, tenant) F(u32, pool) F(u32, home_pool) A(u32, spare, 6)
 
 #define BACKEND(F, A) \
     A(u8, address, 16) A(u8, dst_mac, 6) A(u8, src_mac, 6) \
-    F(u32, outer_src4) F(u32, outer_sum) /* partial checksum of the constant fields of the outer IPv4 header */ \
+    A(u8, outer_start, 4) /* what stands between the MACs and the length of an outer IPv4 header: type, version and IHL, TOS 0 */ \
+    F(u32, outer_src4) F(u32, outer_dst4) F(u32, outer_sum) /* partial checksum of the constant fields of the outer IPv4 header */ \
     F(u32, pool) F(u16, device) F(u16, mtu) F(u8, generation) F(u8, flags) F(u8, outer_bytes) /* 20 or 40, by its family */ F(u8, spare0) \
-    F(u32, next_same) /* another backend of the same address, or 0 */ A(u32, spare, 3)
+    F(u32, next_same) /* another backend of the same address, or 0 */ F(u32, spare1)
 
 #define POOL(F, A) \
     F(u32, slots) /* first line in the SLOTS table */ F(u32, size) /* in slots; 0: no usable backend */ \
@@ -165,7 +166,7 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
     A(u64, verdict, VERDICT_WORDS) F(u64, spare1)
 
 #define BACKEND_COUNTERS(F, A) \
-    F(u64, packets) F(u64, bytes_in) F(u64, bytes_out) F(u64, new_flows) F(u64, resteered) \
+    F(u64, packets) F(u64, new_flows) F(u64, bytes_in) F(u64, bytes_out) F(u64, resteered) \
     F(u64, unreachable) /* ICMP errors about the way to it */ A(u64, spare, 2)
 
 /* A worker's side of a tenant: tokens drawn but not spent, when to look again, what was decided. */

@@ -1,6 +1,6 @@
 #include "engine.h"
-#include "../core/express.h"
-#include "../core/record.h"
+#include "../core/encap.h"
+#include "../core/vips.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,10 +9,6 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
-
-#define SWEEP_PERIOD_NS 60000000000ull /* a whole table is looked at once a minute */
-#define SWEEP_LINES_MAX 256            /* in one go, about 5 us; what more is due follows with the next bursts, or at once when idle */
-#define STRIDE 16 /* packets whose lines all stay in the first-level cache: 3 ns less than 64 */
 
 static line *map_lines(size_t lines)
 {
@@ -45,12 +41,22 @@ static size_t record_lines(const struct capacity *c)
     return c->records ? (size_t)c->flow_lines * c->workers * FLOWS_PER_LINE : 0;
 }
 
+static bool has_wide_vectors(void)
+{
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx2");
+#else
+    return false;
+#endif
+}
+
 static void worker_init(struct engine *e, u32 number)
 {
     struct worker *w = &e->worker[number];
     struct core *core = &w->core;
     w->engine = e;
     w->number = number;
+    w->is_wide = has_wide_vectors();
     core->table[TABLE_SNAPSHOT] = e->snapshot[0];
     core->table[TABLE_SLOTS] = e->slots;
     core->table[TABLE_FLOWS] = e->flows;
@@ -125,152 +131,6 @@ u32 engine_adopted(const struct engine *e)
             lowest = adopted;
     }
     return lowest;
-}
-
-/* Takes over the snapshot in force. Word 0 of the counters is what the loader waits for before it writes the other side. */
-static void adopt(struct worker *w)
-{
-    u32 generation = atomic_load_explicit(&w->engine->generation, memory_order_acquire);
-    if (likely(generation == w->adopted))
-        return;
-    w->core.table[TABLE_SNAPSHOT] = w->engine->snapshot[generation & 1];
-    w->adopted = generation;
-    u64 *word = counter(&w->core, w->core.counter_first, WORD_OF(worker_counters, generation));
-    __atomic_store_n(word, generation, __ATOMIC_RELEASE);
-}
-
-/* How many of `count` lines are due by now, at most what fits one go. `done_ns` moves on by the time those stand for, so that neither
- * a rest of less than a line nor what was too much for one go is forgotten. `more`: more is due. */
-static u32 due_lines(struct sweep *s, u64 count, u64 now_ns, bool *more)
-{
-    if (now_ns - s->done_ns > SWEEP_PERIOD_NS)
-        s->done_ns = now_ns - SWEEP_PERIOD_NS; /* once round is enough */
-    u64 due = (now_ns - s->done_ns) * count / SWEEP_PERIOD_NS;
-    u64 lines = due < SWEEP_LINES_MAX ? due : SWEEP_LINES_MAX;
-    s->done_ns += lines * SWEEP_PERIOD_NS / count;
-    *more |= due > lines;
-    return (u32)lines;
-}
-
-/* Looks at what is due of the worker's flows, and the first worker at the node's fragments. Whether more is due. */
-static bool sweep(struct worker *w, u64 now_ns)
-{
-    bool more = false;
-    u32 lines = due_lines(&w->flows, (u64)w->core.flow_mask + 1, now_ns, &more);
-    if (lines)
-        flow_sweep(&w->core, w->flows.at, lines);
-    w->flows.at += lines;
-    if (w->number != 0)
-        return more;
-    lines = due_lines(&w->fragments, FRAGMENT_LINES, now_ns, &more);
-    if (lines)
-        fragment_sweep(&w->core, w->fragments.at, lines);
-    w->fragments.at += lines;
-    return more;
-}
-
-static void pass_all(struct worker *w, struct packet *packets, u32 n)
-{
-    struct core *core = &w->core;
-    for (u32 i = 0; i < n; i++) {
-        packets[i].verdict = VERDICT_PASS;
-        packets[i].flow = FLOW_NONE;
-        packets[i].vip = packets[i].tenant = packets[i].backend = 0;
-        packets[i].out_len = 0;
-        COUNT_WORKER(core, rx_bytes, (u64)(packets[i].end - packets[i].data));
-    }
-    COUNT_WORKER(core, rx_packets, n);
-    u64 *verdicts = counter(core, core->counter_first, WORD_OF(worker_counters, verdict));
-    verdicts[VERDICT_PASS] += n;
-}
-
-/* Step one of a packet that does not go express: the lines that deciding will read are on their way. */
-static __attribute__((noinline)) void parse_whole(const struct core *core, struct packet *p)
-{
-    core_parse(core, p);
-    if (p->kind != KIND_FLOW || p->fault)
-        return;
-    __builtin_prefetch(flow_bucket(core, p, 0), 1);
-    __builtin_prefetch(flow_bucket(core, p, 1), 1);
-    __builtin_prefetch(at(core, TABLE_SNAPSHOT, core->sections->vip_index + (p->destination_hash & core->sections->vip_index_mask)));
-}
-
-/* Steps two and three of it. */
-static __attribute__((noinline)) void walk_whole(const struct core *core, struct packet *p, struct tally *tally)
-{
-    core_steer(core, p);
-    core_finish(core, p, tally);
-}
-
-/* What remains to be done with a packet that went express in step one and can't in step three. */
-static __attribute__((noinline)) void leave_express(const struct core *core, struct packet *p, enum express_fate fate, struct tally *tally)
-{
-    if (fate == EXPRESS_DECIDED) {
-        parse_packet(p);
-        core_finish(core, p, tally);
-    } else {
-        core_parse(core, p);
-        walk_whole(core, p, tally);
-    }
-}
-
-/* Each step over all packets before the next one, so that what one asks of memory has come when the next one needs it. */
-static always_inline void walk(const struct core *core, struct express_view *view, struct packet *packets, u32 n, struct tally *tally)
-{
-    struct express express[STRIDE];
-    for (u32 i = 0; i < n; i++) {
-        express[i].kind = express_parse(view, &express[i], &packets[i]);
-        if (unlikely(express[i].kind == EXPRESS_NO))
-            parse_whole(core, &packets[i]);
-    }
-    for (u32 i = 0; i < n; i++) {
-        if (unlikely(express[i].kind == EXPRESS_NO)) {
-            walk_whole(core, &packets[i], tally);
-            continue;
-        }
-        enum express_fate fate = express_steer(core, view, &express[i], &packets[i]);
-        if (unlikely(fate != EXPRESS_FORWARD)) {
-            leave_express(core, &packets[i], fate, tally);
-            express[i].kind = EXPRESS_NO;
-        }
-    }
-    for (u32 i = 0; i < n; i++)
-        if (likely(express[i].kind != EXPRESS_NO))
-            express_forward(view, &express[i], &packets[i]);
-}
-
-void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
-{
-    struct core *core = &w->core;
-    adopt(w);
-    COUNT_WORKER(core, bursts, 1);
-    if (unlikely(w->adopted == 0)) {
-        pass_all(w, packets, n);
-        return;
-    }
-    core_begin(core, now_ns);
-    struct tally tally = {0, 0, 0};
-    struct express_view view = express_begin(core);
-    for (u32 i = 0; i < n; i++)
-        __builtin_prefetch(packets[i].data);
-    for (u32 done = 0; done < n; done += STRIDE)
-        walk(core, &view, packets + done, n - done < STRIDE ? n - done : STRIDE, &tally);
-    tally.bytes += view.bytes;
-    tally.forwarded += n - tally.packets;
-    tally.packets = n;
-    core_end(core, &tally);
-    if (unlikely(w->engine->records != NULL))
-        record_burst(core, packets, n, w->recorded++);
-    sweep(w, now_ns);
-}
-
-bool worker_idle(struct worker *w, u64 now_ns)
-{
-    adopt(w);
-    if (w->adopted == 0)
-        return false;
-    core_begin(&w->core, now_ns);
-    return sweep(w, now_ns);
 }
 
 /* ---- Loading ---- */

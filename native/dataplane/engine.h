@@ -4,6 +4,7 @@
  * so in word 0 of its counters; a snapshot's memory is not written again before every worker has adopted its successor.
  * Threads: engine_load by one thread at a time; worker_burst by the worker's own; counters are read by anybody. */
 #pragma once
+#include "../core/recent.h"
 #include "capture.h"
 #include <stdatomic.h>
 #include <stddef.h>
@@ -34,6 +35,8 @@ struct worker {
     u32 adopted;           /* generation */
     struct sweep flows, fragments;
     u32 recorded;          /* bursts */
+    bool is_wide;          /* its processor has vectors for lanes.h */
+    struct recent_vips recent_vips;
 } __attribute__((aligned(64)));
 
 struct engine {

@@ -10,6 +10,7 @@ import { expandFlowKey } from './flow-hash.ts';
 import { constantsOf } from './layout.ts';
 import {
   outerBytes,
+  outerStart,
   outerSum,
   type SectionName,
   type SectionPlan,
@@ -225,7 +226,9 @@ export class SnapshotEmitter {
     );
     writer.u8(base + at.outer_bytes, outerBytes[familyOf(address)]);
     if (node.address !== null && familyOf(address) === 4) {
+      writer.u32(base + at.outer_start, outerStart);
       writer.ipv4(base + at.outer_src4, node.address);
+      writer.ipv4(base + at.outer_dst4, address);
       writer.u32(base + at.outer_sum, outerSum(node.address, address));
     }
     writer.u16(base + at.mtu, Math.min(nextHop.mtuBytes ?? 0, 65535));

@@ -103,6 +103,9 @@ export function planSections(layout: Layout, sizes: Readonly<Record<SectionName,
 /** Of an outer header, by the backend's family. */
 export const outerBytes = { 4: 20, 6: 40 } as const;
 
+/** What stands between the MACs and the length of an outer IPv4 header: EtherType 0x0800, 0x45, TOS 0, as bytes in memory. */
+export const outerStart = 0x00450008;
+
 const outerTtl = 64;
 const ipipProtocol = 4;
 
@@ -188,7 +191,9 @@ export function snapshotOffsets(layout: Layout) {
       'address',
       'dst_mac',
       'src_mac',
+      'outer_start',
       'outer_src4',
+      'outer_dst4',
       'outer_sum',
       'pool',
       'device',

@@ -102,7 +102,7 @@ for (const kind of engineKinds().filter(({ name }) => name !== oracleEngine.name
   const sessions = sessionsOf(kind);
   const title = kind.unavailable === null ? kind.name : `${kind.name} (SKIPPED: ${kind.unavailable})`;
   describe.skipIf(kind.unavailable !== null)(title, () => {
-    beforeAll(() => kind.prepare?.(), 60_000);
+    beforeAll(() => kind.prepare?.(), 240_000);
 
     it(`does to the byte what the oracle does, in ${sessions * casesPerSession} cases from seed ${firstSeed} on`, {
       timeout: 600_000 + sessions * casesPerSession * 30,

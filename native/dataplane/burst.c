@@ -1,0 +1,192 @@
+#include "engine.h"
+#include "../core/express_forward.h"
+#include "../core/express_steer.h"
+#include "../core/record.h"
+#include <string.h>
+
+#define SWEEP_PERIOD_NS 60000000000ull /* a whole table is looked at once a minute */
+#define SWEEP_LINES_MAX 256            /* in one go, about 5 us; what more is due follows with the next bursts, or at once when idle */
+
+/* Takes over the snapshot in force. Word 0 of the counters is what the loader waits for before it writes the other side. */
+static void adopt(struct worker *w)
+{
+    u32 generation = atomic_load_explicit(&w->engine->generation, memory_order_acquire);
+    if (likely(generation == w->adopted))
+        return;
+    w->core.table[TABLE_SNAPSHOT] = w->engine->snapshot[generation & 1];
+    w->adopted = generation;
+    memset(&w->recent_vips, 0, sizeof w->recent_vips);
+    u64 *word = counter(&w->core, w->core.counter_first, WORD_OF(worker_counters, generation));
+    __atomic_store_n(word, generation, __ATOMIC_RELEASE);
+}
+
+/* How many of `count` lines are due by now, at most what fits one go. `done_ns` moves on by the time those stand for, so that neither
+ * a rest of less than a line nor what was too much for one go is forgotten. `more`: more is due. */
+static u32 due_lines(struct sweep *s, u64 count, u64 now_ns, bool *more)
+{
+    if (now_ns - s->done_ns > SWEEP_PERIOD_NS)
+        s->done_ns = now_ns - SWEEP_PERIOD_NS; /* once round is enough */
+    u64 due = (now_ns - s->done_ns) * count / SWEEP_PERIOD_NS;
+    u64 lines = due < SWEEP_LINES_MAX ? due : SWEEP_LINES_MAX;
+    s->done_ns += lines * SWEEP_PERIOD_NS / count;
+    *more |= due > lines;
+    return (u32)lines;
+}
+
+/* Looks at what is due of the worker's flows, and the first worker at the node's fragments. Whether more is due. */
+static bool sweep(struct worker *w, u64 now_ns)
+{
+    bool more = false;
+    u32 lines = due_lines(&w->flows, (u64)w->core.flow_mask + 1, now_ns, &more);
+    if (lines)
+        flow_sweep(&w->core, w->flows.at, lines);
+    w->flows.at += lines;
+    if (w->number != 0)
+        return more;
+    lines = due_lines(&w->fragments, FRAGMENT_LINES, now_ns, &more);
+    if (lines)
+        fragment_sweep(&w->core, w->fragments.at, lines);
+    w->fragments.at += lines;
+    return more;
+}
+
+static void pass_all(struct worker *w, struct packet *packets, u32 n)
+{
+    struct core *core = &w->core;
+    for (u32 i = 0; i < n; i++) {
+        packets[i].verdict = VERDICT_PASS;
+        packets[i].flow = FLOW_NONE;
+        packets[i].vip = packets[i].tenant = packets[i].backend = 0;
+        packets[i].out_len = 0;
+        COUNT_WORKER(core, rx_bytes, (u64)(packets[i].end - packets[i].data));
+    }
+    COUNT_WORKER(core, rx_packets, n);
+    u64 *verdicts = counter(core, core->counter_first, WORD_OF(worker_counters, verdict));
+    verdicts[VERDICT_PASS] += n;
+}
+
+/* Step one of a packet that does not go express: the lines that deciding will read are on their way. */
+static __attribute__((noinline)) void parse_whole(const struct core *core, struct packet *p)
+{
+    core_parse(core, p);
+    if (p->kind != KIND_FLOW || p->fault)
+        return;
+    __builtin_prefetch(flow_bucket(core, p, 0), 1);
+    __builtin_prefetch(flow_bucket(core, p, 1), 1);
+    __builtin_prefetch(at(core, TABLE_SNAPSHOT, core->sections->vip_index + (p->destination_hash & core->sections->vip_index_mask)));
+}
+
+/* Steps two and three of it. */
+static __attribute__((noinline)) void walk_whole(const struct core *core, struct packet *p, struct tally *tally)
+{
+    core_steer(core, p);
+    core_finish(core, p, tally);
+}
+
+/* What remains to be done with a packet that went express in step one and can't in step three. */
+static __attribute__((noinline)) void leave_express(const struct core *core, struct packet *p, enum express_fate fate, struct tally *tally)
+{
+    if (fate == EXPRESS_DECIDED) {
+        parse_packet(p);
+        core_finish(core, p, tally);
+    } else {
+        core_parse(core, p);
+        walk_whole(core, p, tally);
+    }
+}
+
+enum mixture { MIXTURE_PLAIN, MIXTURE_ANY };
+
+/* All steps after the first. PLAIN: every packet is express IPv4, and none has a source of ours. */
+static always_inline void walk_as(const struct core *core, struct express_view *view, struct express *x, struct packet *packets, u32 n,
+                                  struct tally *tally, enum mixture mixture)
+{
+    bool is_plain = mixture == MIXTURE_PLAIN, is_all = is_plain;
+    for (u32 i = 0; i < n; i++)
+        if (is_plain || x->kind[i] == EXPRESS_IPV4)
+            express_locate_ipv4(view, x, i);
+        else if (x->kind[i] == EXPRESS_IPV6)
+            express_locate_ipv6(view, x, i, &packets[i]);
+    lanes_match(&x->lanes, &view->lanes);
+    for (u32 i = 0; i < n; i++) {
+        if (!is_plain && x->kind[i] == EXPRESS_NO) {
+            walk_whole(core, &packets[i], tally);
+            continue;
+        }
+        bool is_v4 = is_plain || x->kind[i] == EXPRESS_IPV4;
+        enum express_fate fate = is_v4 ? express_steer(core, view, x, i, &packets[i], true, is_plain)
+                                       : express_steer(core, view, x, i, &packets[i], false, false);
+        if (unlikely(fate != EXPRESS_FORWARD)) {
+            leave_express(core, &packets[i], fate, tally);
+            x->kind[i] = EXPRESS_NO;
+            is_all = false;
+        }
+    }
+    for (u32 i = 0; i < n; i++)
+        if (likely(is_all) || x->kind[i] == EXPRESS_IPV4)
+            express_forward(view, x, i, &packets[i], true);
+        else if (x->kind[i] == EXPRESS_IPV6)
+            express_forward(view, x, i, &packets[i], false);
+}
+
+static __attribute__((noinline)) void walk_any(const struct core *core, struct express_view *view, struct express *x, struct packet *packets, u32 n,
+                                               struct tally *tally)
+{
+    walk_as(core, view, x, packets, n, tally, MIXTURE_ANY);
+}
+
+/* Each step over all packets before the next one, so that what one asks of memory has come when the next one needs it. */
+static always_inline void walk(const struct core *core, struct express_view *view, struct express *x, struct packet *packets, u32 n,
+                               struct tally *tally)
+{
+    enum mixture mixture = MIXTURE_PLAIN;
+    __builtin_memset(x->kind, EXPRESS_IPV4, sizeof x->kind);
+    for (u32 i = 0; i < n; i++) {
+        if (likely(express_parse_ipv4(x, i, &packets[i])))
+            continue;
+        mixture = MIXTURE_ANY;
+        x->kind[i] = express_parse_ipv6(x, i, &packets[i]) ? EXPRESS_IPV6 : EXPRESS_NO;
+        if (x->kind[i] == EXPRESS_NO)
+            parse_whole(core, &packets[i]);
+    }
+    if (likely(!lanes_hash(&x->lanes, &view->lanes) && mixture == MIXTURE_PLAIN))
+        walk_as(core, view, x, packets, n, tally, MIXTURE_PLAIN);
+    else
+        walk_any(core, view, x, packets, n, tally);
+}
+
+void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
+{
+    struct core *core = &w->core;
+    adopt(w);
+    COUNT_WORKER(core, bursts, 1);
+    if (unlikely(w->adopted == 0)) {
+        pass_all(w, packets, n);
+        return;
+    }
+    core_begin(core, now_ns);
+    struct tally tally = {0, 0, 0};
+    struct express_view view = express_begin(core, &w->recent_vips, w->is_wide);
+    struct express express;
+    memset(express.lanes.addresses, 0xff, sizeof express.lanes.addresses); /* no source of ours, in lanes that no packet uses */
+    for (u32 i = 0; i < n; i++)
+        __builtin_prefetch(packets[i].data);
+    for (u32 done = 0; done < n; done += LANES)
+        walk(core, &view, &express, packets + done, n - done < LANES ? n - done : LANES, &tally);
+    tally.bytes += view.bytes;
+    tally.forwarded += n - tally.packets;
+    tally.packets = n;
+    core_end(core, &tally);
+    if (unlikely(w->engine->records != NULL))
+        record_burst(core, packets, n, w->recorded++);
+    sweep(w, now_ns);
+}
+
+bool worker_idle(struct worker *w, u64 now_ns)
+{
+    adopt(w);
+    if (w->adopted == 0)
+        return false;
+    core_begin(&w->core, now_ns);
+    return sweep(w, now_ns);
+}

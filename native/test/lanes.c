@@ -1,0 +1,106 @@
+/* Compares core/lanes.h, with and without vectors, with what hash.h and flows.h say of one tuple at a time. Prints the number of
+ * tuples, and whether this processor has the vectors. */
+#include "../core/lanes.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 1024
+#define ROUNDS 20000
+
+static u64 state = 1;
+
+/* xorshift64*: repeatable. */
+static u64 any(void)
+{
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    return state * 0x2545f4914f6cdd1dull;
+}
+
+static struct flow_bucket flows[BUCKETS] __attribute__((aligned(LINE_BYTES)));
+
+/* A key as steering/flow-hash.ts makes one: odd factors, the constant products worked out. */
+static void make_key(struct hash_key *key, struct hash_mix *mix)
+{
+    for (u32 i = 0; i < 12; i++)
+        key->nh[i] = (u32)any();
+    key->m0 = any() | 1, key->m1 = any() | 1, mix->m2 = any() | 1, mix->m3 = any() | 1;
+    const u32 *k = key->nh;
+    mix->v4_a = nh_pair(0, k[0], 0, k[1]) + nh_pair(0, k[2], 0, k[3]) + nh_pair(V4_MAPPED_WORD, k[4], V4_MAPPED_WORD, k[5]);
+    mix->v4_b = nh_pair(0, k[2], 0, k[3]) + nh_pair(0, k[4], 0, k[5]) + nh_pair(V4_MAPPED_WORD, k[6], V4_MAPPED_WORD, k[7]);
+}
+
+static u32 expected_entry(u64 fp, u64 buckets)
+{
+    for (u32 place = 0; place < FLOW_PLACES; place++) {
+        u32 bucket = (u32)(place < FLOWS_PER_LINE ? buckets : buckets >> 32);
+        if (flows[bucket].fp[place % FLOWS_PER_LINE] == fp)
+            return bucket * 8 + place % FLOWS_PER_LINE;
+    }
+    return LANE_NONE;
+}
+
+static int fail(const char *what, bool is_wide, u32 lane, u64 got, u64 expected)
+{
+    printf("%s of lane %u, %s: got %llx, expected %llx\n", what, lane, is_wide ? "wide" : "plain", (unsigned long long)got, (unsigned long long)expected);
+    return 1;
+}
+
+static int check(struct lanes *l, const struct lane_view *v)
+{
+    bool is_own = false, found = lanes_hash(l, v);
+    for (u32 i = 0; i < LANES; i++) {
+        struct tuple t = {.src = {0, 0, V4_MAPPED_WORD, (u32)l->addresses[i]}, .dst = {0, 0, V4_MAPPED_WORD, (u32)(l->addresses[i] >> 32)},
+                          .ports = (u32)l->ports[i], .protocol = (u32)(l->ports[i] >> 32)};
+        struct flow_hash hash = hash_tuple(v->key, v->mix, &t, false);
+        struct core core = {.flow_mask = v->flow_mask};
+        struct packet p = {.hash = hash};
+        flow_locate(&core, &p);
+        if (l->fp[i] != hash.fp)
+            return fail("fingerprint", v->is_wide, i, l->fp[i], hash.fp);
+        if (l->buckets[i] != (p.bucket[0] | (u64)p.bucket[1] << 32))
+            return fail("buckets", v->is_wide, i, l->buckets[i], p.bucket[0] | (u64)p.bucket[1] << 32);
+        is_own |= t.src[3] == v->own4 || (t.src[3] & v->prefix_mask4) == v->prefix4;
+        /* Nowhere, in one place of eight, or in two. */
+        u32 bits = (u32)any();
+        for (u32 n = 0; n < (bits & 3); n++, bits >>= 4)
+            flows[bits & 4 ? p.bucket[0] : p.bucket[1]].fp[bits >> 4 & 3] = hash.fp;
+    }
+    if (found != is_own)
+        return fail("own source", v->is_wide, 0, found, is_own);
+    lanes_match(l, v);
+    for (u32 i = 0; i < LANES; i++)
+        if (l->entry[i] != expected_entry(l->fp[i], l->buckets[i]))
+            return fail("entry", v->is_wide, i, l->entry[i], expected_entry(l->fp[i], l->buckets[i]));
+    return 0;
+}
+
+int main(void)
+{
+    bool has_wide = false;
+#ifdef __x86_64__
+    has_wide = __builtin_cpu_supports("avx2");
+#endif
+    struct hash_key key;
+    struct hash_mix mix = {0};
+    static struct lanes l;
+    for (u32 round = 0; round < ROUNDS; round++) {
+        if (round % 64 == 0)
+            make_key(&key, &mix);
+        struct lane_view v = {.key = &key, .mix = &mix, .flows = flows, .flow_mask = (1u << round % 11) - 1, .own4 = (u32)any(),
+                              .prefix4 = 0x0a00u, .prefix_mask4 = round & 1 ? 0xffff : 0xffffffff, .is_wide = has_wide && round & 2};
+        for (u32 i = 0; i < LANES; i++) {
+            l.addresses[i] = any();
+            l.ports[i] = any() & 0xffffffffffull;
+        }
+        u32 drawn = (u32)any(), lane = drawn % LANES;
+        if (drawn >> 8 & 1) /* of the node, of its prefix, or not quite */
+            l.addresses[lane] = (l.addresses[lane] & ~0xffffffffull) | (drawn >> 9 & 1 ? v.own4 : 0xabcd0a00u & v.prefix_mask4);
+        if (check(&l, &v))
+            return 1;
+    }
+    printf("%u tuples, vectors: %s\n", ROUNDS * LANES, has_wide ? "yes" : "no");
+    return 0;
+}
