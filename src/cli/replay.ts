@@ -23,6 +23,8 @@ const description = [
   "IN is a pcap or pcapng of Ethernet; OUT a pcap with nanosecond time stamps. The clock is the capture's own. Every backend is up and its next hop known, except those named by --down; all else is as the document says. Needs no privilege, no network and no daemon.",
 ].join('\n\n');
 
+/** Opened anew: the process's own stream may not wait for its reader. */
+const standardOutput = '/dev/stdout';
 const defaultMtuBytes = 1500;
 /** RFC 791: what every link carries. */
 const leastMtuBytes = 68;
@@ -34,7 +36,7 @@ export function addReplay(program: Command, io: Io, launch: ReplayLauncher): voi
     .summary('run a capture through the packet core')
     .description(description)
     .argument('<in>', 'capture to read; - is standard input')
-    .argument('<out>', 'capture to write')
+    .argument('<out>', 'capture to write; - is standard output')
     .requiredOption('--config <file>', 'the document')
     .addOption(
       new Option(
@@ -51,12 +53,15 @@ export function addReplay(program: Command, io: Io, launch: ReplayLauncher): voi
     .option('--json', 'one line per packet on standard output; the summary goes to standard error');
   withExample(command, [
     'torii replay in.pcap out.pcap --config /etc/torii/torii.yaml',
-    'torii replay - out.pcap --config torii.yaml < in.pcap',
+    'torii replay - - --config torii.yaml < in.pcap | tcpdump -nr -',
     'torii replay in.pcapng out.pcap --config torii.yaml --reload 12.5:new.yaml --down 10.0.2.22 --json',
   ]);
   command.action(async (input: string, output: string) => {
     const { config, reload = [], down = [], mtu, json = false } = command.opts<Words>();
-    await launch({ input, output, config, reloads: reload, down, mtuBytes: mtu, isJson: json }, io);
+    if (output === '-' && json)
+      throw new ToriiError('usage', 'replay: expected a file for OUT, since --json takes standard output, got -');
+    const written = output === '-' ? standardOutput : output;
+    await launch({ input, output: written, config, reloads: reload, down, mtuBytes: mtu, isJson: json }, io);
   });
 }
 

@@ -86,6 +86,15 @@ describe('the program', { timeout: 30_000 }, () => {
     expect(broken.err).toContain('standard input');
   });
 
+  it('writes to standard output, unless its lines go there', () => {
+    torii(at('in.pcap'), at('a.pcap'), '--config', at('torii.yaml'));
+    const command = '"$0" "$1" replay "$2" - --config "$4" | cat > "$3"';
+    spawnSync('sh', ['-c', command, process.execPath, program, at('in.pcap'), at('b.pcap'), at('torii.yaml')]);
+    expect(readFileSync(at('b.pcap'))).toEqual(readFileSync(at('a.pcap')));
+    const both = torii(at('in.pcap'), '-', '--config', at('torii.yaml'), '--json');
+    expect([both.exit, both.out]).toEqual([64, '']);
+  });
+
   it('waits for a pipe that does not make it wait', () => {
     // dd leaves the pipe's end as it opened it for itself: not waiting. The rest comes once the first packets were judged.
     const command = `{ head -c 1000 "$2"; while [ ! -e "$3" ]; do sleep 0.05; done; tail -c +1001 "$2"; } |
