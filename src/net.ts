@@ -14,6 +14,11 @@ export interface Link {
   readonly mtuBytes: number;
   /** Set up, and with carrier. */
   readonly isUp: boolean;
+  /** "bond", "vlan", "veth", …; empty for a card. */
+  readonly kind: string;
+  /** Index of the bond, bridge or VRF that it belongs to, and of the device that it lies on; 0: none. */
+  readonly master: number;
+  readonly lower: number;
 }
 
 /** A neighbour as the kernel knows it; `state` is NUD_* of neighbour.h, 0 when it has just forgotten it. */

@@ -104,6 +104,9 @@ static void push_link(void *context, const struct link *link)
     set(l->env, o, "mac", mac_text(l->env, link->mac));
     set(l->env, o, "mtuBytes", number(l->env, link->mtu));
     set(l->env, o, "isUp", boolean(l->env, link->is_up));
+    set(l->env, o, "kind", string(l->env, link->kind));
+    set(l->env, o, "master", number(l->env, link->master));
+    set(l->env, o, "lower", number(l->env, link->lower));
     push(l, o);
     napi_close_handle_scope(l->env, scope);
 }
@@ -127,7 +130,7 @@ static int open_questions(struct instance *i)
     return i->questions.fd >= 0 ? 0 : netlink_open(&i->questions, 0);
 }
 
-/* links() → [{name, ifindex, mac, mtuBytes, isUp}] */
+/* links() → [{name, ifindex, mac, mtuBytes, isUp, kind, master, lower}] */
 static napi_value js_links(napi_env env, napi_callback_info info)
 {
     (void)info;

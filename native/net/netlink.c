@@ -90,11 +90,31 @@ static void collect(const struct rtattr *first, size_t bytes, const struct rtatt
             table[a->rta_type & NLA_TYPE_MASK] = a;
 }
 
+static void read_text(char *out, size_t room, const struct rtattr *a)
+{
+    size_t bytes = a ? RTA_PAYLOAD(a) : 0;
+    if (bytes >= room)
+        bytes = room - 1;
+    if (bytes)
+        memcpy(out, RTA_DATA(a), bytes);
+    out[bytes] = 0;
+}
+
+static void read_relations(const struct rtattr *const *a, struct link *out)
+{
+    const struct rtattr *info[IFLA_INFO_KIND + 1] = {0};
+    if (a[IFLA_LINKINFO])
+        collect(RTA_DATA(a[IFLA_LINKINFO]), RTA_PAYLOAD(a[IFLA_LINKINFO]), info, IFLA_INFO_KIND + 1);
+    read_text(out->kind, sizeof out->kind, info[IFLA_INFO_KIND]);
+    out->master = read_u32(a[IFLA_MASTER]);
+    out->lower = a[IFLA_LINK_NETNSID] ? 0 : read_u32(a[IFLA_LINK]);
+}
+
 static void read_link(const struct nlmsghdr *m, struct link *out)
 {
     const struct ifinfomsg *info = NLMSG_DATA(m);
-    const struct rtattr *a[IFLA_CARRIER + 1];
-    collect(IFLA_RTA(info), IFLA_PAYLOAD(m), a, IFLA_CARRIER + 1);
+    const struct rtattr *a[IFLA_LINK_NETNSID + 1];
+    collect(IFLA_RTA(info), IFLA_PAYLOAD(m), a, IFLA_LINK_NETNSID + 1);
     *out = (struct link){
         .ifindex = (uint32_t)info->ifi_index,
         .mtu = read_u32(a[IFLA_MTU]),
@@ -102,8 +122,8 @@ static void read_link(const struct nlmsghdr *m, struct link *out)
         /* The carrier itself: the RUNNING flag follows it up to a second late. */
         .is_up = info->ifi_flags & IFF_UP && a[IFLA_CARRIER] && *(const uint8_t *)RTA_DATA(a[IFLA_CARRIER]),
     };
-    if (a[IFLA_IFNAME])
-        strncpy(out->name, RTA_DATA(a[IFLA_IFNAME]), sizeof out->name - 1);
+    read_text(out->name, sizeof out->name, a[IFLA_IFNAME]);
+    read_relations(a, out);
     if (a[IFLA_ADDRESS] && RTA_PAYLOAD(a[IFLA_ADDRESS]) == sizeof out->mac)
         memcpy(out->mac, RTA_DATA(a[IFLA_ADDRESS]), sizeof out->mac);
 }

@@ -24,6 +24,9 @@ struct link {
     bool is_up;    /* set up, and with carrier */
     uint8_t mac[6];
     char name[16];
+    char kind[16];   /* "bond", "vlan", ...; empty: a card, or what looks like one */
+    uint32_t master; /* the bond, bridge or VRF it belongs to; 0: none */
+    uint32_t lower;  /* the device of this namespace that it lies on, or is the other end of; 0: none */
 };
 
 struct neighbour {

@@ -8,6 +8,7 @@ import { afterLook, freshWatch, lookIntervalMs, type PathWatch } from '../contro
 import type { PacketPath } from '../control/ports.ts';
 import type { DeviceSpec, EngineName, QueueFacts } from '../dataplane/addon.ts';
 import { LiveDataplane } from '../dataplane/dataplane.ts';
+import { checkDevices } from '../dataplane/devices.ts';
 import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
 import { type Pace, type PaceSample, paceBetween } from '../dataplane/pace.ts';
 import { messageOf, ToriiError } from '../errors.ts';
@@ -52,6 +53,7 @@ export class LivePath implements PacketPath {
     const { workers, cores } = planWorkers(usableCores(this.deviceNames), availableParallelism());
     this.cores = cores;
     this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
+    checkDevices(this.deviceNames, net.links());
     this.dataplane.start(node.devices.map(deviceSpec), cores);
     const queues = this.dataplane.queues();
     this.engines = [...new Set(queues.map(({ engine }) => engine))];

@@ -1,10 +1,13 @@
 // Starting the engine af_packet where it cannot run: nothing is left open, and one sentence says what to do.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkDevices } from '../../src/dataplane/devices.ts';
+import type { Link } from '../../src/net.ts';
 import { buildNative } from '../support/native-build.ts';
-import { build, remove, sh } from './support/packet-bed.ts';
+import { build, remove, script, sh } from './support/packet-bed.ts';
 import { PacketNode } from './support/packet-node-handle.ts';
 
+const netModule = new URL('../../dist/src/net.js', import.meta.url).href;
 const withoutShield = ['setpriv', '--bounding-set=-bpf,-sys_admin,-net_admin', '--inh-caps=-bpf,-sys_admin,-net_admin'];
 
 describe('starting the engine af_packet', () => {
@@ -26,6 +29,24 @@ describe('starting the engine af_packet', () => {
     await expect(PacketNode.start({ devices: ['front', 'eth7'] })).rejects.toThrow(
       'device_unknown: eth7: no such network device; this host has lo, front, back',
     );
+  });
+
+  it('knows of links what they are and what they belong to', async () => {
+    sh('balancer', 'ip link add br0 type bridge; ip link add up0 link front type macvlan; ip link set up0 master br0');
+    const links = JSON.parse(
+      await script(
+        'balancer',
+        `import(${JSON.stringify(netModule)}).then(({ loadNetAddon }) => {
+      console.log(JSON.stringify(loadNetAddon().links()));
+    });`,
+      ),
+    ) as readonly Link[];
+    const named = (name: string) => links.find((each) => each.name === name);
+    expect(named('br0')).toMatchObject({ kind: 'bridge', master: 0, lower: 0 });
+    expect(named('up0')).toMatchObject({ kind: 'macvlan', master: named('br0')?.ifindex, lower: named('front')?.ifindex });
+    expect(named('front')).toMatchObject({ kind: 'veth', master: 0, lower: 0 });
+    expect(() => checkDevices(['up0'], links)).toThrow('up0: it belongs to the bridge br0');
+    sh('balancer', 'ip link del up0; ip link del br0');
   });
 
   it('refuses a device that is no Ethernet', async () => {

@@ -3,7 +3,16 @@ import { type NeighbourChanges, Neighbours } from '../../../src/dataplane/neighb
 import { nud } from '../../../src/dataplane/next-hop.ts';
 import type { Link, Neighbour, News, Route } from '../../../src/net.ts';
 
-const eth0: Link = { name: 'eth0', ifindex: 2, mac: '02:00:00:00:00:02', mtuBytes: 1500, isUp: true };
+const eth0: Link = {
+  name: 'eth0',
+  ifindex: 2,
+  mac: '02:00:00:00:00:02',
+  mtuBytes: 1500,
+  isUp: true,
+  kind: '',
+  master: 0,
+  lower: 0,
+};
 
 /** A kernel of maps: what it knows, what it was asked to probe, and what it has to tell. */
 class Kernel {

@@ -2,8 +2,26 @@ import { describe, expect, it } from 'vitest';
 import { decideNextHop, isUsable, neighbourOf, nud, type Surroundings, type Target } from '../../../src/dataplane/next-hop.ts';
 import type { Link, Route } from '../../../src/net.ts';
 
-const eth0: Link = { name: 'eth0', ifindex: 2, mac: '02:00:00:00:00:02', mtuBytes: 1500, isUp: true };
-const eth9: Link = { name: 'eth9', ifindex: 9, mac: '02:00:00:00:00:09', mtuBytes: 9000, isUp: true };
+const eth0: Link = {
+  name: 'eth0',
+  ifindex: 2,
+  mac: '02:00:00:00:00:02',
+  mtuBytes: 1500,
+  isUp: true,
+  kind: '',
+  master: 0,
+  lower: 0,
+};
+const eth9: Link = {
+  name: 'eth9',
+  ifindex: 9,
+  mac: '02:00:00:00:00:09',
+  mtuBytes: 9000,
+  isUp: true,
+  kind: '',
+  master: 0,
+  lower: 0,
+};
 const around: Surroundings = {
   devices: ['eth0'],
   links: new Map([
