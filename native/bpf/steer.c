@@ -43,7 +43,7 @@ static __always_inline int take(struct xdp_md *ctx)
 /* Shows the core what the kernel gets. With the ring full the kernel alone has it. */
 static __always_inline int show(struct xdp_md *ctx)
 {
-    __u64 bytes = (__u64)ctx->data_end - (__u64)ctx->data;
+    __u64 bytes = bpf_xdp_get_buff_len(ctx); /* a difference of pointers would need CAP_PERFMON */
     if (bytes == 0 || bytes > STEER_COPY_FRAME)
         return XDP_PASS;
     struct steer_copy *copy = bpf_ringbuf_reserve(&copies, sizeof(*copy), 0);
@@ -77,28 +77,36 @@ static __always_inline int steer_ipv4(struct xdp_md *ctx, const struct iphdr *ip
     return is_error && is_tunnel(quoted->protocol) && is_in(&sources, &address) ? show(ctx) : XDP_PASS;
 }
 
-/* Behind extension headers, which end a chain after six: what is longer is for the core to refuse. */
-static __always_inline int is_link_message(const __u8 *at, __u8 next, const void *end)
+/* Behind extension headers, which end a chain after six: what is longer is for the core to refuse. Bytes are copied out, for a
+ * pointer moved by what a packet says would need CAP_PERFMON. */
+static __always_inline int is_link_message(struct xdp_md *ctx, __u32 at, __u8 next)
 {
+    __u8 header[2];
     for (int i = 0; i < EXTENSIONS_MAX; i++) {
         if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
             break;
-        if ((const void *)(at + 8) > end)
+        if (bpf_xdp_load_bytes(ctx, at, header, sizeof(header)))
             return 0;
-        next = at[0];
-        at += 8 + 8 * (__u32)at[1];
+        next = header[0];
+        at += 8 + 8 * (__u32)header[1];
     }
-    return next == IPPROTO_ICMPV6 && (const void *)(at + 1) <= end && is_link_type(at[0]);
+    return next == IPPROTO_ICMPV6 && bpf_xdp_load_bytes(ctx, at, header, 1) == 0 && is_link_type(header[0]);
 }
 
-static __always_inline int steer_ipv6(struct xdp_md *ctx, const struct ipv6hdr *ip, const void *end)
+/* Most packets have no extension header and are no ICMP. */
+static __always_inline int may_be_link_message(__u8 next)
+{
+    return next != IPPROTO_TCP && next != IPPROTO_UDP && next != IPPROTO_FRAGMENT;
+}
+
+static __always_inline int steer_ipv6(struct xdp_md *ctx, const struct ipv6hdr *ip, const void *end, __u32 at)
 {
     if ((const void *)(ip + 1) > end || ip->version != 6)
         return XDP_PASS;
     struct steer_address address;
     __builtin_memcpy(&address, &ip->daddr, sizeof(address));
     if (is_vip(&address))
-        return is_link_message((const void *)(ip + 1), ip->nexthdr, end) ? XDP_PASS : take(ctx);
+        return may_be_link_message(ip->nexthdr) && is_link_message(ctx, at + sizeof(*ip), ip->nexthdr) ? XDP_PASS : take(ctx);
     const struct icmp *icmp = (const void *)(ip + 1);
     const struct ipv6hdr *quoted = (const void *)(icmp + 1);
     if (ip->nexthdr != IPPROTO_ICMPV6 || (const void *)(quoted + 1) > end)
@@ -120,6 +128,7 @@ int steer(struct xdp_md *ctx)
         if (ethernet->h_dest[i] != own->mac[i])
             return XDP_PASS;
     const void *l3 = ethernet + 1;
+    __u32 at = sizeof(*ethernet);
     __be16 type = ethernet->h_proto;
     if (type == bpf_htons(ETH_P_8021Q)) {
         const struct vlan_tag *tag = l3;
@@ -127,10 +136,11 @@ int steer(struct xdp_md *ctx)
             return XDP_PASS;
         type = tag->type;
         l3 = tag + 1;
+        at += sizeof(*tag);
     }
     if (type == bpf_htons(ETH_P_IP))
         return steer_ipv4(ctx, l3, end);
-    return type == bpf_htons(ETH_P_IPV6) ? steer_ipv6(ctx, l3, end) : XDP_PASS;
+    return type == bpf_htons(ETH_P_IPV6) ? steer_ipv6(ctx, l3, end, at) : XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

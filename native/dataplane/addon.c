@@ -205,10 +205,11 @@ static napi_value js_adopted(napi_env env, napi_callback_info info)
     struct engine *e = engine_of(env, argv[0]);
     if (!e)
         return NULL;
+    u32 adopted = engine_adopted(e);
     struct workers *w = running[as_u32(env, argv[0])];
     if (w)
         engine_settle(w);
-    return number(env, engine_adopted(e));
+    return number(env, adopted);
 }
 
 /* shape(engine): where the blocks of the counters lie, in lines. */

@@ -541,7 +541,7 @@ struct workers *engine_start(struct engine *engine, const struct workers_start *
         pthread_mutex_init(&all->runner[w].holding, NULL);
         overload_open(&all->runner[w].overload, engine->capacity.tenants); /* without memory for it a worker sheds nothing */
     }
-    if (!open_all(all, error) || !claim_all(all, error)) {
+    if (!claim_all(all, error) || !open_all(all, error)) {
         close_all(all);
         return NULL;
     }
@@ -593,8 +593,9 @@ static u32 facts_of(struct runner *r, u32 d, struct device_facts *facts, u32 max
     pthread_mutex_unlock(&r->holding);
     for (u32 i = 0; i < count && i < max; i++) {
         facts[i] = (struct device_facts){.device = d, .worker = r->worker->number, .engine = ops->engine, .queue = queues[i]};
-        if (!queues[i].reason[0])
-            memcpy(facts[i].queue.reason, r->all->refused[d], sizeof r->all->refused[d]);
+        const char *refused = r->all->refused[d], *own = queues[i].reason;
+        if (refused[0])
+            snprintf(facts[i].queue.reason, REASON_BYTES, "%.*s%s%.*s", REASON_BYTES / 2, refused, own[0] ? "; " : "", REASON_BYTES / 2 - 4, own);
     }
     return count < max ? count : max;
 }
@@ -612,7 +613,7 @@ bool engines_of(const char *word, const struct device_ops **engines)
 {
     u32 n = 0;
     bool is_any = strcmp(word, "auto") == 0;
-    if (strcmp(word, af_xdp.engine) == 0)
+    if (is_any || strcmp(word, af_xdp.engine) == 0)
         engines[n++] = &af_xdp;
     if (is_any || strcmp(word, af_packet.engine) == 0)
         engines[n++] = &af_packet;

@@ -23,7 +23,7 @@ const vips: Path = ['tenants', '*', 'vips', '*'];
 const pools: Path = ['pools', '*'];
 
 export const unsupported: readonly Unsupported[] = [
-  { path: ['node', 'devices', '*', 'engine'], asks: oneOf('xdp', 'af_xdp'), expected: 'auto or af_packet' },
+  { path: ['node', 'devices', '*', 'engine'], asks: oneOf('xdp'), expected: 'auto, af_xdp or af_packet' },
   { path: [...vips, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'type'], asks: oneOf('icmp'), expected: 'tcp or http' },
   { path: [...pools, 'healthCheck', 'via'], asks: oneOf('tunnel'), expected: 'direct' },

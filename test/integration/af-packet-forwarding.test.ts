@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildNative } from '../support/native-build.ts';
 import { icmpFrame, tcpFrame } from '../support/packets.ts';
+import { echoClient, echoServer, hashServer, uploader } from './support/bed-programs.ts';
 import { bed, build, decapsulate, endPrograms, FramePort, linkFront, remove, script, server, sh } from './support/packet-bed.ts';
 import type { Totals } from './support/packet-node.ts';
 import { PacketNode } from './support/packet-node-handle.ts';
@@ -175,39 +176,3 @@ describe('the engine af_packet', () => {
     await node.until(({ verdicts }) => verdicts['forward'] === 100);
   });
 });
-
-const uploadBytes = 2_000_000;
-
-const hashServer = `
-import { createServer } from 'node:net';
-import { createHash } from 'node:crypto';
-createServer((socket) => {
-  const hash = createHash('sha1');
-  let bytes = 0;
-  socket.on('data', (chunk) => {
-    hash.update(chunk);
-    bytes += chunk.length;
-    if (bytes === ${uploadBytes}) socket.end(hash.digest('hex'));
-  });
-}).listen(80, '${bed.vip}', () => console.log('ready'));`;
-
-const uploader = `
-import { connect } from 'node:net';
-import { createHash, randomBytes } from 'node:crypto';
-const body = randomBytes(${uploadBytes});
-const socket = connect(80, '${bed.vip}', () => socket.write(body));
-socket.setTimeout(20000, () => process.exit(1));
-let said = '';
-socket.on('data', (chunk) => { said += chunk; });
-socket.on('end', () => { console.log(createHash('sha1').update(body).digest('hex'), said); process.exit(); });`;
-
-const echoServer = `
-import { createServer } from 'node:net';
-createServer((socket) => socket.pipe(socket))`;
-
-const echoClient = `
-import { connect } from 'node:net';
-((host, port) => {
-  const socket = connect(port, host, () => socket.end('hello'));
-  socket.pipe(process.stdout);
-})`;

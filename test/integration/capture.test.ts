@@ -30,7 +30,12 @@ function document(): string {
   const vip = (address: string) => ({ address, protocol: 'tcp', ports: [80], pool: 'web' });
   return JSON.stringify({
     version: 1,
-    node: { logs: { level: 'error' }, address: bed.node, devices: [{ name: 'front' }, { name: 'back' }], api: { socket: at('api.sock') } },
+    node: {
+      logs: { level: 'error' },
+      address: bed.node,
+      devices: [{ name: 'front' }, { name: 'back' }],
+      api: { socket: at('api.sock') },
+    },
     plans: { small: { cps: 1, burst: 2 } },
     tenants: [
       { name: 'acme', vips: [vip(bed.vip)] },

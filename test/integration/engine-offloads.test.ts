@@ -62,7 +62,11 @@ describe.each(liveEngines)('with every offload on, the engine %s', (engine) => {
   });
 
   it.each(ways)('sends an upload of $name in whole packets only', async ({ vip, port }) => {
-    expect(sh('client', 'ethtool -k eth0')).toMatch(/tx-checksumming: on[\s\S]*tcp-segmentation-offload: on/);
+    // Native XDP on a veth has its peer segment by itself; checksums stay open all the same.
+    const segmentation = engine === 'af_xdp' ? 'off' : 'on';
+    expect(sh('client', 'ethtool -k eth0')).toMatch(
+      new RegExp(`tx-checksumming: on[\\s\\S]*tcp-segmentation-offload: ${segmentation}`),
+    );
     await server('backend', hashServer(vip, port));
     const capture = await startCapture(join(directory, 'tcp.pcap'));
     const [sent, received] = (await script('client', uploader(vip, port))).split(' ');

@@ -2,4 +2,4 @@
 
 import type { DeviceSpec } from '../../../src/dataplane/addon.ts';
 
-export const liveEngines: readonly DeviceSpec['engine'][] = ['af_packet'];
+export const liveEngines: readonly DeviceSpec['engine'][] = ['af_packet', 'af_xdp'];

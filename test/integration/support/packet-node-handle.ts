@@ -29,6 +29,9 @@ export function bedDesired(vips: DesiredWords['vips'] = [`${bed.vip}:80/tcp`]): 
   return { ...desired, node: { ...desired.node, devices }, pools };
 }
 
+/** `+busy`: with busy polling. */
+export type NodeEngine = DeviceSpec['engine'] | 'af_xdp+busy';
+
 export class PacketNode {
   readonly #child: ChildProcess;
 
@@ -38,7 +41,7 @@ export class PacketNode {
 
   /** `wrap` goes before node, e.g. to drop privileges. Rejects with the code and message of a refused start. */
   static async start(
-    options: { workers?: number; engine?: DeviceSpec['engine']; devices?: readonly string[]; wrap?: readonly string[] } = {},
+    options: { workers?: number; engine?: NodeEngine; devices?: readonly string[]; wrap?: readonly string[] } = {},
   ): Promise<PacketNode> {
     const { workers = 1, engine = 'af_packet', devices = ['front', 'back'], wrap = [] } = options;
     const child = start('balancer', [...wrap, process.execPath, program, String(workers), engine, ...devices], 'ipc');

@@ -1,6 +1,6 @@
 // A balancer without control plane, for tests of the live engine: run in its namespace, told by IPC what to do.
 //
-//     node packet-node.js WORKERS ENGINE DEVICE...
+//     node packet-node.js WORKERS ENGINE[+busy] DEVICE...
 //
 // Says {ready} or {failed}, then answers each request with one message.
 
@@ -55,7 +55,10 @@ function totalsOf(dataplane: LiveDataplane): Totals {
 async function main([workerCount = '1', engine = '', ...devices]: readonly string[]): Promise<void> {
   const dataplane = new LiveDataplane({ workers: Number(workerCount), flowEntries: 65536 });
   const compiler = new NativeCompiler(loadDataplaneAddon(), dataplane.engine);
-  dataplane.start(devices.map((name) => ({ name, engine: engine as DeviceSpec['engine'] })));
+  const [engineName, busy] = engine.split('+');
+  dataplane.start(
+    devices.map((name) => ({ name, engine: engineName as DeviceSpec['engine'], busyPoll: busy === 'busy' ? 1 : 0 })),
+  );
   const load = async (desired: Desired): Promise<number> => {
     const draft = compiler.draft(desired);
     const generation = dataplane.load(draft.snapshot);
