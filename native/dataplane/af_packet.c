@@ -33,7 +33,9 @@ struct af_packet {
     u32 worker, mtu;
     _Atomic u64 dropped; /* for want of room; the kernel forgets when asked */
     struct packet_ring ring;
-    struct shield shield; /* of the device, held by its first worker */
+    /* Of the device, held by its first worker. */
+    struct shield shield;
+    struct link_settings settings;
 };
 
 static bool refuse_errno(struct device_error *error, const char *device, const char *what)
@@ -112,6 +114,27 @@ static bool check_device(struct af_packet *a, const char *name, struct device_er
     }
     open_forwarding(a);
     return true;
+}
+
+/* What a card has merged (LRO) has no trace of what it was. GRO's packets, a card's too, can be cut again. */
+static bool split(struct af_packet *a, struct device_error *error)
+{
+    if (a->worker != 0)
+        return true;
+    a->settings = link_split(a->rx_fd, a->name);
+    if (!link_has_lro(a->rx_fd, a->name))
+        return true;
+    error->code = "device_unusable";
+    snprintf(error->text, sizeof error->text,
+             "%s: the card merges packets (LRO), which nobody can cut again: run `ethtool -K %s lro off`, or give CAP_NET_ADMIN, with which it "
+             "is turned off while the engine runs", a->name, a->name);
+    return false;
+}
+
+static void restore(const struct af_packet *a)
+{
+    if (a->rx_fd >= 0 && if_nametoindex(a->name) == a->queue.ifindex)
+        link_restore(a->rx_fd, a->name, a->settings);
 }
 
 /* One for the device, so the first worker's. False: there is none, and the kernel would do harm. */
@@ -212,6 +235,7 @@ static void af_packet_close(struct queue *queue)
 {
     struct af_packet *a = (void *)queue;
     shield_close(&a->shield);
+    restore(a);
     packet_ring_close(&a->ring);
     if (a->rx_fd >= 0)
         close(a->rx_fd);
@@ -239,7 +263,7 @@ static struct queue *af_packet_open(const struct device_open *how, struct device
     a->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->rx_fd < 0)
         refuse_errno(error, how->name, "opening a packet socket");
-    else if (check_device(a, how->name, error) && open_rx(a, how, error) && open_tx(a, how->name, error) &&
+    else if (check_device(a, how->name, error) && split(a, error) && open_rx(a, how, error) && open_tx(a, how->name, error) &&
              raise_shield(a, how->steering, error))
         return &a->queue;
     af_packet_close(&a->queue);

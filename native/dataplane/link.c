@@ -89,6 +89,17 @@ struct link_settings link_settle(int fd, const char *name, bool gro)
     };
 }
 
+struct link_settings link_split(int fd, const char *name)
+{
+    return (struct link_settings){.lro = change_flag(fd, name, ETH_FLAG_LRO, false)};
+}
+
+bool link_has_lro(int fd, const char *name)
+{
+    struct ethtool_value v = {.cmd = ETHTOOL_GFLAGS};
+    return ethtool(fd, name, &v) && v.data & ETH_FLAG_LRO;
+}
+
 void link_restore(int fd, const char *name, struct link_settings settings)
 {
     if (settings.lro)

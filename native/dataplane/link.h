@@ -25,4 +25,7 @@ struct link_settings {
 /* Turns off what merges packets or takes VLAN tags out of them before XDP sees them; `gro`: that, too. What can't be turned
  * off is not on, for the driver refuses XDP then. */
 struct link_settings link_settle(int fd, const char *name, bool gro);
+/* Turns only LRO off: nobody can take its packets apart again. */
+struct link_settings link_split(int fd, const char *name);
+bool link_has_lro(int fd, const char *name);
 void link_restore(int fd, const char *name, struct link_settings settings);

@@ -8,6 +8,13 @@ import { buildNative } from '../support/native-build.ts';
 const program = fileURLToPath(new URL('../../native/build/test/offload', import.meta.url));
 const cases = 54_000;
 
+describe('settings of cards', () => {
+  it('that keep an engine from its work are off while it runs, and as before afterwards', () => {
+    buildNative('build/test/link');
+    expect(execFileSync(program.replace(/offload$/, 'link')).toString()).toBe('so\n');
+  });
+});
+
 describe('offloads done in software', () => {
   beforeAll(() => buildNative('build/test/offload'));
 
