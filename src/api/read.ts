@@ -15,7 +15,7 @@ export function sendJson(json: Uint8Array, reply: FastifyReply): FastifyReply {
   return reply.header('content-type', 'application/json; charset=utf-8').header('cache-control', 'no-store').send(bytes);
 }
 
-type List = Exclude<Resource, 'status'>;
+type List = Exclude<Resource, 'status' | 'engine'>;
 type Element<R extends List> = ReadView[R][number];
 
 interface Wanted<R extends List> {

@@ -6,7 +6,16 @@
 import { z } from 'zod';
 import { errorTable } from '../errors.ts';
 import type { PeerMessage, PeerStatus } from '../model/peer.ts';
-import type { BackendView, ExplainView, FlowsView, PoolView, StatusView, TenantView, VipView } from '../model/views.ts';
+import type {
+  BackendView,
+  EngineView,
+  ExplainView,
+  FlowsView,
+  PoolView,
+  StatusView,
+  TenantView,
+  VipView,
+} from '../model/views.ts';
 
 const count = z.number().int().nonnegative();
 const counts = z.record(z.string(), count);
@@ -176,6 +185,45 @@ export const statusView: z.ZodType<StatusView> = z
     overrides: z.array(overrideView),
   })
   .meta({ id: 'Status' });
+
+const ring = z.strictObject({ size: count, used: count });
+
+const queueView = z
+  .strictObject({
+    queue: count,
+    worker: count,
+    engine: text,
+    xdp: z.enum(['native', 'generic', 'none']),
+    copy: z.enum(['zero-copy', 'copy', 'ring']),
+    busyPolling: z.boolean(),
+    hugePages: z.boolean(),
+    reason: words,
+    rings: z.strictObject({ fill: ring, rx: ring, tx: ring, completion: ring }),
+    statistics: z.strictObject({
+      rxDropped: count,
+      rxInvalid: count,
+      txInvalid: count,
+      rxRingFull: count,
+      fillRingEmpty: count,
+      txRingEmpty: count,
+    }),
+  })
+  .meta({ id: 'Queue' });
+
+export const engineView: z.ZodType<EngineView> = z
+  .strictObject({
+    engine: text,
+    devices: z.array(
+      z.strictObject({
+        device: text,
+        asked: text,
+        state: z.enum(['up', 'forwarding', 'mtu', 'down', 'gone']),
+        queues: z.array(queueView),
+      }),
+    ),
+    workers: z.array(workerView),
+  })
+  .meta({ id: 'Engine' });
 
 export const explainView: z.ZodType<ExplainView> = z
   .strictObject({

@@ -1,11 +1,11 @@
-// GET /v1/status, and the node's own switch: maintenance.
+// GET /v1/status, GET /v1/engine, and the node's own switch: maintenance.
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { applyChange, changeWords, ifMatchHeaders } from './changes.ts';
 import type { ApiContext } from './context.ts';
 import { sendResource } from './read.ts';
-import { errorResponses, revisionBody, statusView } from './schemas.ts';
+import { engineView, errorResponses, revisionBody, statusView } from './schemas.ts';
 
 const body = z.strictObject({ maintenance: z.boolean().describe('true withdraws every VIP of this node'), ...changeWords });
 
@@ -15,6 +15,17 @@ export function statusRoutes(context: ApiContext): FastifyPluginAsyncZod {
       '/v1/status',
       { schema: { summary: 'The node in one object', tags: ['node'], response: { 200: statusView, ...errorResponses } } },
       async (_request, reply) => sendResource(context.control, 'status', reply),
+    );
+    app.get(
+      '/v1/engine',
+      {
+        schema: {
+          summary: 'What carries packets: engine and mode of each device and queue, workers, rings',
+          tags: ['node'],
+          response: { 200: engineView, ...errorResponses },
+        },
+      },
+      async (_request, reply) => sendResource(context.control, 'engine', reply),
     );
     app.patch(
       '/v1/node',

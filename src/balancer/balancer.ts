@@ -298,6 +298,7 @@ export class Balancer {
       heldDown: this.#reconciler?.heldDown() ?? [],
       peers: { total: peers.length, established: peers.filter(({ state }) => state === 'established').length },
       engine: dataplane === undefined ? 'none' : engine,
+      devices: this.#path?.devices() ?? [],
       workers: paces.map(({ busyRatio, burstSize }, i) => ({
         ...shared,
         core: this.#path?.cores[i] ?? null,

@@ -67,7 +67,7 @@ export class MetricsFeed {
 
   async #post(): Promise<void> {
     const checks = (await this.#checks?.stats()) ?? [];
-    const { ready, workers, flowCapacity } = this.#params.facts();
+    const { ready, devices, workers, flowCapacity } = this.#params.facts();
     const state: MetricsState = {
       startedAtMs: this.#params.startedAtMs,
       ready,
@@ -78,6 +78,7 @@ export class MetricsFeed {
       bfdDiscards: this.#params.bfdDiscards(),
       checks,
       eventLoops: [{ thread: 'main', ...this.#lag }],
+      devices: devices.map(({ name }) => name),
       workers: workers.map(({ device, engine }) => ({ device, engine, flowCapacity: flowCapacity / workers.length })),
     };
     this.#metrics?.setState(state);

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { DeviceConfig, NodeConfig } from '../config/config.ts';
 import { afterLook, freshWatch, lookIntervalMs, type PathWatch } from '../control/path-watch.ts';
 import type { PacketPath } from '../control/ports.ts';
-import type { DeviceSpec, EngineName, QueueFacts } from '../dataplane/addon.ts';
+import type { DeviceSpec, DeviceState, EngineName, QueueFacts } from '../dataplane/addon.ts';
 import { LiveDataplane } from '../dataplane/dataplane.ts';
 import { checkDevices } from '../dataplane/devices.ts';
 import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
@@ -35,6 +35,8 @@ export class LivePath implements PacketPath {
   readonly dataplane: LiveDataplane;
   readonly neighbours: Neighbours;
   readonly deviceNames: readonly string[];
+  /** The document's word for each. */
+  readonly askedEngines: readonly string[];
   /** In use, each once; for as long as the path runs. */
   readonly engines: readonly EngineName[];
   /** Worker n stays on cores[n]; empty: they run anywhere. */
@@ -42,6 +44,7 @@ export class LivePath implements PacketPath {
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   #watch = freshWatch;
+  #states: readonly DeviceState[];
   /** The latest last. */
   #samples: readonly PaceSample[];
   #isStopped = false;
@@ -50,6 +53,7 @@ export class LivePath implements PacketPath {
   constructor({ node, net, log, onNeighbours, onLook }: LivePathParams) {
     this.#log = log;
     this.deviceNames = node.devices.map(({ name }) => name);
+    this.askedEngines = node.devices.map(({ engine }) => engine);
     const { workers, cores } = planWorkers(usableCores(this.deviceNames), availableParallelism());
     this.cores = cores;
     this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
@@ -61,9 +65,12 @@ export class LivePath implements PacketPath {
     const onError = (error: unknown): void => log.warn({ err: error }, `next hops: ${messageOf(error)}`);
     this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });
     this.#samples = [this.#sample()];
+    this.#states = this.deviceNames.map(() => 'up');
     this.#timer = setInterval(() => {
       this.#samples = [...this.#samples.slice(-paceLooks), this.#sample()];
-      this.#watch = afterLook(this.#watch, this.dataplane.progress());
+      const progress = this.dataplane.progress();
+      this.#states = progress.devices.map(({ state }) => state);
+      this.#watch = afterLook(this.#watch, progress);
       onLook(this.#watch);
     }, lookIntervalMs);
   }
@@ -72,6 +79,15 @@ export class LivePath implements PacketPath {
   paces(): readonly Pace[] {
     const [first] = this.#samples;
     return first === undefined ? [] : paceBetween(first, this.#samples.at(-1) ?? first);
+  }
+
+  /** As of the latest look. */
+  devices(): readonly { readonly name: string; readonly engine: string; readonly state: DeviceState }[] {
+    return this.deviceNames.map((name, i) => ({
+      name,
+      engine: this.askedEngines[i] ?? 'auto',
+      state: this.#states[i] ?? 'gone',
+    }));
   }
 
   load(snapshot: Uint8Array): number {

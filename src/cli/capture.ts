@@ -109,7 +109,7 @@ async function capture({ client, io, out, words }: Run): Promise<void> {
     io.progress('');
     await sink.end();
   }
-  io.err(summaryText(stream, out, stopped.aborted));
+  io.err(summaryText({ stream, out, sample: words.sample, isInterrupted: stopped.aborted }));
 }
 
 function bodyOf({ vip, verdict, reason, client, backend, count, ...words }: Words): unknown {
@@ -181,15 +181,24 @@ const endWords: Readonly<Record<string, string>> = {
   stopped: 'the node ended it',
 };
 
-function summaryText(stream: CaptureStream, out: string, isInterrupted: boolean): string {
+interface Ended {
+  readonly stream: CaptureStream;
+  readonly out: string;
+  readonly sample: number;
+  readonly isInterrupted: boolean;
+}
+
+function summaryText({ stream, out, sample, isInterrupted }: Ended): string {
   const { packets, frames, bytes, totals } = stream;
   const { received, matched, limited, missed, end } = totals;
   const why = isInterrupted ? 'interrupted' : (endWords[end ?? ''] ?? 'cut off');
   const where = out === standardOutput ? 'standard output' : clean(out);
   const leaving = frames > packets ? ` and ${number(frames - packets)} as they left` : '';
+  const left = matched - packets - limited - missed;
   const lines = [
     `${packetsText(packets)}${leaving} in ${where}, ${bytesText(bytes)}: ${why}`,
     `  of ${number(received)} that came meanwhile ${number(matched)} were asked for`,
+    ...(sample === 1 ? [] : [`  ${number(left)} left out by --sample ${sample}`]),
     ...(limited === 0 ? [] : [`  ${number(limited)} above the rate left out: --rate allows more, --sample spreads them`]),
     ...(missed === 0 ? [] : [`  ${number(missed)} missed, since OUT or the network was slower than they came`]),
   ];

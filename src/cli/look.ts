@@ -7,6 +7,7 @@ import { type Answer, askAll, differences } from './fleet.ts';
 import { sentence, withExample } from './help.ts';
 import type { Io } from './io.ts';
 import { backendsPage } from './pages/backends.ts';
+import { enginePage } from './pages/engine.ts';
 import type { LoadPage, Page } from './pages/page.ts';
 import { peerMessagesPage } from './pages/peer-messages.ts';
 import { peersPage } from './pages/peers.ts';
@@ -46,6 +47,13 @@ const verbs: readonly LookVerb[] = [
     argument: ['[name]', 'one pool, or one backend as POOL/ADDRESS or ADDRESS'],
     load: backendsPage,
     examples: ['torii backends', 'torii backends acme-web'],
+  },
+  {
+    verb: 'engine',
+    summary: 'what carries packets, in which mode, and why in no better one: devices, queues, workers, rings',
+    argument: ['[device]', 'one device'],
+    load: enginePage,
+    examples: ['torii engine', 'torii engine eth0 --watch'],
   },
   {
     verb: 'tenants',

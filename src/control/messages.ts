@@ -4,7 +4,7 @@ import type { NodeConfig } from '../config/config.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { NextHop } from '../model/backend.ts';
 import type { HealthReport } from '../model/health-check.ts';
-import type { Change, ChangeContext, ExplainView, FlowQuery, FlowsView, Resource } from '../model/views.ts';
+import type { Change, ChangeContext, DeviceStateWord, ExplainView, FlowQuery, FlowsView, Resource } from '../model/views.ts';
 import type { ObservedDevice } from './desired-pool.ts';
 
 /** workerData of the config worker. */
@@ -35,6 +35,8 @@ export interface NodeFacts {
   readonly heldDown: readonly (readonly [prefix: string, reason: string])[];
   readonly peers: { readonly total: number; readonly established: number };
   readonly engine: string;
+  /** In the order of start; `engine` is the document's word. */
+  readonly devices: readonly { readonly name: string; readonly engine: string; readonly state: DeviceStateWord }[];
   /** By worker number. */
   readonly workers: readonly WorkerFacts[];
   readonly flowCapacity: number;

@@ -1,6 +1,7 @@
 // What the control plane needs of the rest, as interfaces: packet path, tables, counters, disk. The reconciler and the
 // planner know nothing else of them; main.ts and config-worker.ts plug the real ones in. Pure types.
 
+import type { QueueFacts } from '../dataplane/addon.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Flow } from '../model/flow.ts';
 import type { ExplainView, FlowQuery, FlowsView } from '../model/views.ts';
@@ -94,6 +95,8 @@ export interface Counters {
   /** By verdict number. */
   readonly verdicts: readonly Verdict[];
   workers(): readonly WorkerTotals[];
+  /** Of the devices, in the order of start. */
+  queues(): readonly QueueFacts[];
   vip(index: number): VipTotals;
   backend(index: number): BackendTotals;
   tenant(index: number): TenantTotals;

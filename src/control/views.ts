@@ -1,9 +1,20 @@
 // The JSON of GET /v1/*: the newest state, what is in force of it, and live counters. Pure apart from reading counters
 // in place; runs in the config worker, so that main never renders a large list.
 
+import type { QueueFacts } from '../dataplane/addon.ts';
 import { backendKey } from '../model/backend.ts';
 import type { Desired, DesiredBackend, DesiredLocalVip, DesiredVip, RoutedVip } from '../model/desired.ts';
-import type { BackendView, PoolView, ReadView, StatusView, TenantView, TrafficView, VipView } from '../model/views.ts';
+import type {
+  BackendView,
+  EngineView,
+  PoolView,
+  QueueView,
+  ReadView,
+  StatusView,
+  TenantView,
+  TrafficView,
+  VipView,
+} from '../model/views.ts';
 import type { NodeFacts } from './messages.ts';
 import { overrideViews } from './overrides.ts';
 import type { Applied } from './planner.ts';
@@ -35,6 +46,7 @@ export const views: Renderers = {
   backends: backendViews,
   pools: poolViews,
   tenants: tenantViews,
+  engine: engineView,
 };
 
 const noTraffic: TrafficView = { packets: 0, bytesIn: 0, bytesOut: 0, newFlows: 0 };
@@ -226,4 +238,25 @@ function workerView(worker: WorkerTotals, number: number, { facts, counters }: V
   }
   const { generation, rxPackets, rxLost, flows } = worker;
   return { worker: number, ...known, generation, rxPackets, rxLost, flows, verdicts };
+}
+
+function engineView(source: ViewSource): EngineView {
+  const { facts, counters } = source;
+  const queues = counters?.queues() ?? [];
+  return {
+    engine: facts.engine,
+    devices: facts.devices.map(({ name, engine, state }, device) => ({
+      device: name,
+      asked: engine,
+      state,
+      queues: queues.filter((queue) => queue.device === device).map(queueView),
+    })),
+    workers: (counters?.workers() ?? []).map((worker, number) => workerView(worker, number, source)),
+  };
+}
+
+function queueView(facts: QueueFacts): QueueView {
+  const { queue, worker, engine, xdp, copy, busyPolling, hugePages, rings, statistics } = facts;
+  const reason = facts.reason === '' ? null : facts.reason;
+  return { queue, worker, engine, xdp, copy, busyPolling, hugePages, reason, rings, statistics };
 }

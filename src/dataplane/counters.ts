@@ -4,7 +4,7 @@
 // whole. Numbers are exact to 2^53. Offsets come from the native layout.
 
 import { constantOf, type Layout, offsetsOf, type VerdictEntry } from '../steering/layout.ts';
-import type { CounterShape, DataplaneAddon, EngineId } from './addon.ts';
+import type { CounterShape, DataplaneAddon, EngineId, QueueFacts } from './addon.ts';
 
 export interface WorkerCounters {
   readonly generation: number;
@@ -91,6 +91,8 @@ function fieldsOf(layout: Layout) {
 
 export class Counters {
   readonly verdicts: readonly VerdictEntry[];
+  readonly #addon: DataplaneAddon;
+  readonly #engine: EngineId;
   readonly #words: BigUint64Array;
   readonly #shape: CounterShape;
   readonly #wordsPerLine: number;
@@ -98,11 +100,18 @@ export class Counters {
 
   constructor(addon: DataplaneAddon, engine: EngineId) {
     const layout = addon.layout();
+    this.#addon = addon;
+    this.#engine = engine;
     this.verdicts = layout.verdicts;
     this.#words = new BigUint64Array(addon.view(engine, layout.tables['COUNTERS'] ?? -1));
     this.#shape = addon.shape(engine);
     this.#wordsPerLine = constantOf(layout, 'LINE_BYTES') / 8;
     this.#fields = fieldsOf(layout);
+  }
+
+  /** What carries each queue of each device, and how it does. May wait for a worker that is opening a device. */
+  queues(): readonly QueueFacts[] {
+    return this.#addon.deviceFacts(this.#engine);
   }
 
   workers(): WorkerCounters[] {

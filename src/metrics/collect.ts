@@ -1,5 +1,6 @@
 // Turns the sources into values of the defined metrics. Pure: what it finds goes to `put`.
 
+import type { QueueFacts } from '../dataplane/addon.ts';
 import type { VipCounters, WorkerCounters } from '../dataplane/counters.ts';
 import type { BfdStatus } from '../model/bfd.ts';
 import { vipKeyPrefix } from '../model/health-check.ts';
@@ -17,6 +18,7 @@ export function collectAll(sources: Sources, put: Put): void {
   if (directory !== null) collectDirectory(directory, isHeard(state), put);
   if (counters === null) return;
   collectWorkers(counters, state, put);
+  if (state !== null) collectQueues(counters.queues(), state.devices, put);
   if (directory !== null) collectTraffic(counters, directory, put);
 }
 
@@ -127,6 +129,31 @@ function collectDirectory(directory: MetricsDirectory, isAnyHeard: boolean, put:
 /** The upper 52 bits of 16 hex digits: exact in a double, and a label would be a new series with every change. */
 function checksumValue(hex: string): number {
   return Number.parseInt(hex.slice(0, 13), 16);
+}
+
+const statisticNames = {
+  rxDropped: 'rx_dropped',
+  rxInvalid: 'rx_invalid',
+  txInvalid: 'tx_invalid',
+  rxRingFull: 'rx_ring_full',
+  fillRingEmpty: 'fill_ring_empty',
+  txRingEmpty: 'tx_ring_empty',
+} as const;
+
+function collectQueues(queues: readonly QueueFacts[], devices: readonly string[], put: Put): void {
+  for (const { device, queue, engine, xdp, copy, rings, statistics } of queues) {
+    const name = devices[device] ?? '';
+    put('engineInfo', 1, name, engine, xdp === 'none' ? copy : `${xdp} ${copy}`);
+    for (const [ring, { size, used }] of Object.entries(rings)) {
+      if (size === 0) continue;
+      put('ringUsed', used, name, String(queue), ring);
+      put('ringSize', size, name, String(queue), ring);
+    }
+    for (const [key, statistic] of Object.entries(statisticNames)) {
+      const count = statistics[key as keyof typeof statisticNames];
+      if (engine === 'af_xdp' || key === 'rxDropped') put('queueStatistics', count, name, String(queue), statistic);
+    }
+  }
 }
 
 function collectWorkers(reader: CounterReader, state: MetricsState | null, put: Put): void {

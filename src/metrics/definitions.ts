@@ -24,6 +24,7 @@ const gauge = (name: string, labels: readonly string[], help: string): MetricDef
 });
 
 const worker = ['worker', 'device'];
+const queue = ['device', 'queue'];
 const vip = ['vip', 'tenant'];
 const backend = ['pool', 'backend'];
 const tenant = ['tenant'];
@@ -72,6 +73,19 @@ export const definitions = {
   untracked: counter('torii_flows_untracked_total', worker, 'Packets steered by hash alone, for want of room in the table.'),
   evicted: counter('torii_flows_evicted_total', worker, 'Entries displaced before they expired.'),
   resteered: counter('torii_flows_resteered_total', worker, 'Packets of known flows whose backend was gone.'),
+
+  engineInfo: gauge(
+    'torii_engine_info',
+    ['device', 'engine', 'mode'],
+    'Always 1: what carries the packets of a device; mode is native or generic and zero-copy or copy, or ring.',
+  ),
+  ringUsed: gauge('torii_queue_ring_entries', [...queue, 'ring'], 'Entries of a ring of the queue that are in use.'),
+  ringSize: gauge('torii_queue_ring_size', [...queue, 'ring'], 'Entries that a ring of the queue has.'),
+  queueStatistics: counter(
+    'torii_queue_statistics_total',
+    [...queue, 'statistic'],
+    'XDP_STATISTICS of the queue: packets lost by cause, and tx_ring_empty, when the kernel found nothing to send; of af_packet rx_dropped alone.',
+  ),
 
   vipAnnounced: gauge('torii_vip_announced', vip, '1 while the VIP is announced to one BGP peer at least.'),
   vipBlackholed: gauge('torii_vip_blackholed', vip, '1 where the document says blackhole: routers discard its packets.'),

@@ -6,7 +6,7 @@ import type { Health } from '../model/backend.ts';
 import type { PeerStatus } from '../model/peer.ts';
 
 /** Counters read in place; vip, backend and tenant are summed over all workers. */
-export type CounterReader = Pick<Counters, 'verdicts' | 'workers' | 'vip' | 'backend' | 'tenant'>;
+export type CounterReader = Pick<Counters, 'verdicts' | 'workers' | 'queues' | 'vip' | 'backend' | 'tenant'>;
 
 /** Of a pool's tables; 16 hex digits each. */
 export interface TableChecksums {
@@ -80,6 +80,8 @@ export interface MetricsState {
     readonly p99Ms: number;
     readonly maxMs: number;
   }[];
+  /** In the order of start. */
+  readonly devices: readonly string[];
   /** By worker number. */
   readonly workers: readonly { readonly device: string; readonly engine: string; readonly flowCapacity: number }[];
 }

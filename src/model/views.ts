@@ -127,6 +127,49 @@ export interface StatusView {
   readonly overrides: readonly OverrideView[];
 }
 
+export type DeviceStateWord = 'up' | 'forwarding' | 'mtu' | 'down' | 'gone';
+
+/** Of a ring that the engine does not have, both are 0. */
+export interface RingView {
+  readonly size: number;
+  readonly used: number;
+}
+
+/** One hardware queue of a device, or one socket of a group, as the worker that holds it has it. */
+export interface QueueView {
+  readonly queue: number;
+  readonly worker: number;
+  readonly engine: string;
+  /** How XDP runs; none: not at all. */
+  readonly xdp: 'native' | 'generic' | 'none';
+  readonly copy: 'zero-copy' | 'copy' | 'ring';
+  readonly busyPolling: boolean;
+  readonly hugePages: boolean;
+  /** Why nothing better; null where this is the best there is. */
+  readonly reason: string | null;
+  /** Of af_packet only rx, in its blocks or slots. */
+  readonly rings: Readonly<Record<'fill' | 'rx' | 'tx' | 'completion', RingView>>;
+  /** Since the queue was opened: packets lost by cause; and txRingEmpty, how often the kernel found nothing to send. */
+  readonly statistics: Readonly<
+    Record<'rxDropped' | 'rxInvalid' | 'txInvalid' | 'rxRingFull' | 'fillRingEmpty' | 'txRingEmpty', number>
+  >;
+}
+
+export interface EngineDeviceView {
+  readonly device: string;
+  /** The document's word. */
+  readonly asked: string;
+  readonly state: DeviceStateWord;
+  readonly queues: readonly QueueView[];
+}
+
+export interface EngineView {
+  /** "none" on a node that forwards nothing. */
+  readonly engine: string;
+  readonly devices: readonly EngineDeviceView[];
+  readonly workers: readonly WorkerView[];
+}
+
 export interface ExplainStep {
   readonly step: string;
   readonly result: string;
@@ -183,6 +226,7 @@ export type ReadView = {
   readonly pools: readonly PoolView[];
   readonly tenants: readonly TenantView[];
   readonly peers: readonly PeerStatus[];
+  readonly engine: EngineView;
 };
 
 export type Resource = keyof ReadView;

@@ -7,6 +7,7 @@ import type {
   BackendView,
   Change,
   ChangeContext,
+  EngineView,
   ExplainView,
   FlowQuery,
   FlowsView,
@@ -53,6 +54,56 @@ export const status: StatusView = {
   overrides: [],
 };
 
+const noRing = { size: 0, used: 0 };
+
+export const engine: EngineView = {
+  engine: 'af_xdp,af_packet',
+  devices: [
+    {
+      device: 'eth0',
+      asked: 'auto',
+      state: 'up',
+      queues: [0, 1].map((queue) => ({
+        queue,
+        worker: 0,
+        engine: 'af_xdp',
+        xdp: 'native' as const,
+        copy: 'zero-copy' as const,
+        busyPolling: queue === 0,
+        hugePages: true,
+        reason: null,
+        rings: {
+          fill: { size: 4096, used: 4000 },
+          rx: { size: 2048, used: 3 },
+          tx: { size: 2048, used: 0 },
+          completion: { size: 2048, used: 0 },
+        },
+        statistics: { rxDropped: 0, rxInvalid: 0, txInvalid: 0, rxRingFull: 0, fillRingEmpty: queue * 12, txRingEmpty: 7 },
+      })),
+    },
+    {
+      device: 'eth1',
+      asked: 'auto',
+      state: 'down',
+      queues: [
+        {
+          queue: 0,
+          worker: 0,
+          engine: 'af_packet',
+          xdp: 'none',
+          copy: 'ring',
+          busyPolling: false,
+          hugePages: false,
+          reason: 'eth1: its driver takes no XDP program',
+          rings: { fill: noRing, rx: { size: 128, used: 1 }, tx: noRing, completion: noRing },
+          statistics: { rxDropped: 0, rxInvalid: 0, txInvalid: 0, rxRingFull: 0, fillRingEmpty: 0, txRingEmpty: 0 },
+        },
+      ],
+    },
+  ],
+  workers: status.workers,
+};
+
 function backend(address: string, changes: Partial<BackendView> = {}): BackendView {
   return {
     pool: 'acme-web',
@@ -73,6 +124,7 @@ function backend(address: string, changes: Partial<BackendView> = {}): BackendVi
 
 export const views: ReadView = {
   status,
+  engine,
   vips: ['203.0.113.10:80/tcp', '[2001:db8::10]:443/tcp'].map((vip, i) => ({
     vip,
     tenant: 'acme',

@@ -16,7 +16,7 @@ const vipPath = `/v1/vips/${encodeURIComponent('203.0.113.10:80/tcp')}`;
 const backendPath = `/v1/backends/${encodeURIComponent('acme-web/10.0.2.21')}`;
 
 describe('reading', () => {
-  it.each(['status', 'vips', 'backends', 'pools', 'tenants', 'peers'] as const)(
+  it.each(['status', 'vips', 'backends', 'pools', 'tenants', 'peers', 'engine'] as const)(
     'gives the bytes of %s untouched',
     async (resource) => {
       const { status, headers, text } = await api.ask(`/v1/${resource}`);
@@ -246,6 +246,7 @@ describe('the OpenAPI document', () => {
       '/v1/backends',
       '/v1/backends/{target}',
       '/v1/capture',
+      '/v1/engine',
       '/v1/explain',
       '/v1/flows',
       '/v1/node',
@@ -265,12 +266,14 @@ describe('the OpenAPI document', () => {
       'Backend',
       'Bfd',
       'DefaultRoute',
+      'Engine',
       'Error',
       'Explanation',
       'Flows',
       'Peer',
       'PeerMessage',
       'Pool',
+      'Queue',
       'Reload',
       'Revision',
       'Status',

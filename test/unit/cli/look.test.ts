@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ReadView } from '../../../src/model/views.ts';
 import { type Harness, startHarness } from '../api/harness.ts';
 import { peerMessages, views } from '../api/memory-node.ts';
 import { torii } from './terminal.ts';
@@ -140,6 +141,35 @@ describe('torii peers of a document that accepts default routes', () => {
     expect(out).toMatch(/fe80::1%eth0 .* ::\/0 via fe80::1 /);
     const shown = JSON.parse((await torii(at(node, 'peers', 'FE80::0:1%eth0', '--json'))).out) as readonly object[];
     expect(shown).toMatchObject([{ address: 'fe80::1%eth0', defaultRoutes: [route] }]);
+  });
+});
+
+describe('torii engine', () => {
+  it('shows what carries each device, in which mode, and why in no better one', async () => {
+    const { out } = await torii(at(node, 'engine'));
+    expect(out).toMatch(/^DEVICE +STATE +ASKED +ENGINE +MODE +QUEUES +BUSY POLLING +HUGE PAGES\n/);
+    expect(out).toMatch(/eth0 +up +auto +af_xdp +XDP native, zero-copy +2 +1 of 2 +yes\n/);
+    expect(out).toMatch(/eth1 +down +auto +af_packet +ring +1 +no +no\n/);
+    expect(out).toContain('Why not better:\n  eth1: its driver takes no XDP program\n');
+  });
+
+  it('shows the level of every ring, what queues lost, and each worker’s core and pace', async () => {
+    const { out } = await torii(at(node, 'engine'));
+    expect(out).toMatch(/eth0 +0 +0 +3 of 2,048 +4,000 of 4,096 +0 of 2,048 +0 of 2,048 +nothing lost\n/);
+    expect(out).toMatch(/eth0 +1 +0 .* 12 found the fill ring empty\n/);
+    expect(out).toMatch(/eth1 +0 +0 +1 of 128 +nothing lost\n/);
+    expect(out).toMatch(/ +0 +1 +12\.5 % +2\.5 +10 +0 +2 +9\n/);
+  });
+
+  it('narrows to one device, and knows them', async () => {
+    const { devices } = JSON.parse((await torii(at(node, 'engine', 'eth1', '--json'))).out) as ReadView['engine'];
+    expect(devices.map(({ device }) => device)).toEqual(['eth1']);
+    expect((await torii(at(node, 'engine', 'eth2'))).err).toContain('no device eth2; did you mean eth0 or eth1?');
+  });
+
+  it('says so where nothing is forwarded', async () => {
+    node.node.views = { ...views, engine: { engine: 'none', devices: [], workers: [] } };
+    expect((await torii(at(node, 'engine'))).out).toBe('no device: this node forwards nothing\n');
   });
 });
 

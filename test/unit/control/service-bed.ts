@@ -16,6 +16,7 @@ export const facts: NodeFacts = {
   heldDown: [],
   peers: { total: 0, established: 0 },
   engine: 'memory',
+  devices: [],
   workers: [],
   flowCapacity: 0,
   warnings: [],
@@ -23,6 +24,7 @@ export const facts: NodeFacts = {
 export const counters: Counters = {
   verdicts: [],
   workers: () => [],
+  queues: () => [],
   vip: () => ({ bytesIn: 0, bytesOut: 0, newFlows: 0, verdicts: [] }),
   backend: () => ({ packets: 0, bytesIn: 0, bytesOut: 0, newFlows: 0, resteered: 0, unreachable: 0 }),
   tenant: () => ({ admitted: 0, limited: 0 }),

@@ -16,6 +16,7 @@ const facts: NodeFacts = {
   heldDown: [],
   peers: { total: 1, established: 1 },
   engine: 'memory',
+  devices: [],
   workers: [],
   flowCapacity: 0,
   warnings: [],

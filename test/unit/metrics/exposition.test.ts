@@ -37,6 +37,18 @@ describe('the exposition', () => {
     expect(series.get('torii_worker_verdicts_total{worker="0",device="eth0",verdict="answer",reason="echo"}')).toBe(1);
   });
 
+  it('says what carries each device, its rings, and what queues lost', async () => {
+    const series = await rendered(whole());
+    expect(series.get('torii_engine_info{device="eth0",engine="af_xdp",mode="native zero-copy"}')).toBe(1);
+    expect(series.get('torii_engine_info{device="eth0",engine="af_packet",mode="ring"}')).toBe(1);
+    expect(series.get('torii_queue_ring_entries{device="eth0",queue="3",ring="fill"}')).toBe(2000);
+    expect(series.get('torii_queue_ring_size{device="eth0",queue="4",ring="rx"}')).toBe(128);
+    expect(series.has('torii_queue_ring_size{device="eth0",queue="4",ring="fill"}')).toBe(false);
+    expect(series.get('torii_queue_statistics_total{device="eth0",queue="3",statistic="fill_ring_empty"}')).toBe(5);
+    expect(series.get('torii_queue_statistics_total{device="eth0",queue="4",statistic="rx_dropped"}')).toBe(2);
+    expect(series.has('torii_queue_statistics_total{device="eth0",queue="4",statistic="fill_ring_empty"}')).toBe(false);
+  });
+
   it('says nothing of a reason that never happened to a VIP, of an unknown health, of no plan', async () => {
     const text = [...(await rendered(whole())).keys()].join('\n');
     expect(text).not.toContain('torii_vip_dropped_packets_total{vip="203.0.113.10:80/tcp",tenant="acme",reason="malformed"}');

@@ -1,5 +1,6 @@
 // Small sources with one of everything, and a CounterReader over plain numbers.
 
+import type { QueueFacts } from '../../../src/dataplane/addon.ts';
 import type { WorkerCounters } from '../../../src/dataplane/counters.ts';
 import type { CounterReader, MetricsDirectory, MetricsState } from '../../../src/metrics/sources.ts';
 import { views } from '../api/memory-node.ts';
@@ -47,6 +48,10 @@ export class FixedCounters implements CounterReader {
       resteered: 0,
       verdicts: [9, 0, 1, 2, 0],
     };
+  }
+
+  queues() {
+    return queues;
   }
 
   backend(index: number) {
@@ -99,5 +104,38 @@ export const state: MetricsState = {
     { key: 'vip 203.0.113.53|127.0.0.1 tcp:53', passed: 0, failed: 5, inconclusive: 0, latencyMs: 2 },
   ],
   eventLoops: [{ thread: 'main', p50Ms: 0.1, p99Ms: 2, maxMs: 15 }],
+  devices: ['eth0'],
   workers: [{ device: 'eth0', engine: 'af_packet', flowCapacity: 1_048_576 }],
 };
+
+const empty = { size: 0, used: 0 };
+const nothingLost = { rxDropped: 0, rxInvalid: 0, txInvalid: 0, rxRingFull: 0, fillRingEmpty: 0, txRingEmpty: 0 };
+
+export const queues: readonly QueueFacts[] = [
+  {
+    device: 0,
+    worker: 0,
+    queue: 3,
+    engine: 'af_xdp',
+    xdp: 'native',
+    copy: 'zero-copy',
+    busyPolling: true,
+    hugePages: true,
+    reason: '',
+    rings: { fill: { size: 2048, used: 2000 }, rx: { size: 2048, used: 7 }, tx: empty, completion: empty },
+    statistics: { ...nothingLost, fillRingEmpty: 5 },
+  },
+  {
+    device: 0,
+    worker: 1,
+    queue: 4,
+    engine: 'af_packet',
+    xdp: 'none',
+    copy: 'ring',
+    busyPolling: false,
+    hugePages: false,
+    reason: 'no XDP here',
+    rings: { fill: empty, rx: { size: 128, used: 1 }, tx: empty, completion: empty },
+    statistics: { ...nothingLost, rxDropped: 2 },
+  },
+];
