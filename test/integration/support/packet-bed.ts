@@ -224,6 +224,11 @@ export class FramePort {
     }
   }
 
+  /** A wanted frame among those that came so far; all of these are dropped then. */
+  take(isWanted: (frame: Uint8Array) => boolean): Uint8Array | undefined {
+    return this.#frames.splice(0).find(isWanted);
+  }
+
   /** Frames that came so far and are wanted, out of those nobody received. */
   count(isWanted: (frame: Uint8Array) => boolean): number {
     return this.#frames.filter(isWanted).length;
