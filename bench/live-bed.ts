@@ -12,19 +12,17 @@ import { stringify } from 'yaml';
 import { LabBalancer } from '../deploy/lab/balancer.ts';
 import { apiSocket } from '../deploy/lab/documents.ts';
 import { claimLab, tearDown } from '../deploy/lab/lab.ts';
-import type { Ledger, ProcessRecord } from '../deploy/lab/ledger.ts';
+import type { Ledger } from '../deploy/lab/ledger.ts';
 import { buildNetwork } from '../deploy/lab/network.ts';
-import { endAll, logFile, startProgram } from '../deploy/lab/processes.ts';
-import { builtFile, nativeProgram } from '../deploy/lab/programs.ts';
+import { builtFile } from '../deploy/lab/programs.ts';
 import { run } from '../deploy/lab/shell.ts';
 import { type LabNode, planTopology, type Topology } from '../deploy/lab/topology.ts';
-import { until } from '../deploy/lab/until.ts';
 import { messageOf, ToriiError } from '../src/errors.ts';
 import { backendPrefix, type DocumentSize, documentOf, type Edition, vipAddress, vipPort } from './documents.ts';
 import { type LoopDelay, loopDelaysFile } from './loop-probe.ts';
+import { type Stream, startStream } from './stream.ts';
 
 const vipRoute = '203.0.112.0/20';
-const sourcePorts = 16;
 const streamLimitSec = 120;
 
 export interface StreamOptions {
@@ -32,14 +30,6 @@ export interface StreamOptions {
   readonly vips: number;
   readonly perSec: number;
 }
-
-export interface StreamReport {
-  readonly sent: number;
-  readonly arrived: number;
-  readonly seconds: number;
-}
-
-type StreamLine = Partial<StreamReport> & { readonly firstMs?: number };
 
 export class LiveBed {
   readonly balancer: LabBalancer;
@@ -113,52 +103,20 @@ export class LiveBed {
 
   async stream({ vips, perSec }: StreamOptions): Promise<Stream> {
     const [backend] = this.#topology.backends;
-    const id = `stream-${++this.#streams}`;
-    const numbers = [vips, vipPort, sourcePorts, perSec, streamLimitSec].map(String);
-    const process = await startProgram(this.#ledger, {
-      id,
-      namespace: this.#topology.namespaces.client,
-      argv: [nativeProgram('stream'), vipAddress(0), ...numbers, `/run/netns/${backend?.namespace ?? ''}`, 'eth0'],
+    if (backend === undefined) throw new ToriiError('internal', 'a bed without a backend');
+    return await startStream(this.#ledger, {
+      id: `stream-${++this.#streams}`,
+      from: this.#topology.namespaces.client,
+      to: backend.namespace,
+      address: vipAddress(0),
+      addresses: vips,
+      port: vipPort,
+      perSec,
+      seconds: streamLimitSec,
     });
-    return new Stream(process, logFile(this.#ledger, id));
   }
 
   async down(): Promise<void> {
     await tearDown(this.#topology.options.name);
-  }
-}
-
-/** native/lab/stream.c at work. */
-export class Stream {
-  readonly #process: ProcessRecord;
-  readonly #file: string;
-
-  constructor(process: ProcessRecord, file: string) {
-    this.#process = process;
-    this.#file = file;
-  }
-
-  /** Unix time, in ms, at which the first encapsulated frame reached the backend, by the kernel's clock. */
-  async firstMs(timeoutMs: number): Promise<number> {
-    const what = 'a packet to be forwarded';
-    return await until(() => this.#lines().find(({ firstMs }) => firstMs !== undefined)?.firstMs, {
-      what,
-      timeoutMs,
-      everyMs: 10,
-    });
-  }
-
-  /** Stops sending, waits for what is under way, and counts. */
-  async end(): Promise<StreamReport> {
-    await endAll([this.#process], 5_000);
-    const report = this.#lines().find((line): line is StreamLine & StreamReport => line.arrived !== undefined);
-    if (report === undefined)
-      throw new ToriiError('internal', `the stream ended without a count: ${readFileSync(this.#file, 'utf8')}`);
-    return report;
-  }
-
-  #lines(): readonly StreamLine[] {
-    const lines = readFileSync(this.#file, 'utf8').split('\n');
-    return lines.filter((line) => line.startsWith('{') && line.endsWith('}')).map((line) => JSON.parse(line) as StreamLine);
   }
 }

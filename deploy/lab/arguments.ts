@@ -2,7 +2,7 @@
 
 import { errorTable, messageOf, ToriiError } from '../../src/errors.ts';
 import { isKept } from './lab.ts';
-import { defaultOptions, type LabOptions, maxNodes, type RouterKind, routerKinds } from './topology.ts';
+import { defaultOptions, type EcmpKind, ecmpKinds, type LabOptions, maxNodes, type RouterKind, routerKinds } from './topology.ts';
 
 export const labArguments = {
   name: { type: 'string' },
@@ -10,6 +10,7 @@ export const labArguments = {
   backends: { type: 'string' },
   router: { type: 'string' },
   engine: { type: 'string' },
+  ecmp: { type: 'string' },
 } as const;
 
 type LabArguments = { readonly [Key in keyof typeof labArguments]?: string | undefined };
@@ -23,6 +24,7 @@ export function labOptions(values: LabArguments, defaults: LabOptions = defaultO
     backends: nodeCount('backends', values.backends, defaults),
     router: routerKind(values.router ?? defaults.router),
     engine: values.engine ?? defaults.engine,
+    ecmp: ecmpKind(values.ecmp ?? defaults.ecmp),
   };
 }
 
@@ -30,6 +32,12 @@ export function labOptions(values: LabArguments, defaults: LabOptions = defaultO
 export function routerKind(text: string): RouterKind {
   const kind = routerKinds.find((each) => each === text);
   if (kind === undefined) throw new ToriiError('usage', `--router: expected ${routerKinds.join(', ')}, got ${text}`);
+  return kind;
+}
+
+function ecmpKind(text: string): EcmpKind {
+  const kind = ecmpKinds.find((each) => each === text);
+  if (kind === undefined) throw new ToriiError('usage', `--ecmp: expected ${ecmpKinds.join(' or ')}, got ${text}`);
   return kind;
 }
 
@@ -45,7 +53,8 @@ export function labArgumentsText(defaults: LabOptions): string {
   --balancers N     how many                     [${defaults.balancers}]
   --backends N      how many                     [${defaults.backends}]
   --router KIND     bird, frr or gobgp           [${defaults.router}]
-  --engine ENGINE   the balancers' packet engine [${defaults.engine}]`;
+  --engine ENGINE   the balancers' packet engine [${defaults.engine}]
+  --ecmp KIND       plain or resilient next hops [${defaults.ecmp}]`;
 }
 
 /** Building a lab takes down what has its name; one that was left standing on purpose is worth a word. */

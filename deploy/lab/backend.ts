@@ -17,7 +17,7 @@ const originPort = 8080;
 /** Ends only what hangs: a busy machine takes its time. */
 const readyMs = 45_000;
 
-export function haproxyConfig(topology: Topology): string {
+function haproxyConfig(topology: Topology): string {
   const ports = new Set(Object.values(topology.vips).map((vip) => vip.port));
   return `global
   maxconn 8000

@@ -15,7 +15,8 @@ import { LabBalancer } from './balancer.ts';
 import { type Intent, type LabDocuments, noIntent, secretFile, storyDocuments } from './documents.ts';
 import { Ledger } from './ledger.ts';
 import { buildNetwork, labNamespaces, type NetworkOptions, removeNamespaces } from './network.ts';
-import { endAll, identify, isAlive } from './processes.ts';
+import { endAll, identify, isAlive, logTail, startProgram } from './processes.ts';
+import { builtFile } from './programs.ts';
 import { birdRouter } from './routers/bird.ts';
 import { frrRouter } from './routers/frr.ts';
 import { gobgpRouter } from './routers/gobgp.ts';
@@ -31,6 +32,7 @@ import {
   type RouterKind,
   type Topology,
 } from './topology.ts';
+import { until } from './until.ts';
 
 /** What a test may want otherwise than the demo has it. A lab opened by its name has the demo's. */
 export interface LabSetup extends NetworkOptions {
@@ -73,6 +75,7 @@ export class Lab {
     lab.writeDocuments();
     await buildNetwork(topology, setup);
     await lab.router.start();
+    if (topology.options.ecmp === 'resilient') await lab.#mirrorResilient();
     return lab;
   }
 
@@ -116,6 +119,15 @@ export class Lab {
     await Promise.all(
       Object.values(this.topology.vips).map(({ address }) => waitForNextHops({ namespace, route: address, count, timeoutMs })),
     );
+  }
+
+  async #mirrorResilient(): Promise<void> {
+    const id = 'resilient-mirror';
+    const argv = [process.execPath, builtFile('deploy/lab/routers/resilient-mirror.js')];
+    const mirror = await startProgram(this.ledger, { id, namespace: this.topology.namespaces.router, argv });
+    const isReady = () => !isAlive(mirror) || logTail(this.ledger, id).includes('ready');
+    await until(isReady, { what: 'the router’s resilient groups', timeoutMs: 20_000 });
+    if (!isAlive(mirror)) throw new ToriiError('internal', `${id} ended:\n${logTail(this.ledger, id)}`);
   }
 
   #writeDocument(node: LabNode, document: object): void {

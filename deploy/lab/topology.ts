@@ -23,7 +23,12 @@ export interface LabOptions {
   readonly engine: string;
   /** Where the backends are: behind the router, or on the balancers' own segment (what `encap: l2` needs). */
   readonly backendsOn: Segment;
+  /** What the router does with flows when next hops come and go: plain hashing moves some of every balancer's. */
+  readonly ecmp: EcmpKind;
 }
+
+export const ecmpKinds = ['plain', 'resilient'] as const;
+export type EcmpKind = (typeof ecmpKinds)[number];
 
 export type Segment = 'fabric' | 'rack';
 
@@ -68,6 +73,7 @@ export const defaultOptions: LabOptions = {
   router: 'bird',
   engine: 'af_packet',
   backendsOn: 'rack',
+  ecmp: 'plain',
 };
 
 export const routerAs = 65000;

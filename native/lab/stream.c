@@ -37,7 +37,7 @@
 #define BURST 32
 #define MAX_FLOWS 256
 #define MAX_RATE 200000
-#define MAX_SECONDS 600
+#define MAX_SECONDS 7200
 #define ALLOWED_NET 0xcb007000u /* 203.0.112.0 */
 #define ALLOWED_ADDRESSES 4096u
 #define PAUSE_NS 200000

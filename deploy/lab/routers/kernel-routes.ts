@@ -12,14 +12,19 @@ import { ToriiError } from '../../../src/errors.ts';
 import { environment, inNamespace, run } from '../shell.ts';
 import { isIpv6 } from './router.ts';
 
-interface Hop {
+/** Where resilient-mirror.ts has its routes; asked before the main table. */
+export const resilientTable = 100;
+
+/** A next hop as `ip -j route` has it. */
+export interface HopRow {
+  readonly dev?: string;
   readonly gateway?: string;
   /** Instead of a gateway, where its family is not the route's. */
   readonly via?: { readonly host: string };
 }
 
-interface RouteRow extends Hop {
-  readonly nexthops?: readonly Hop[];
+interface RouteRow extends HopRow {
+  readonly nexthops?: readonly HopRow[];
 }
 
 /** "203.0.113.10/32" of an address; a prefix stays as it is. */
@@ -29,9 +34,9 @@ function prefixOf(text: string): string {
 }
 
 /** Next hops the kernel of `namespace` has for exactly this route (an address or a prefix), sorted. */
-export async function nextHops(namespace: string, route: string): Promise<readonly string[]> {
+export async function nextHops(namespace: string, route: string, table: number | 'main' = 'main'): Promise<readonly string[]> {
   const family = isIpv6(route) ? '-6' : '-4';
-  const text = await run(['ip', family, '-j', 'route', 'show', prefixOf(route)], { namespace });
+  const text = await run(['ip', family, '-j', 'route', 'show', 'table', `${table}`, prefixOf(route)], { namespace });
   const rows = JSON.parse(text || '[]') as readonly RouteRow[];
   return rows
     .flatMap((row) => [row, ...(row.nexthops ?? [])])

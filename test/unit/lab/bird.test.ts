@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { flapsIn } from '../../../deploy/lab/routers/bird-log.ts';
 import { parseBfd, parseProtocols, parseRoutes } from '../../../deploy/lab/routers/bird-text.ts';
 
 // BIRD 2.0.12, `show protocols all`, shortened.
@@ -94,6 +95,33 @@ fd66::12                  fabric     Down       22:14:02.123    1.000    0.000
     expect(parseBfd(text)).toEqual([
       { address: '10.66.0.11', isUp: true },
       { address: 'fd66::12', isUp: false },
+    ]);
+  });
+});
+
+describe('what BIRD’s log says of sessions', () => {
+  // BIRD 2.0.12; the neighbour was stopped for two seconds.
+  const log = `2026-11-22 05:08:21.383 <TRACE> lb0: State changed to start
+2026-11-22 05:08:22.151 <TRACE> bfd1: Session to 10.9.0.11 changed state from Init to Up
+2026-11-22 05:08:22.208 <TRACE> lb0: State changed to up
+2026-11-22 05:08:27.582 <TRACE> bfd1: Session to 10.9.0.11 expired
+2026-11-22 05:08:27.582 <TRACE> bfd1: Session to 10.9.0.11 changed state from Up to Down
+2026-11-22 05:08:27.582 <TRACE> lb0: State changed to stop
+2026-11-22 05:08:27.582 <TRACE> lb0: State changed to flush
+2026-11-22 05:08:27.582 <TRACE> lb0: State changed to down
+2026-11-22 05:08:27.582 <TRACE> lb0: State changed to start
+2026-11-22 05:08:29.499 <TRACE> bfd1: Session to 10.9.0.11 changed state from Down to Up
+2026-11-22 05:08:30.337 <TRACE> lb0: State changed to up
+`;
+
+  it('is how often they were up and then no longer', () => {
+    const neighbours = [
+      { address: '10.9.0.11', protocol: 'lb0' },
+      { address: '10.9.0.1', protocol: 'lb1' },
+    ];
+    expect(flapsIn(log, neighbours)).toEqual([
+      { address: '10.9.0.11', bgp: 1, bfd: 1 },
+      { address: '10.9.0.1', bgp: 0, bfd: 0 },
     ]);
   });
 });

@@ -1,0 +1,46 @@
+// What a soak found, as measures.
+
+import type { Measure } from './report.ts';
+import { type Flaps, isOurDetection, isRoutersDetection, type Loss } from './soak-watch.ts';
+
+export interface Outcome {
+  readonly minutes: number;
+  readonly detectMs: number;
+  readonly flaps: Flaps;
+  readonly losses: readonly Loss[];
+  /** The longest between two BFD packets of one session; null where nobody captured them. */
+  readonly silence: { readonly oursMs: number; readonly routersMs: number } | null;
+  readonly reloads: number;
+  readonly packets: { readonly sent: number; readonly arrived: number };
+  readonly requests: { readonly all: number; readonly failed: number };
+}
+
+export function reportOutcome(outcome: Outcome, report: (measure: Measure) => void): void {
+  const { minutes, detectMs, flaps, losses, silence, reloads, packets, requests } = outcome;
+  report({ name: 'time', value: minutes, unit: 'min' });
+  report({ name: 'reloads in force', value: reloads, unit: 'reloads' });
+  for (const kind of ['bgp', 'bfd'] as const) {
+    const name = kind.toUpperCase();
+    report({ name: `${name}: flaps, by the balancers`, value: flaps.ours[kind], unit: 'flaps', limit: 0 });
+    report({ name: `${name}: flaps, by the router`, value: flaps.router[kind], unit: 'flaps', limit: 0 });
+  }
+  report({
+    name: 'BFD: lost because the router was silent',
+    value: losses.filter(isOurDetection).length,
+    unit: 'losses',
+    limit: 0,
+  });
+  report({
+    name: 'BFD: lost because the router heard nothing',
+    value: losses.filter(isRoutersDetection).length,
+    unit: 'losses',
+    limit: 0,
+  });
+  const skipped = silence === null ? { skipped: 'tcpdump is not installed' } : {};
+  report({ name: 'BFD: our longest silence', value: silence && silence.oursMs, unit: 'ms', limit: detectMs, ...skipped });
+  report({ name: 'BFD: the router’s longest silence', value: silence && silence.routersMs, unit: 'ms', ...skipped });
+  report({ name: 'packets sent', value: packets.sent, unit: 'packets' });
+  report({ name: 'packets lost', value: packets.sent - packets.arrived, unit: 'packets' });
+  report({ name: 'requests sent', value: requests.all, unit: 'requests' });
+  report({ name: 'requests lost', value: requests.failed, unit: 'requests' });
+}
