@@ -31,7 +31,7 @@ export const ifMatchHeaders = z.looseObject({
 });
 
 /** The revision of If-Match, or null when the request has none. */
-export function ifRevisionOf(request: FastifyRequest): number | null {
+function ifRevisionOf(request: FastifyRequest): number | null {
   const header = request.headers['if-match'];
   return header === undefined ? null : Number(header.replaceAll('"', ''));
 }
@@ -82,7 +82,7 @@ export async function checkRevision(control: NodeControl, request: FastifyReques
   if (revision !== expected) throw new ToriiError('revision_stale', `expected revision ${expected}, the node is at ${revision}`);
 }
 
-export async function readStatus(control: NodeControl): Promise<StatusView> {
+async function readStatus(control: NodeControl): Promise<StatusView> {
   return JSON.parse(Buffer.from(await control.read('status')).toString()) as StatusView;
 }
 

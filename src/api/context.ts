@@ -2,6 +2,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../errors.ts';
+import { isOperatorName, operatorHeader } from '../model/operator.ts';
 import type { NodeControl } from '../model/views.ts';
 
 /** One line of the audit log: who changed what, from what, to what, and what came of it. */
@@ -26,19 +27,13 @@ export interface ApiContext {
   readonly metricsText: () => Promise<Uint8Array>;
 }
 
-/**
- * Header by which the CLI says which user runs it. On the Unix socket it is believed, because the socket's mode lets in only
- * those who may change anything. The loopback port lets in every process of the host: there it is a claim, and shown as one.
- */
-export const operatorHeader = 'torii-operator';
-
 export function viaOf(request: FastifyRequest): string {
   return request.socket.remoteAddress ?? 'socket';
 }
 
 export function operatorOf(request: FastifyRequest): string {
   const claimed = request.headers[operatorHeader];
-  const claim = typeof claimed === 'string' && /^[\w.@+-]{1,64}$/.test(claimed) ? claimed : null;
+  const claim = isOperatorName(claimed) ? claimed : null;
   const via = viaOf(request);
   if (via === 'socket') return claim ?? via;
   return claim === null ? 'loopback' : `loopback (claims ${claim})`;

@@ -257,7 +257,7 @@ export const flowsView: z.ZodType<FlowsView> = z
   })
   .meta({ id: 'Flows' });
 
-export const errorBody = z
+const errorBody = z
   .strictObject({
     error: z.strictObject({
       code: z.enum(Object.keys(errorTable) as [string, ...string[]]),

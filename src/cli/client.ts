@@ -3,6 +3,7 @@
 
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { isErrorCode, messageOf, ToriiError } from '../errors.ts';
+import { operatorHeader } from '../model/operator.ts';
 import type { ReadView, Resource } from '../model/views.ts';
 import { CliFailure, refusal } from './failure.ts';
 
@@ -44,7 +45,7 @@ export class Client {
   }
 
   async send<T>(path: string, { method, json, ifRevision }: Body): Promise<T> {
-    const headers: Record<string, string> = { 'content-type': 'application/json', 'torii-operator': this.#operator };
+    const headers: Record<string, string> = { 'content-type': 'application/json', [operatorHeader]: this.#operator };
     if (ifRevision !== null) headers['if-match'] = `"${ifRevision}"`;
     const answer = await this.#ask(path, { method, headers, timeout: 60_000 }, JSON.stringify(json));
     return JSON.parse(answer.toString()) as T;
@@ -52,7 +53,7 @@ export class Client {
 
   /** An answer that comes bit by bit, for as long as it takes; one that fails is thrown as any other. */
   stream(path: string, json: unknown): Promise<IncomingMessage> {
-    const headers = { 'content-type': 'application/json', 'torii-operator': this.#operator };
+    const headers = { 'content-type': 'application/json', [operatorHeader]: this.#operator };
     return new Promise((resolve, reject) => {
       const options = { ...this.#where, path, agent: false, method: 'POST', headers, timeout: 60_000 };
       const outgoing = request(options, (answer) => {

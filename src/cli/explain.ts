@@ -51,7 +51,7 @@ async function explain({ io, clients, screen }: Session, flow: string, isJson: b
   if (failure !== null) throw failure;
 }
 
-export function explainText({ flow, verdict, reason, backend, steps }: ExplainView, screen: Screen): string {
+function explainText({ flow, verdict, reason, backend, steps }: ExplainView, screen: Screen): string {
   const width = Math.max(0, ...steps.map(({ step }) => step.length));
   const lines = steps.map(({ step, result }) => `  ${clean(step).padEnd(width)}  ${clean(result)}\n`);
   const end = backend ?? reason ?? '';

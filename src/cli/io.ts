@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
+import { operatorName } from '../model/operator.ts';
 
 export interface Io {
   out(text: string): void;
@@ -48,7 +49,7 @@ export function processIo(): Io {
     isTerminal,
     hasColour: isTerminal && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
     env,
-    operator: `${env['SUDO_USER'] ?? userName()}@${hostname()}`.replaceAll(/[^\w.@+-]/g, '_').slice(0, 64),
+    operator: operatorName(`${env['SUDO_USER'] ?? userName()}@${hostname()}`),
     now: Date.now,
     untilInterrupted: () => {
       const stopper = new AbortController();

@@ -59,7 +59,7 @@ export function passwordPlace({ index, ref }: PeerPassword, placeOf: (path: Path
 }
 
 /** The secret's text as it is stored. */
-export function readSecret({ path, ref, at }: SecretPlace, env: NodeJS.ProcessEnv): string {
+function readSecret({ path, ref, at }: SecretPlace, env: NodeJS.ProcessEnv): string {
   const unreadable = (why: string, cause?: unknown) =>
     new ToriiError('config_unreadable', `${path}: expected a readable secret in ${placeOf(ref)}: ${why}${at}`, { cause });
   if ('env' in ref) {

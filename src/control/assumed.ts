@@ -10,7 +10,7 @@ import type { Observed, ObservedHealth } from './desired-pool.ts';
 import { noOverrides } from './overrides.ts';
 import { backendAddressesOf, type LoadedDocument } from './store.ts';
 
-export const assumedMacs = { node: '02:00:00:00:00:01', nextHop: '02:00:00:00:00:02' } as const;
+const assumedMacs = { node: '02:00:00:00:00:01', nextHop: '02:00:00:00:00:02' } as const;
 
 export interface Assumptions {
   /** Canonical addresses. */

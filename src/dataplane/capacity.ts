@@ -4,11 +4,8 @@ import { slotLines } from '../model/limits.ts';
 import { constantOf, type Layout } from '../steering/layout.ts';
 import type { Capacity } from './addon.ts';
 
-const mebi = 1024 * 1024;
 /** 64 MiB a side: 65,535 VIPs and backends with their indices, twice over. */
-const snapshotLines = mebi;
-
-export const defaultFlowEntries = mebi;
+const snapshotLines = 1024 * 1024;
 
 export interface FlowSizes {
   readonly workers: number;

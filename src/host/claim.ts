@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { ToriiError } from '../errors.ts';
 
-export const claimName = 'torii-host';
+const claimName = 'torii-host';
 
 /** Resolves to what gives the claim up; rejects with address_in_use while another agent lives. */
 export async function claimMachine(): Promise<() => void> {

@@ -37,7 +37,7 @@ export interface Changes {
 
 const fileName = 'undo.json';
 
-export const noChanges: Changes = { sysctls: [], qdiscs: [], filters: [], routes: [], vips: [] };
+const noChanges: Changes = { sysctls: [], qdiscs: [], filters: [], routes: [], vips: [] };
 
 export class UndoRecord {
   readonly #path: string;

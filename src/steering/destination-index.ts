@@ -68,7 +68,7 @@ export function buildDestinationIndex(vips: readonly IndexedVip[], limits: Index
 const hostLength = 128;
 
 /** A prefix's length in 128-bit terms. */
-export function mappedLength({ address, length }: Prefix): number {
+function mappedLength({ address, length }: Prefix): number {
   return familyOf(address) === 4 ? length + 96 : length;
 }
 

@@ -72,7 +72,7 @@ export function giveTurns(slots: Uint16Array, seats: readonly Seat[]): Uint16Arr
 }
 
 /** Offset 0 … size - 1 and skip 1 … size - 1 from the two halves of the member's keyed hash. */
-export function permutation(hash: bigint, size: number): Pick<Seat, 'offset' | 'skip'> {
+function permutation(hash: bigint, size: number): Pick<Seat, 'offset' | 'skip'> {
   return { offset: Number((hash >> 32n) % BigInt(size)), skip: Number((hash & 0xffffffffn) % BigInt(size - 1)) + 1 };
 }
 

@@ -37,7 +37,7 @@ export const statusPage: LoadPage = async (client) => {
   };
 };
 
-export function statusText(parts: Parts, screen: Screen): string {
+function statusText(parts: Parts, screen: Screen): string {
   const { status } = parts;
   const problems = problemsOf(parts, screen.nowMs);
   const spared = sparedOf(parts);
