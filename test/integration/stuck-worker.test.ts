@@ -11,6 +11,7 @@ import { callApi } from '../../deploy/lab/api-client.ts';
 import { until } from '../../deploy/lab/until.ts';
 import type { VipView } from '../../src/model/views.ts';
 import { BgpBed, Bird, routerAddress, routerAs, run, speakerAddress, speakerAs } from './support/bgp-bed.ts';
+import { ServiceManager } from './support/service-manager.ts';
 
 const program = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 const freezer = fileURLToPath(new URL('../../native/build/freeze', import.meta.url));
@@ -19,6 +20,7 @@ const forwarded = '203.0.113.10/32';
 const aggregate = '203.0.113.32/28';
 const local = '203.0.113.53/32';
 const blackhole = '203.0.113.66/32';
+const watchdogMs = 2000;
 
 const isRoot = process.getuid?.() === 0;
 const canRun = isRoot && existsSync(program) && existsSync(freezer);
@@ -69,6 +71,7 @@ async function freeze(tid: number): Promise<ChildProcess> {
 describe.skipIf(!canRun)('a balancer with a packet worker that stands still', () => {
   let bed: BgpBed;
   let daemon: ChildProcess;
+  let manager: ServiceManager;
 
   beforeEach(async () => {
     bed = new BgpBed();
@@ -87,19 +90,27 @@ describe.skipIf(!canRun)('a balancer with a packet worker that stands still', ()
       'nud',
       'permanent',
     );
-    const config = join(bed.directory, 'torii.yaml');
-    writeFileSync(config, documentIn(bed.directory));
-    daemon = spawn('ip', ['netns', 'exec', bed.speakerNamespace, process.execPath, program, 'balancer', '--config', config], {
-      env: { ...process.env, STATE_DIRECTORY: join(bed.directory, 'state') },
-      stdio: 'ignore',
-    });
-    bed.onClose(async () => {
-      const ended = once(daemon, 'exit');
-      daemon.kill('SIGKILL');
-      await ended;
-    });
+    writeFileSync(join(bed.directory, 'torii.yaml'), documentIn(bed.directory));
+    bed.onClose(end);
+    manager = await ServiceManager.listen(join(bed.directory, 'notify.sock'), watchdogMs);
+    bed.onClose(() => manager.close());
+    start();
   });
   afterEach(() => bed.close());
+
+  const start = (): void => {
+    const config = join(bed.directory, 'torii.yaml');
+    daemon = spawn('ip', ['netns', 'exec', bed.speakerNamespace, process.execPath, program, 'balancer', '--config', config], {
+      env: { ...process.env, ...manager.environment, STATE_DIRECTORY: join(bed.directory, 'state') },
+      stdio: 'ignore',
+    });
+  };
+  const end = async (): Promise<void> => {
+    if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = once(daemon, 'exit');
+    daemon.kill('SIGKILL');
+    await ended;
+  };
 
   const reasonOf = async (vip: string): Promise<string | null> => {
     const views = await callApi<VipView[]>({ socket: join(bed.directory, 'api.sock'), path: '/v1/vips', timeoutMs: 20_000 });
@@ -122,4 +133,27 @@ describe.skipIf(!canRun)('a balancer with a packet worker that stands still', ()
     for (const route of [forwarded, aggregate]) await bed.routeIs(route, true);
     await until(async () => (await reasonOf('203.0.113.10:80/tcp')) === null, { what: 'the reason to go', timeoutMs: 20_000 });
   });
+
+  it.each([
+    ['a packet worker', () => workersOf(daemon.pid ?? 0)[0] ?? 0],
+    ['the main thread', () => daemon.pid ?? 0],
+  ])(
+    'no longer feeds its watchdog once %s stands still, and is there again when it was restarted for that',
+    async (_, thread) => {
+      await bed.routeIs(forwarded, true);
+      await manager.hears('READY=1');
+      await manager.hears('WATCHDOG=1', manager.heard.length);
+      const frozen = await freeze(thread());
+      await manager.hears('STARVED', manager.heard.length);
+      // Whoever traces a thread keeps its dead process from being gone.
+      const ended = Promise.all([end(), once(frozen, 'exit')]);
+      frozen.stdin?.end();
+      await ended;
+      await bed.routeIs(forwarded, false);
+      const from = manager.heard.length;
+      start();
+      await manager.hears('READY=1', from);
+      await bed.routeIs(forwarded, true);
+    },
+  );
 });
