@@ -1,7 +1,7 @@
 // Why one peer has no session: what is shown, and what is worth a line in the log. Pure.
 //
-// A router that refused us with a NOTIFICATION closes the next connections without a word, and one that is away fails the
-// same few ways every few seconds. Neither may hide the cause or fill the log.
+// A router that refused us with a NOTIFICATION closes the next connections without a word, or takes none, and one that is away
+// fails the same few ways every few seconds. Neither may hide the cause or fill the log.
 
 import type { PeerError } from '../model/peer.ts';
 import { errorCode } from './constants.ts';
@@ -13,8 +13,8 @@ const rememberedFailures = 16;
 
 export class FailureRecord {
   #lastError: PeerError | null = null;
-  /** A NOTIFICATION said why there is no session: a bare close of the next try knows less. */
-  #isCauseKnown = false;
+  /** The NOTIFICATION that said why there is no session: how the next tries fail says less. */
+  #cause: PeerError | null = null;
   /** Failures that were logged since the last session. */
   readonly #said = new Set<string>();
 
@@ -23,7 +23,7 @@ export class FailureRecord {
   }
 
   established(): void {
-    this.#isCauseKnown = false;
+    this.#cause = null;
     this.#said.clear();
   }
 
@@ -33,15 +33,24 @@ export class FailureRecord {
     const said = notification === undefined ? '' : describeNotification(notification);
     const words = [said, said.endsWith(ending.text) ? '' : ending.text];
     const text = words.filter((part) => part !== '').join(': ');
-    // Without a connection it is another matter: that the router cannot be reached at all is news.
-    const isBareClose = notification === undefined && link !== undefined && !wasEstablished;
-    if (!isBareClose || !this.#isCauseKnown) {
-      const { code, subcode } = notification ?? { code: 0, subcode: 0 };
-      this.#lastError = { direction, code, subcode, text, at };
-      this.#isCauseKnown = notification !== undefined && !(direction === 'sent' && code === errorCode.cease);
-    }
+    const { code, subcode } = notification ?? { code: 0, subcode: 0 };
+    const error = { direction, code, subcode, text, at };
+    if (notification !== undefined || wasEstablished) {
+      this.#lastError = error;
+      const isOwnDoing = direction === 'sent' && code === errorCode.cease;
+      this.#cause = notification === undefined || isOwnDoing ? null : error;
+    } else if (link === undefined) {
+      // That the router cannot be reached at all is news, but what it said when it could be is not forgotten.
+      this.#lastError = { ...error, text: [text, ...this.#before()].join('; ') };
+    } else this.#lastError = this.#cause ?? error;
     if (wasEstablished) return `session lost (${direction}): ${text}`;
     return this.#isNews(`${direction} ${text}`) ? `no session (${direction}): ${text}` : null;
+  }
+
+  #before(): readonly string[] {
+    if (this.#cause === null) return [];
+    const { direction, code, subcode, text } = this.#cause;
+    return [`before that ${direction} ${code}/${subcode} ${text}`];
   }
 
   /** A call that was turned away at the door: the line to log, or null where it has been said. */
