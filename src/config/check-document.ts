@@ -1,5 +1,5 @@
 // What `torii check FILE` says of a document, without applying it. A secret that cannot be read is a warning, since a
-// document may be checked on a machine that must not have it. Pure unless told to look for secrets.
+// document may be checked on a machine that must not have it. Reads files only where it is told to look for secrets.
 
 import { messageOf } from '../errors.ts';
 import type { Config } from './config.ts';

@@ -3,7 +3,7 @@
 //
 // Strict everywhere: an unknown key is an error. Every schema's error text is what was *expected* ("0..65535");
 // parse.ts adds the path, the line and what came. Rules between keys are in rules.ts; what this version cannot
-// do yet is in unsupported.ts, so that its keys are still checked here.
+// do yet is in unsupported.ts, so that its keys are still checked here. Pure.
 
 import { z } from 'zod';
 import { parseAddress, parsePrefix, parseScopedAddress } from '../model/address.ts';

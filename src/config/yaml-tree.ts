@@ -1,7 +1,7 @@
 // All of YAML, by the `yaml` package: text to plain values, and back from a path to its line and column.
 //
 // The package takes as long to load as the rest of a start's configuration together, so the first text that needs it loads it;
-// neither JSON nor YAML as documents are written does (tree.ts).
+// neither JSON nor YAML as documents are written does (tree.ts). Pure.
 
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';

@@ -2,7 +2,7 @@
 // only state, changed by edits that replace whole values, so that an edit which turns out impossible is undone by
 // putting the old value back.
 //
-// The revision counts accepted changes of intent (documents and overrides), never observations. No I/O, no timers.
+// The revision counts accepted changes of intent (documents and overrides), never observations. Pure: time comes in as a number.
 
 import type { Config } from '../config/config.ts';
 import { ToriiError } from '../errors.ts';

@@ -1,4 +1,4 @@
-// What a probe is and what can come of it; the words in which failures are told. Pure apart from the types' users.
+// What a probe is and what can come of it; the words in which failures are told.
 //
 // An outcome is about the backend or about ourselves: running out of sockets here says nothing about the backend, and
 // counting it as failure would withdraw every VIP of a healthy fleet at once. Such outcomes are `inconclusive`.

@@ -1,4 +1,4 @@
-// What both capture formats yield, and how their readers say what is wrong with a file.
+// What both capture formats yield, and how their readers say what is wrong with a file. Pure.
 
 import { ToriiError } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
