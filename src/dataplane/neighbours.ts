@@ -1,7 +1,7 @@
 // Follows where the packets for each backend go: the kernel's routes, links and neighbours, kept resolved while in use.
 //
 // The kernel does not see the engine's traffic, so its entries would age out: they are probed again every 15 s while
-// stale, every second while unanswered. News is looked at every 20 ms, which costs microseconds when there is none;
+// stale, every second while unanswered. News is looked at every 20 ms, and ten times a second after two seconds without any;
 // lookups go in slices, so that 10,000 backends never hold the thread for more than a few milliseconds. A neighbour that
 // the kernel forgets keeps its last word for up to 3 s, so that no flow moves because a table was cleaned. Runs in
 // whichever thread constructs it.
@@ -11,6 +11,8 @@ import type { Link, Neighbour, NetAddon, Route } from '../net.ts';
 import { decideNextHop, isUsable, neighbourOf, nud, sameNextHop, type Target } from './next-hop.ts';
 
 const pollMs = 20;
+const calmPollMs = 100;
+const calmAfterMs = 2_000;
 const sliceSize = 128;
 const sliceGapMs = 1;
 const usualReprobeMs = 15_000;
@@ -69,6 +71,8 @@ export class Neighbours {
   /** New neighbours are followed: what the kernel knew of them before is still to be read. */
   #needsNeighbours = false;
   #routesCheckedMs = performance.now();
+  /** When the kernel had news last, or the caller. */
+  #newsMs = performance.now();
   #timer: NodeJS.Timeout;
 
   constructor(options: NeighboursOptions) {
@@ -78,6 +82,7 @@ export class Neighbours {
 
   /** The backends to follow; replaces the list. Those that stay keep what is known of them. */
   follow(addresses: Iterable<string>): void {
+    this.#newsMs = performance.now();
     const wanted = new Set(addresses);
     for (const followed of this.#followed.values()) {
       if (!wanted.has(followed.address)) this.#forget(followed);
@@ -118,7 +123,8 @@ export class Neighbours {
       this.#needsAll = true;
       this.#options.onError(error);
     }
-    this.#schedule(this.#unrouted.size > 0 && !this.#needsAll ? sliceGapMs : pollMs);
+    const isCalm = nowMs - this.#newsMs > calmAfterMs;
+    this.#schedule(this.#unrouted.size > 0 && !this.#needsAll ? sliceGapMs : isCalm ? calmPollMs : pollMs);
     this.#report();
   }
 
@@ -127,6 +133,7 @@ export class Neighbours {
   #takeNews(nowMs: number): void {
     const news = this.#options.net.news();
     const isAll = news.overrun || this.#needsAll;
+    if (isAll || news.links || news.routes || news.neighbours.length > 0) this.#newsMs = nowMs;
     if (isAll || news.links) {
       this.#links = new Map(this.#options.net.links().map((link) => [link.ifindex, link]));
       for (const followed of this.#followed.values()) this.#changed.add(followed);
