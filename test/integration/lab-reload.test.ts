@@ -34,8 +34,11 @@ describe.skipIf(!isRoot)('while requests flow, a document', () => {
     await until(all, { what, timeoutMs: 10_000 });
   }
 
-  const viewsOf = async (balancer: LabBalancer, address: string): Promise<readonly BackendView[]> =>
-    (await balancer.read('backends')).filter((view) => view.address === address);
+  const viewsOf = async (balancer: LabBalancer, address: string): Promise<readonly BackendView[]> => {
+    const views = (await balancer.read('backends')).filter((view) => view.address === address);
+    expect(views.length).toBeGreaterThan(0);
+    return views;
+  };
 
   it('that drains a backend is taken by file change, and back by SIGHUP', async () => {
     const address = lab.topology.backends[0]?.address ?? '';

@@ -160,6 +160,7 @@ describe('a Maglev table', () => {
 
   it('gives shares that follow the weights', () => {
     const { filled } = native(members(100, (i) => ({ weight: 1 + (i % 10) })));
+    expect(counts(filled).size).toBe(100);
     for (const [backend, slots] of counts(filled)) {
       const expected = (size * (1 + ((backend - 1) % 10))) / 550;
       expect(Math.abs(slots / expected - 1)).toBeLessThanOrEqual(0.02);
