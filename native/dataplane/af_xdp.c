@@ -215,6 +215,13 @@ static struct port *port_open(const struct device_open *how, struct device_error
     return NULL;
 }
 
+/* Whether it is still what it was prepared for, or has an MTU that nothing could be prepared for. */
+static bool is_as_prepared(const struct port *p, const struct link *now)
+{
+    bool has_room = now->mtu + LINK_BYTES + XSK_HEADROOM <= p->frame_bytes || now->mtu > MTU_MAX;
+    return now->ifindex == p->link.ifindex && now->queues == p->link.queues && has_room;
+}
+
 /* The device as the first worker prepared it. Where it has changed since, not before the others have given it up. */
 static struct port *port_of(const struct device_open *how, struct device_error *error)
 {
@@ -222,7 +229,7 @@ static struct port *port_of(const struct device_open *how, struct device_error *
     struct link now;
     if (!p)
         p = *how->shared = port_open(how, error);
-    else if (!link_read(p->fd, how->name, &now) || now.ifindex != p->link.ifindex || now.queues != p->link.queues) {
+    else if (!link_read(p->fd, how->name, &now) || !is_as_prepared(p, &now)) {
         refuse(error, "device_unusable", "%s: it changes", how->name);
         return NULL;
     }
@@ -337,7 +344,7 @@ static enum device_state af_xdp_state(struct queue *queue)
     struct af_xdp *a = (void *)queue;
     struct port *p = a->port;
     struct link now;
-    if (!link_read(p->fd, p->name, &now) || now.ifindex != p->link.ifindex || now.queues != p->link.queues)
+    if (!link_read(p->fd, p->name, &now) || !is_as_prepared(p, &now))
         return DEVICE_GONE;
     if (memcmp(now.mac, p->link.mac, sizeof now.mac) != 0) {
         pthread_mutex_lock(&ports_lock);
@@ -345,9 +352,7 @@ static enum device_state af_xdp_state(struct queue *queue)
         pthread_mutex_unlock(&ports_lock);
         steer_own_address(&p->program, now.mac);
     }
-    if (now.mtu + LINK_BYTES + XSK_HEADROOM <= p->frame_bytes)
-        return DEVICE_UP;
-    return now.mtu <= MTU_MAX ? DEVICE_GONE : DEVICE_MTU;
+    return now.mtu > MTU_MAX ? DEVICE_MTU : DEVICE_UP;
 }
 
 static u64 af_xdp_lost(struct queue *queue)

@@ -129,7 +129,8 @@ describe.each(liveEngines)('under a daemon with the engine %s', (engine) => {
   });
 
   it('goes on with another number of queues', async () => {
-    for (const queues of [2, 1]) {
+    // The kernel takes no queue away that an AF_XDP socket holds.
+    for (const queues of engine === 'af_xdp' ? [2] : [2, 1]) {
       sh('balancer', `ethtool -L front rx ${queues} tx ${queues}`);
       await untilOneComes(backend, isIpip);
     }
