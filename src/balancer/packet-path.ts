@@ -14,6 +14,7 @@ import { type Pace, type PaceSample, paceBetween } from '../dataplane/pace.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { NetAddon } from '../net.ts';
 import { planWorkers, usableCores } from './cores.ts';
+import { type Bound, bindQueues } from './interrupts.ts';
 
 /** The pace that operators are shown is that of so many looks. */
 const paceLooks = 4;
@@ -43,6 +44,7 @@ export class LivePath implements PacketPath {
   readonly cores: readonly number[];
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
+  readonly #bound: Bound;
   #watch = freshWatch;
   #states: readonly DeviceState[];
   /** The latest last. */
@@ -61,7 +63,8 @@ export class LivePath implements PacketPath {
     this.dataplane.start(node.devices.map(deviceSpec), cores);
     const queues = this.dataplane.queues();
     this.engines = [...new Set(queues.map(({ engine }) => engine))];
-    for (const line of modeLines(this.deviceNames, queues)) log.info(line);
+    this.#bound = bindQueues(this.deviceNames, cores);
+    for (const line of [...modeLines(this.deviceNames, queues), ...this.#bound.lines]) log.info(line);
     const onError = (error: unknown): void => log.warn({ err: error }, `next hops: ${messageOf(error)}`);
     this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });
     this.#samples = [this.#sample()];
@@ -123,6 +126,7 @@ export class LivePath implements PacketPath {
     clearInterval(this.#timer);
     this.neighbours.close();
     this.dataplane.stop();
+    this.#bound.restore();
   }
 
   #sample(): PaceSample {
