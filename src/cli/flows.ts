@@ -4,7 +4,7 @@
 
 import type { Command } from 'commander';
 import { ToriiError } from '../errors.ts';
-import { parseAddress } from '../model/address.ts';
+import { parseAddress, parsePrefix } from '../model/address.ts';
 import type { FlowsView, FlowView } from '../model/views.ts';
 import type { Client } from './client.ts';
 import { askAll } from './fleet.ts';
@@ -33,11 +33,15 @@ export function addFlows(program: Command, io: Io): void {
       'Flows that the packet path remembers: backend, age, packets, bytes.\n\nNeeds node.flows.records: true. Packets and bytes are estimates from a sample, exact at low load.',
     )
     .option('--vip <vip>', 'only of this VIP')
-    .option('--backend <address>', 'only to this backend', parseOption('--backend'))
-    .option('--source <address>', 'only from this client', parseOption('--source'))
+    .option('--backend <address>', 'only to this backend', parseBackend)
+    .option('--source <prefix>', 'only from this client address or prefix', parseSource)
     .option('--limit <number>', 'at most so many', parseLimit, defaultLimit)
     .option('--json', 'the JSON of the API, all pages in one; of several nodes an object, one key per --api');
-  withExample(command, ['torii flows --source 198.51.100.7', 'torii flows --vip 203.0.113.10:80/tcp --limit 1000 --json']);
+  withExample(command, [
+    'torii flows --source 198.51.100.7',
+    'torii flows --source 2001:db8:9::/48 --backend 10.0.2.21',
+    'torii flows --vip 203.0.113.10:80/tcp --limit 1000 --json',
+  ]);
   command.action(async () => show(openSession(command, io), command.opts<Words>()));
 }
 
@@ -78,12 +82,15 @@ async function flowsOf(client: Client, { vip, backend, source, limit }: Words): 
   return found;
 }
 
-function parseOption(option: string): (text: string) => string {
-  return (text) => {
-    const address = parseAddress(text);
-    if (address === undefined) throw new ToriiError('usage', `${option}: expected an IP address, got ${text}`);
-    return address;
-  };
+function parseBackend(text: string): string {
+  const address = parseAddress(text);
+  if (address === undefined) throw new ToriiError('usage', `--backend: expected an IP address, got ${text}`);
+  return address;
+}
+
+function parseSource(text: string): string {
+  if (parsePrefix(text) !== undefined) return text;
+  throw new ToriiError('usage', `--source: expected an address or a prefix like 198.51.100.0/24, got ${text}`);
 }
 
 function parseLimit(text: string): number {

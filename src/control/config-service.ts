@@ -214,7 +214,8 @@ export class ConfigService {
 
   #flows(id: number, query: FlowQuery): void {
     const { compiler, desired } = this.#forwarding();
-    this.#reply(id, compiler.flows(query, desired));
+    const value = new TextEncoder().encode(JSON.stringify(compiler.flows(query, desired)));
+    this.#params.emit({ kind: 'reply', id, value }, [value.buffer]);
   }
 
   /** What is in force on a node that forwards. */

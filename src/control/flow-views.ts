@@ -2,39 +2,37 @@
 //
 // Leaves out what has expired, and what belongs to a VIP that the document no longer has.
 
-import type { FlowRecord, FlowRecordPage } from '../dataplane/flow-records.ts';
+import type { FlowCandidate, FlowRecord, FlowRecordPage } from '../dataplane/flow-records.ts';
 import type { Desired, DesiredVip } from '../model/desired.ts';
 import { flowText } from '../model/flow.ts';
 import type { FlowQuery, FlowsView, FlowView } from '../model/views.ts';
 import type { Allocation } from '../steering/allocate-all.ts';
 import { profileOf } from '../steering/timeout-profiles.ts';
 
-/** Names a record, and tells whether it is asked for. */
+/** Names a record, and tells whether its VIP and backend are asked for. */
 export interface FlowNaming {
-  wanted(record: FlowRecord): boolean;
+  wanted(candidate: FlowCandidate): boolean;
   view(page: FlowRecordPage): FlowsView;
 }
 
 export function nameFlows(query: FlowQuery, desired: Desired, { vips, backends }: Allocation): FlowNaming {
-  const byName = new Map(desired.vips.map((vip) => [vip.name, vip]));
-  const vipOf = new Map([...vips.owned].map(([name, { index }]) => [index, byName.get(name)]));
-  const backendOf = new Map([...backends.owned].map(([key, owned]) => [owned.index, { key, ...owned }]));
-  const address = ({ entry }: FlowRecord): string | null => {
+  const vipOf = vipsByIndex(desired, vips.owned);
+  const backendOf = new Map([...backends.owned].map(([key, { index, generation }]) => [index, { key, generation }]));
+  const address = ({ entry }: FlowCandidate): string | null => {
     const owner = backendOf.get(entry.backendIndex);
     return owner?.generation === entry.backendGeneration ? owner.key.slice(owner.key.lastIndexOf('/') + 1) : null;
   };
-  const live = (record: FlowRecord): DesiredVip | undefined => {
-    const vip = vipOf.get(record.vipIndex);
-    return vip !== undefined && isLive(record, vip) ? vip : undefined;
+  const live = ({ entry, vipIndex }: FlowCandidate): DesiredVip | undefined => {
+    const known = vipOf.get(vipIndex);
+    return known !== undefined && entry.idleMs < known.limitsMs[entry.state] ? known.vip : undefined;
   };
   return {
-    wanted: (record) => {
-      const vip = live(record);
+    wanted: (candidate) => {
+      const vip = live(candidate);
       return (
         vip !== undefined &&
         (query.vip === null || query.vip === vip.name) &&
-        (query.source === null || query.source === record.source.address) &&
-        (query.backend === null || query.backend === address(record))
+        (query.backend === null || query.backend === address(candidate))
       );
     },
     view: ({ records, next }) => ({
@@ -47,9 +45,21 @@ export function nameFlows(query: FlowQuery, desired: Desired, { vips, backends }
   };
 }
 
-function isLive({ entry }: FlowRecord, vip: DesiredVip): boolean {
-  const { probationMs, establishedMs, finMs } = profileOf(vip);
-  return entry.idleMs < { probation: probationMs, established: establishedMs, fin: finMs }[entry.state];
+interface KnownVip {
+  readonly vip: DesiredVip;
+  /** After so long without a packet a flow has expired. */
+  readonly limitsMs: Readonly<Record<FlowCandidate['entry']['state'], number>>;
+}
+
+function vipsByIndex(desired: Desired, owned: Allocation['vips']['owned']): ReadonlyMap<number, KnownVip> {
+  const known = new Map<number, KnownVip>();
+  for (const vip of desired.vips) {
+    const index = owned.get(vip.name)?.index;
+    const { probationMs, establishedMs, finMs } = profileOf(vip);
+    if (index !== undefined)
+      known.set(index, { vip, limitsMs: { probation: probationMs, established: establishedMs, fin: finMs } });
+  }
+  return known;
 }
 
 function viewOf(record: FlowRecord, vip: DesiredVip, backend: string | null): FlowView {

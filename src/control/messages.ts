@@ -4,7 +4,7 @@ import type { NodeConfig } from '../config/config.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { NextHop } from '../model/backend.ts';
 import type { HealthReport } from '../model/health-check.ts';
-import type { Change, ChangeContext, DeviceStateWord, ExplainView, FlowQuery, FlowsView, Resource } from '../model/views.ts';
+import type { Change, ChangeContext, DeviceStateWord, ExplainView, FlowQuery, Resource } from '../model/views.ts';
 import type { ObservedDevice } from './desired-pool.ts';
 
 /** workerData of the config worker. */
@@ -86,11 +86,9 @@ export type ReplyOf<Kind extends Request['kind']> = Kind extends 'boot'
   ? BootReply
   : Kind extends 'document' | 'change'
     ? AppliedReply
-    : Kind extends 'read'
+    : Kind extends 'read' | 'flows'
       ? Uint8Array
-      : Kind extends 'flows'
-        ? FlowsView
-        : ExplainView;
+      : ExplainView;
 
 /** One compiled state, to be put in force. */
 export interface Outcome {

@@ -9,6 +9,7 @@ import { FlowTable } from '../dataplane/flow-table.ts';
 import { PathTable } from '../dataplane/path-table.ts';
 import { TableFiller } from '../dataplane/tables.ts';
 import { ToriiError } from '../errors.ts';
+import { parsePrefix } from '../model/address.ts';
 import { backendKey } from '../model/backend.ts';
 import type { Desired, DesiredPool } from '../model/desired.ts';
 import type { Flow } from '../model/flow.ts';
@@ -102,8 +103,9 @@ export class NativeCompiler implements Compiler {
   /** A page of the flows that are remembered. `desired` is what the tables in force were compiled from. */
   flows(query: FlowQuery, desired: Desired): FlowsView {
     const naming = nameFlows(query, desired, this.#allocation);
-    const { from, limit } = query;
-    return naming.view(this.#records().page({ from, limit, wants: (record) => naming.wanted(record) }));
+    const { from, limit, source } = query;
+    const prefix = source === null ? null : (parsePrefix(source) ?? null);
+    return naming.view(this.#records().page({ from, limit, source: prefix, wants: (each) => naming.wanted(each) }));
   }
 
   #records(): FlowRecords {

@@ -5,7 +5,7 @@ import type { ConfigSource } from '../config/source.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { CaptureQuery, RunningCapture } from '../model/capture.ts';
 import type { PeerMessage, PeerStatus } from '../model/peer.ts';
-import type { Change, ChangeContext, ExplainView, FlowQuery, FlowsView, NodeControl, Resource } from '../model/views.ts';
+import type { Change, ChangeContext, ExplainView, FlowQuery, NodeControl, Resource } from '../model/views.ts';
 import type { AppliedReply, NodeFacts } from './messages.ts';
 import type { ConfigThread } from './remote-config.ts';
 
@@ -45,7 +45,7 @@ export class LiveNodeControl implements NodeControl {
     return this.#params.config.ask<'explain'>({ kind: 'explain', flow });
   }
 
-  flows(query: FlowQuery): Promise<FlowsView> {
+  flows(query: FlowQuery): Promise<Uint8Array> {
     return this.#params.config.ask<'flows'>({ kind: 'flows', query });
   }
 

@@ -8,13 +8,16 @@ import type { FlowHash } from '../steering/flow-hash.ts';
 import { constantOf, type Layout, offsetsOf } from '../steering/layout.ts';
 import type { CounterShape, DataplaneAddon, EngineId } from './addon.ts';
 
-const states = ['empty', 'probation', 'established', 'fin'] as const;
-const seenMask = 0x3fffffffn;
+/** By number; 0 is an empty place. */
+const states = [undefined, 'probation', 'established', 'fin'] as const;
+const seenMask = 0x3fffffff;
 const nsPerMs = 1_000_000n;
 
 export class FlowTable {
   readonly #addon: DataplaneAddon;
   readonly #words: BigUint64Array;
+  /** The same as halves, the lower first: whoever looks at many places has no time for big integers. */
+  readonly #halves: Uint32Array;
   readonly #shape: CounterShape;
   readonly #wordsPerLine: number;
   readonly #flowsPerLine: number;
@@ -23,7 +26,9 @@ export class FlowTable {
   constructor(addon: DataplaneAddon, engine: EngineId) {
     const layout: Layout = addon.layout();
     this.#addon = addon;
-    this.#words = new BigUint64Array(addon.view(engine, layout.tables['FLOWS'] ?? -1));
+    const memory = addon.view(engine, layout.tables['FLOWS'] ?? -1);
+    this.#words = new BigUint64Array(memory);
+    this.#halves = new Uint32Array(memory);
     this.#shape = addon.shape(engine);
     this.#wordsPerLine = constantOf(layout, 'LINE_BYTES') / 8;
     this.#flowsPerLine = constantOf(layout, 'FLOWS_PER_LINE');
@@ -34,11 +39,12 @@ export class FlowTable {
   /** The entry of that hash in any worker's table, expired or not; the youngest if several have one. */
   find(hash: FlowHash): FlowEntry | undefined {
     const found: FlowEntry[] = [];
+    const nowMs = this.nowMs();
     for (let worker = 0; worker < this.#shape.workers; worker++) {
       for (const bucket of bucketsOf(hash, this.#shape.flowLines)) {
         const base = (worker * this.#shape.flowLines + bucket) * this.#wordsPerLine;
         for (let i = 0; i < this.#flowsPerLine; i++) {
-          const entry = this.#entry(base + i, worker);
+          const entry = this.#entry(base + i, worker, nowMs);
           if (entry && this.#words[base + this.#at.fp + i] === hash.fp) found.push(entry);
         }
       }
@@ -51,25 +57,37 @@ export class FlowTable {
     return this.#shape.workers * this.#shape.flowLines * this.#flowsPerLine;
   }
 
-  /** The entry at a place by its number, with its fingerprint, expired or not; undefined: nothing is there. */
-  at(place: number): { readonly fp: bigint; readonly entry: FlowEntry } | undefined {
+  /** The entry at a place by its number, expired or not; undefined: nothing is there. */
+  at(place: number, nowMs: number): FlowEntry | undefined {
     const line = Math.floor(place / this.#flowsPerLine);
-    const at = line * this.#wordsPerLine + (place % this.#flowsPerLine);
-    const entry = this.#entry(at, Math.floor(line / this.#shape.flowLines));
-    return entry && { fp: this.#words[at + this.#at.fp] ?? 0n, entry };
+    return this.#entry(this.#wordOf(place, line), Math.floor(line / this.#shape.flowLines), nowMs);
   }
 
-  #entry(at: number, worker: number): FlowEntry | undefined {
-    const meta = this.#words[at + this.#at.meta] ?? 0n;
-    const state = states[Number((meta >> 30n) & 3n)];
-    if (state === undefined || state === 'empty') return undefined;
-    const nowMs = (this.#addon.now() / nsPerMs) & seenMask;
+  /** The lower half of the fingerprint at a place. */
+  fingerprintAt(place: number): number {
+    return this.#halves[2 * (this.#wordOf(place, Math.floor(place / this.#flowsPerLine)) + this.#at.fp)] ?? 0;
+  }
+
+  /** The clock of entries, for `at`. */
+  nowMs(): number {
+    return Number((this.#addon.now() / nsPerMs) & BigInt(seenMask));
+  }
+
+  #wordOf(place: number, line: number): number {
+    return line * this.#wordsPerLine + (place % this.#flowsPerLine);
+  }
+
+  #entry(at: number, worker: number, nowMs: number): FlowEntry | undefined {
+    const low = this.#halves[2 * (at + this.#at.meta)] ?? 0;
+    const state = states[low >>> 30];
+    if (state === undefined) return undefined;
+    const high = this.#halves[2 * (at + this.#at.meta) + 1] ?? 0;
     return {
       worker,
       state,
-      idleMs: Number((nowMs - (meta & seenMask)) & seenMask),
-      backendGeneration: Number((meta >> 40n) & 0xffn),
-      backendIndex: Number(meta >> 48n),
+      idleMs: (nowMs - (low & seenMask)) & seenMask,
+      backendGeneration: (high >>> 8) & 0xff,
+      backendIndex: high >>> 16,
     };
   }
 }

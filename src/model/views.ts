@@ -189,8 +189,9 @@ export interface ExplainView {
 export interface FlowQuery {
   /** Name of a VIP. */
   readonly vip: string | null;
-  /** Addresses. */
+  /** Address. */
   readonly backend: string | null;
+  /** Address or prefix. */
   readonly source: string | null;
   readonly limit: number;
   /** 0, or `next` of the page before. */
@@ -253,8 +254,8 @@ export interface NodeControl {
   /** The last messages of one BGP peer, oldest first; undefined when there is no such peer. */
   messages(peer: string): Promise<readonly PeerMessage[] | undefined>;
   explain(flow: string): Promise<ExplainView>;
-  /** Rejects with not_found where flows have no records. */
-  flows(query: FlowQuery): Promise<FlowsView>;
+  /** JSON of a FlowsView. Rejects with not_found where flows have no records. */
+  flows(query: FlowQuery): Promise<Uint8Array>;
   /** Rejects with capture_busy, bad_request, or not_found where the node forwards nothing or not what is named. */
   capture(query: CaptureQuery): Promise<RunningCapture>;
   change(change: Change, context: ChangeContext): Promise<{ readonly revision: number }>;

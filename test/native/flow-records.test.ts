@@ -10,7 +10,7 @@ import { flowText } from '../../src/model/flow.ts';
 import { a6, tcp, tcp6, tcpVip, tcpVip6, udp, udpTo, udpVip, vipAddress } from '../fixtures/common.ts';
 import { desiredOf, nodeAddress } from '../support/desired.ts';
 import { ipPacket, protocols } from '../support/ip-packets.ts';
-import { ethernetFrame, icmpPacket, tcpSegment, udpDatagram } from '../support/packets.ts';
+import { ethernetFrame, icmpPacket, tcpFrame, tcpSegment, udpDatagram } from '../support/packets.ts';
 
 const second = 1_000_000_000n;
 const nowNs = 5_000n * second;
@@ -28,7 +28,7 @@ function engineWith(desired: Desired, flowEntries = 1024): { engine: MemoryEngin
   return { engine, records: new FlowRecords(addon, engine.engine, new FlowTable(addon, engine.engine)) };
 }
 
-const everything = { from: 0, limit: 10_000, wants: () => true };
+const everything = { from: 0, limit: 10_000, source: null, wants: () => true };
 
 /** One burst of frames that come `agoSec` before now. */
 function burst(engine: MemoryEngine, frames: readonly Uint8Array[], agoSec = 0): void {
@@ -148,12 +148,78 @@ describe('the record of a flow', () => {
     );
     const ports: number[] = [];
     for (let from: number | null = 0; from !== null; ) {
-      const page = records.page({ from, limit: 7, wants: ({ source }) => source.port % 2 === 0 });
+      const page = records.page({ ...everything, from, limit: 7 });
       expect(page.records.length).toBeLessThanOrEqual(7);
       ports.push(...page.records.map(({ source }) => source.port));
       from = page.next;
     }
-    expect(ports.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => 40_000 + 2 * i));
+    expect(ports.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => 40_000 + i));
+  });
+});
+
+describe('the pages of a table in use', () => {
+  const from = (address: string, port: number) => tcpFrame({ from: `${address}:${port}`, to: `${vipAddress}:80`, flags: 'S' });
+
+  it('have every flow that was there all along once, whatever comes and goes between them', () => {
+    const { engine, records } = engineWith(both, 4096);
+    const stay = Array.from({ length: 400 }, (_, i) => i);
+    burst(
+      engine,
+      stay.map((i) => tcp('S', i)),
+    );
+    burst(
+      engine,
+      stay.map((i) => tcp('A', i)),
+    );
+    const seen: number[] = [];
+    let others = 1000;
+    for (let at: number | null = 0; at !== null; ) {
+      const page = records.page({ ...everything, from: at, limit: 9 });
+      seen.push(...page.records.map(({ source }) => source.port - 40_000));
+      at = page.next;
+      burst(
+        engine,
+        Array.from({ length: 50 }, () => tcp('S', others++)),
+      );
+    }
+    expect(seen.filter((port) => port < 400).toSorted((a, b) => a - b)).toEqual(stay);
+  });
+
+  it('end early in a large table, so that nobody waits long for one, and go on to its end', () => {
+    const { engine, records } = engineWith(both, 1 << 17);
+    burst(engine, [tcp('S')]);
+    const ends: number[] = [];
+    const found: number[] = [];
+    for (let at: number | null = 0; at !== null; ) {
+      const page = records.page({ ...everything, from: at });
+      found.push(page.records.length);
+      ends.push((page.next ?? 1 << 17) - at);
+      at = page.next;
+    }
+    expect(found.reduce((sum, each) => sum + each, 0)).toBe(1);
+    expect(Math.max(...ends)).toBeLessThanOrEqual(32_768);
+  });
+
+  it('have what comes from a prefix, bit by bit', () => {
+    const { engine, records } = engineWith(both);
+    const sources = ['10.0.0.1', '10.0.0.128', '10.0.1.1', '10.128.0.1', '192.0.2.1', '192.0.2.254'];
+    burst(
+      engine,
+      sources.map((each, i) => from(each, 1000 + i)),
+    );
+    burst(engine, [tcp6('S')]);
+    const within = (address: string, length: number) =>
+      records
+        .page({ ...everything, source: { address, length } })
+        .records.map(({ source }) => source.address)
+        .toSorted();
+    expect(within('10.0.0.0', 25)).toEqual(['10.0.0.1']);
+    expect(within('10.0.0.0', 24)).toEqual(['10.0.0.1', '10.0.0.128']);
+    expect(within('10.0.0.0', 9)).toEqual(['10.0.0.1', '10.0.0.128', '10.0.1.1']);
+    expect(within('192.0.2.254', 32)).toEqual(['192.0.2.254']);
+    expect(within('0.0.0.0', 0)).toEqual(sources);
+    expect(within('2001:db8::', 32)).toEqual(['2001:db8:9::7']);
+    expect(within('2001:db9::', 32)).toEqual([]);
   });
 });
 

@@ -67,6 +67,8 @@ describe('the flows of a node', () => {
     expect(found({ backend: '10.0.2.99' })).toEqual([]);
     expect(found({ source: '198.51.100.7' }).length).toBe(2);
     expect(found({ source: '198.51.100.8' })).toEqual([]);
+    expect(found({ source: '198.51.100.0/24', vip: tcpVip })).toEqual([tcpVip]);
+    expect(found({ source: '198.51.101.0/24' })).toEqual([]);
   });
 
   it('are gone when they have expired', () => {

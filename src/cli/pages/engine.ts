@@ -49,7 +49,8 @@ const deviceColumns: readonly Column<EngineDeviceView>[] = [
 function reasonLines(devices: readonly EngineDeviceView[]): readonly string[] {
   const lines = devices.flatMap(({ device, queues }) => {
     const reasons = [...new Set(queues.flatMap(({ reason }) => (reason === null ? [] : [reason])))];
-    return reasons.map((reason) => `  ${device}: ${reason}\n`);
+    // What an engine said when it refused to start begins with the device's name.
+    return reasons.map((reason) => `  ${reason.startsWith(`${device}: `) ? '' : `${device}: `}${reason}\n`);
   });
   return lines.length === 0 ? [] : ['\nWhy not better:\n', ...lines];
 }

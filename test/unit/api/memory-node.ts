@@ -232,9 +232,9 @@ export class MemoryNode implements NodeControl {
     return { flow, verdict: 'forward', reason: null, vip: '203.0.113.10:80/tcp', tenant: 'acme', backend: '10.0.2.21', steps };
   }
 
-  async flows(query: FlowQuery): Promise<FlowsView> {
+  async flows(query: FlowQuery): Promise<Uint8Array> {
     this.asked.push(query);
-    return this.flowPages[query.from] ?? { flows: [], next: null };
+    return new TextEncoder().encode(JSON.stringify(this.flowPages[query.from] ?? { flows: [], next: null }));
   }
 
   async capture(query: CaptureQuery): Promise<RunningCapture> {

@@ -38,7 +38,7 @@ describe('the command line', () => {
   it('has an example in the help of every verb', () => {
     const launch = async (): Promise<void> => {};
     const verbs = buildProgram({ balancer: launch, host: launch, controller: launch, replay: launch }).commands;
-    expect(verbs.length).toBe(24);
+    expect(verbs.length).toBe(25);
     for (const verb of verbs) {
       let help = '';
       verb.configureOutput({ writeOut: (text) => void (help += text) }).outputHelp();
