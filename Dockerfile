@@ -1,7 +1,8 @@
 # The torii image: compiled JavaScript, the two addons, the host agent's loader and BPF object; no compiler, no npm.
 #
 #   docker build -t torii .
-#   docker run --network host --cap-drop ALL --cap-add NET_RAW --cap-add NET_ADMIN --cap-add NET_BIND_SERVICE \
+#   docker run --network host --cap-drop ALL --cap-add NET_RAW --cap-add NET_ADMIN --cap-add BPF --cap-add NET_BIND_SERVICE \
+#     --ulimit memlock=-1 \
 #     -v /etc/torii:/etc/torii:ro -v torii-state:/var/lib/torii torii balancer
 #   docker exec CONTAINER torii status
 #
