@@ -27,7 +27,9 @@ export function toToriiError(error: unknown): ToriiError {
 
 export async function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const failure = toToriiError(error);
-  if (failure.httpStatus >= 500) request.log.error({ err: failure.cause ?? failure, url: request.url }, failure.message);
+  // A node that is starting says so to whoever probes it; that is no error of anybody's.
+  const isDefect = failure.httpStatus >= 500 && failure.code !== 'not_ready';
+  if (isDefect) request.log.error({ err: failure.cause ?? failure, url: request.url }, failure.message);
   return reply.code(failure.httpStatus).send(bodyOf(failure));
 }
 

@@ -23,17 +23,28 @@ export interface Ask {
   readonly body?: unknown;
 }
 
+interface HarnessParts {
+  readonly directory: string;
+  readonly node: MemoryNode;
+  readonly audited: AuditEntry[];
+  readonly errors: readonly string[];
+  readonly api: Api;
+}
+
 export class Harness {
   readonly node = new MemoryNode();
   readonly audited: AuditEntry[] = [];
+  /** Lines of the log, from level error on. */
+  readonly errors: readonly string[];
   readonly #directory: string;
   readonly #api: Api;
 
-  constructor(directory: string, node: MemoryNode, audited: AuditEntry[], api: Api) {
+  constructor({ directory, node, audited, errors, api }: HarnessParts) {
     this.#directory = directory;
     this.#api = api;
     this.node = node;
     this.audited = audited;
+    this.errors = errors;
   }
 
   get socket(): string {
@@ -85,15 +96,16 @@ export async function startHarness(): Promise<Harness> {
   const directory = await mkdtemp(join(tmpdir(), 'torii-api-'));
   const node = new MemoryNode();
   const audited: AuditEntry[] = [];
+  const errors: string[] = [];
   const api = await startApi({
     control: node,
     listen: { address: '127.0.0.1', port: 0 },
     socket: join(directory, 'api.sock'),
     audit: (entry) => audited.push(entry),
-    logger: pino({ level: 'silent' }),
+    logger: pino({ level: 'error' }, { write: (line) => errors.push(line) }),
     version: '0.1.0',
   });
-  return new Harness(directory, node, audited, api);
+  return new Harness({ directory, node, audited, errors, api });
 }
 
 type Where = { readonly socketPath: string } | { readonly host: string; readonly port: string };

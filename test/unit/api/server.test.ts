@@ -88,6 +88,7 @@ describe('health', () => {
     expect(JSON.parse((await api.ask('/readyz')).text).error.code).toBe('not_ready');
     expect((await api.ask('/readyz')).status).toBe(503);
     expect((await api.ask('/healthz')).status).toBe(200);
+    expect(api.errors).toEqual([]);
   });
 
   it('gives the metrics as Prometheus text', async () => {
@@ -222,6 +223,7 @@ describe('failing', () => {
     api.node.failure = new Error('password was hunter2');
     const { status, text } = await api.ask('/v1/status');
     expect([status, text.includes('hunter2'), JSON.parse(text).error.code]).toEqual([500, false, 'internal']);
+    expect(api.errors).toHaveLength(1);
   });
 });
 
