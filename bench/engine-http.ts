@@ -5,6 +5,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { healthCheck, type LabDocuments, storyDocuments } from '../deploy/lab/documents.ts';
 import { Lab } from '../deploy/lab/lab.ts';
 import { builtFile } from '../deploy/lab/programs.ts';
 import { run } from '../deploy/lab/shell.ts';
@@ -19,6 +20,17 @@ const connections = '64';
 const idleMs = 10_000;
 /** After the start: sessions, first checks, the flow table's memory. */
 const settleMs = 5_000;
+
+/** The lab's, but with a second between health checks, as a site would have it; the lab has four a second for its story. */
+const documents: LabDocuments = {
+  ...storyDocuments,
+  balancer: (...about) => {
+    const document = storyDocuments.balancer(...about) as { readonly pools: Readonly<Record<string, object>> };
+    const calm = { ...healthCheck, intervalMs: 1000 };
+    const pools = Object.entries(document.pools).map(([name, pool]) => [name, { ...pool, healthCheck: calm }]);
+    return { ...document, pools: Object.fromEntries(pools) as object };
+  },
+};
 
 const modes = [
   { name: 'keep-alive', word: 'kept' },
@@ -100,7 +112,7 @@ async function measureIdle(lab: Lab, word: EngineWord, { report }: RateOptions):
 }
 
 export async function measureHttp(name: string, word: EngineWord, options: RateOptions): Promise<void> {
-  const lab = await Lab.up({ name, router: 'bird', balancers: 2, backends: 1, engine: word });
+  const lab = await Lab.up({ name, router: 'bird', balancers: 2, backends: 1, engine: word }, { documents });
   try {
     await measureIdle(lab, word, options);
     let failed = 0;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define SLOTS 4096u /* of each ring, and frames */
-#define FRAME_BYTES 4096u
+#define FRAME_BYTES 2048u
 #define SENT_AT_ONCE 32u /* what the kernel takes of a ring in one call */
 
 struct ring {
