@@ -50,6 +50,10 @@ export class PacketNode {
     return node;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   async load(desired: Desired = bedDesired()): Promise<void> {
     await this.#ask({ kind: 'load', desired });
   }

@@ -5,6 +5,7 @@
 // Says {ready} or {failed}, then answers each request with one message.
 
 import { NativeCompiler } from '../../../src/control/native-compiler.ts';
+import type { Draft } from '../../../src/control/ports.ts';
 import { type DeviceSpec, loadDataplaneAddon, type QueueFacts } from '../../../src/dataplane/addon.ts';
 import { LiveDataplane } from '../../../src/dataplane/dataplane.ts';
 import { ToriiError } from '../../../src/errors.ts';
@@ -19,6 +20,8 @@ export interface Totals {
   readonly workers: readonly { readonly rxPackets: number; readonly txPackets: number; readonly rxLost: number }[];
   /** Counts of all workers by verdict or reason. */
   readonly verdicts: Readonly<Record<string, number>>;
+  /** The same of each VIP, by its name. */
+  readonly vips: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Backend packets by index, all workers. */
   readonly backendPackets: number;
   readonly devices: Readonly<Record<string, string>>;
@@ -35,15 +38,27 @@ function answer(message: Answer): void {
   process.send?.(message);
 }
 
-function totalsOf(dataplane: LiveDataplane): Totals {
+/** By verdict or reason. */
+function named(dataplane: LiveDataplane, countOf: (verdict: number) => number): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    dataplane.counters.verdicts.map(({ number, kind, reason }) => {
+      const name = kind === 'drop' ? reason : kind === 'answer' ? `answered ${reason}` : kind;
+      return [name, countOf(number)];
+    }),
+  );
+}
+
+function totalsOf(dataplane: LiveDataplane, vips: Draft['indices']['vips'] | undefined): Totals {
   const { counters } = dataplane;
   const workers = counters.workers();
-  const verdicts: Record<string, number> = {};
-  for (const { number, kind, reason } of counters.verdicts) {
-    const name = kind === 'drop' ? reason : kind === 'answer' ? `answered ${reason}` : kind;
-    verdicts[name] = workers.reduce((sum, worker) => sum + (worker.verdicts[number] ?? 0), 0);
-  }
+  const verdicts = named(dataplane, (number) => workers.reduce((sum, worker) => sum + (worker.verdicts[number] ?? 0), 0));
   return {
+    vips: Object.fromEntries(
+      [...(vips ?? [])].map(([name, { index }]) => {
+        const counts = counters.vip(index).verdicts;
+        return [name, named(dataplane, (number) => counts[number] ?? 0)];
+      }),
+    ),
     workers: workers.map(({ rxPackets, txPackets, rxLost }) => ({ rxPackets, txPackets, rxLost })),
     verdicts,
     backendPackets: counters.backend(1).packets,
@@ -59,16 +74,18 @@ async function main([workerCount = '1', engine = '', ...devices]: readonly strin
   dataplane.start(
     devices.map((name) => ({ name, engine: engineName as DeviceSpec['engine'], busyPoll: busy === 'busy' ? 1 : 0 })),
   );
+  let vips: Draft['indices']['vips'] | undefined;
   const load = async (desired: Desired): Promise<number> => {
     const draft = compiler.draft(desired);
     const generation = dataplane.load(draft.snapshot);
     await dataplane.whenAdopted(generation, 5000);
     compiler.keep(draft);
+    vips = draft.indices.vips;
     return generation;
   };
   process.on('message', (request: Request) => {
     if (request.kind === 'load') void load(request.desired).then((generation) => answer({ kind: 'loaded', generation }), fail);
-    else if (request.kind === 'totals') answer({ kind: 'totals', totals: totalsOf(dataplane) });
+    else if (request.kind === 'totals') answer({ kind: 'totals', totals: totalsOf(dataplane, vips) });
     else {
       dataplane.stop();
       process.disconnect();
