@@ -16,6 +16,7 @@ export const errorTable = {
   config_invalid: { httpStatus: 400, exitCode: 2, meaning: 'the document breaks a rule; the last good one stays' },
   config_unreadable: { httpStatus: 500, exitCode: 2, meaning: 'the document or a secret it names cannot be read' },
   config_guarded: { httpStatus: 409, exitCode: 3, meaning: 'the document would lose more than half of the VIPs or backends' },
+  restart_needed: { httpStatus: 409, exitCode: 3, meaning: 'the document changes what only a restart of torii can' },
   revision_stale: { httpStatus: 409, exitCode: 3, meaning: 'the change was made against an older revision' },
   not_found: { httpStatus: 404, exitCode: 4, meaning: 'no VIP, backend, pool, tenant or peer of that name' },
   not_here: { httpStatus: 409, exitCode: 4, meaning: 'the document does not ask this node for that' },

@@ -19,6 +19,7 @@ const nextSteps: NextSteps = {
   config_invalid: 'mend the document; torii check FILE tests it',
   capacity: 'ask for less in the document; the README says under Limits how much fits',
   capture_busy: 'wait until it ends, or ask who runs it: journalctl -u torii has an audit line of each',
+  restart_needed: 'systemctl restart torii, where that may be; until then the old document stays in force',
   revision_stale: 'look again (torii status), then repeat with the revision shown',
   device_unknown: "ip -br addr lists this machine's devices and addresses; mend node in the document",
   device_unusable: 'mend the device, or name another under node.devices',
@@ -50,7 +51,7 @@ export class CliFailure extends ToriiError {
 
 /** What a daemon answered. */
 export function refusal(code: ErrorCode, message: string, detail: unknown): ToriiError {
-  const next = isRestart(code, message) ? 'systemctl restart torii' : (secretNext(code, message) ?? daemonSteps[code]);
+  const next = secretNext(code, message) ?? daemonSteps[code];
   return next === undefined ? new ToriiError(code, message, { detail }) : new CliFailure(code, message, { next, detail });
 }
 
@@ -69,10 +70,6 @@ export function failureText(error: ToriiError, verb?: string): string {
 
 function nextStep({ code, message }: ToriiError, verb: string | undefined): string | undefined {
   return code === 'usage' || code === 'bad_request' ? helpStep(verb) : (secretNext(code, message) ?? nextSteps[code]);
-}
-
-function isRestart(code: ErrorCode, message: string): boolean {
-  return code === 'config_invalid' && message.endsWith('restart torii to change it');
 }
 
 function secretNext(code: ErrorCode, message: string): string | undefined {

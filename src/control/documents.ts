@@ -27,10 +27,10 @@ function load(source: string, text: string, env: NodeJS.ProcessEnv, purpose: Pur
   return { loaded, placeOf };
 }
 
-/** Throws what forbids taking `next` after `old`: config_invalid, or config_guarded unless forced. */
+/** Throws what forbids taking `next` after `old`: restart_needed, or config_guarded unless forced. */
 export function admitDocument(old: LoadedDocument, next: LoadedDocument, force: boolean): void {
   const restart = restartNeeded(old.config.node, next.config.node, placesIn(next.text, next.source));
-  if (restart !== null) throw new ToriiError('config_invalid', restart);
+  if (restart !== null) throw new ToriiError('restart_needed', restart);
   const refusal = force ? null : guard(old.config, next.config);
   if (refusal !== null) throw new ToriiError('config_guarded', refusal);
 }

@@ -33,10 +33,12 @@ describe('the config worker, of a document,', () => {
     const bed = new Bed();
     await bed.start(text);
     const other = documentOf({ node: { devices: [{ name: 'eth1' }] } });
-    await expect(bed.reload(other)).rejects.toThrow(
-      'node.devices: expected [{"name":"eth0","engine":"auto","busyPoll":false}], as torii was started with, got [{"name":"eth1","engine":"auto","busyPoll":false}]; ' +
+    await expect(bed.reload(other)).rejects.toMatchObject({
+      code: 'restart_needed',
+      message:
+        'node.devices: expected [{"name":"eth0","engine":"auto","busyPoll":false}], as torii was started with, got [{"name":"eth1","engine":"auto","busyPoll":false}]; ' +
         'restart torii to change it (torii.yaml:1)',
-    );
+    });
   });
 
   it('tells what changes of this machine, old and new', async () => {
