@@ -1,11 +1,11 @@
 // `torii capture` against a daemon that forwards between namespaces: every packet with what became of it, and none lost for it.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callApi } from '../../deploy/lab/api-client.ts';
 import { until } from '../../deploy/lab/until.ts';
 import type { StatusView } from '../../src/model/views.ts';
@@ -13,7 +13,7 @@ import { buildNative } from '../support/native-build.ts';
 import { icmpFrame, tcpFrame } from '../support/packets.ts';
 import { packetsOf, type SeenPacket } from '../support/pcapng-blocks.ts';
 import { torii } from '../unit/cli/terminal.ts';
-import { bed, build, endPrograms, FramePort, remove, start } from './support/packet-bed.ts';
+import { bed, build, FramePort, remove, start } from './support/packet-bed.ts';
 
 const program = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 const limitedVip = '203.0.113.11';
@@ -26,14 +26,17 @@ const at = (name: string): string => join(directory, name);
 const status = () => callApi<StatusView>({ socket: at('api.sock'), path: '/v1/status' });
 const syn = (port: number, to = `${bed.vip}:80`) => tcpFrame({ from: `${bed.client}:${port}`, to, flags: 'S', ethernet });
 
-function document(): string {
+const engines = ['af_packet', 'af_xdp'] as const;
+type Engine = (typeof engines)[number];
+
+function document(engine: Engine): string {
   const vip = (address: string) => ({ address, protocol: 'tcp', ports: [80], pool: 'web' });
   return JSON.stringify({
     version: 1,
     node: {
       logs: { level: 'error' },
       address: bed.node,
-      devices: [{ name: 'front' }, { name: 'back' }],
+      devices: ['front', 'back'].map((name) => ({ name, engine })),
       api: { socket: at('api.sock') },
     },
     plans: { small: { cps: 1, burst: 2 } },
@@ -45,15 +48,16 @@ function document(): string {
   });
 }
 
-async function startDaemon(): Promise<void> {
+async function startDaemon(engine: Engine): Promise<void> {
+  writeFileSync(at('torii.yaml'), document(engine));
   const env = ['env', `STATE_DIRECTORY=${at('state')}`];
   start('balancer', [...env, process.execPath, program, 'balancer', '--config', at('torii.yaml')]);
-  await until(async () => (await status()).backends.usable === 1, { what: 'a usable backend', timeoutMs: 20_000 });
+  await until(async () => (await status()).backends.usable === 1, { what: 'a usable backend', timeoutMs: 60_000 });
 }
 
 interface Capturing {
   /** What it wrote and said, once it is through. */
-  readonly seen: Promise<{ readonly packets: readonly SeenPacket[]; readonly said: string }>;
+  readonly seen: Promise<{ readonly packets: readonly SeenPacket[]; readonly said: string; readonly out: string }>;
 }
 
 /** A capture that has begun: its file is there with the first answer. */
@@ -62,7 +66,7 @@ async function capturing(...options: readonly string[]): Promise<Capturing> {
   const run = torii(['capture', out, '--for', '60s', ...options, '--api', at('api.sock')]);
   const seen = run.then(({ exit, err }) => {
     expect(exit, err).toBe(0);
-    return { packets: packetsOf(readFileSync(out)), said: err };
+    return { packets: packetsOf(readFileSync(out)), said: err, out };
   });
   await until(() => existsSync(out) && statSync(out).size > 0, { what: 'the capture to begin', timeoutMs: 20_000 });
   return { seen };
@@ -70,17 +74,15 @@ async function capturing(...options: readonly string[]): Promise<Capturing> {
 
 const came = (packets: readonly SeenPacket[]) => packets.filter(({ direction }) => direction === 'inbound');
 
-describe('torii capture on a live engine', () => {
+describe.each(engines)('torii capture on the engine %s', (engine) => {
   beforeAll(async () => {
     buildNative('build/test/frame_port');
     build();
     directory = mkdtempSync(join(tmpdir(), 'torii-capture-'));
-    writeFileSync(at('torii.yaml'), document());
+    await startDaemon(engine);
   });
-  beforeEach(startDaemon);
-  afterEach(endPrograms);
-  afterAll(() => {
-    remove();
+  afterAll(async () => {
+    await remove();
     rmSync(directory, { recursive: true, force: true });
   });
 
@@ -91,7 +93,9 @@ describe('torii capture on a live engine', () => {
       client.send(syn(port++), syn(port++, `${limitedVip}:80`), syn(port++, `${bed.vip}:81`));
       client.send(icmpFrame({ from: bed.client, to: bed.vip, type: 8, rest: Uint8Array.of(0, 7, 0, 1), ethernet }));
     }
-    const { packets } = await seen;
+    const { packets, out } = await seen;
+    const told = execFileSync('tcpdump', ['-nr', out], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    expect(told.trim().split('\n')).toHaveLength(packets.length);
     const kinds = new Set(came(packets).map(({ comment }) => comment.replace(/ worker=\d+$/, '')));
     const to = (vip: string, tenant: string) => `vip=${vip}:80/tcp tenant=${tenant}`;
     expect([...kinds].filter((each) => !each.includes(`forward ${to(limitedVip, 'limited')}`)).sort()).toEqual([
