@@ -10,7 +10,10 @@
 
 #define HUGE_PAGE (2u << 20)
 #define BUSY_POLL_US 20
-#define KICKS_MAX 8 /* in copy mode the kernel sends 32 at a time */
+#define KICKS_MAX 8 /* in copy mode a kernel without the option below sends 32 at a time */
+#ifndef XDP_MAX_TX_SKB_BUDGET
+#define XDP_MAX_TX_SKB_BUDGET 9 /* Linux 6.17 */
+#endif
 #ifndef SO_PREFER_BUSY_POLL
 #define SO_PREFER_BUSY_POLL 69 /* Linux 5.11 */
 #define SO_BUSY_POLL_BUDGET 70
@@ -120,6 +123,7 @@ struct xsk *xsk_open(const struct xsk_setup *setup, const char **what)
         errno = saved;
         return NULL;
     }
+    set_option(x->fd, XDP_MAX_TX_SKB_BUDGET, XSK_TX_FRAMES); /* a burst in one call */
     x->is_busy_polling = setup->busy_poll && poll_busily(x->fd);
     for (u32 i = 0; i < XSK_FRAMES; i++)
         x->free[x->free_count++] = (u64)(XSK_FRAMES - 1 - i) * x->frame_bytes;
