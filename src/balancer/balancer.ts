@@ -326,6 +326,7 @@ export class Balancer {
       await this.#path?.quiet();
     }
     await this.#speaker.close(graceful);
+    this.#metrics?.endCapture();
     await this.#api?.close();
     this.#reconciler?.close();
     this.#unfeed();

@@ -1,6 +1,6 @@
 // `torii capture` against a daemon that forwards between namespaces: every packet with what became of it, and none lost for it.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,11 +48,12 @@ function document(engine: Engine): string {
   });
 }
 
-async function startDaemon(engine: Engine): Promise<void> {
+async function startDaemon(engine: Engine): Promise<ChildProcess> {
   writeFileSync(at('torii.yaml'), document(engine));
   const env = ['env', `STATE_DIRECTORY=${at('state')}`];
-  start('balancer', [...env, process.execPath, program, 'balancer', '--config', at('torii.yaml')]);
+  const daemon = start('balancer', [...env, process.execPath, program, 'balancer', '--config', at('torii.yaml')]);
   await until(async () => (await status()).backends.usable === 1, { what: 'a usable backend', timeoutMs: 60_000 });
+  return daemon;
 }
 
 interface Capturing {
@@ -75,11 +76,13 @@ async function capturing(...options: readonly string[]): Promise<Capturing> {
 const came = (packets: readonly SeenPacket[]) => packets.filter(({ direction }) => direction === 'inbound');
 
 describe.each(engines)('torii capture on the engine %s', (engine) => {
+  let daemon: ChildProcess;
+
   beforeAll(async () => {
     buildNative('build/test/frame_port');
     build();
     directory = mkdtempSync(join(tmpdir(), 'torii-capture-'));
-    await startDaemon(engine);
+    daemon = await startDaemon(engine);
   });
   afterAll(async () => {
     await remove();
@@ -147,6 +150,17 @@ describe.each(engines)('torii capture on the engine %s', (engine) => {
       what: 'the node to be free again',
       timeoutMs: 10_000,
     });
+  });
+
+  // The last one: it ends the daemon.
+  it('is whole, and told to be, when the node leaves', async () => {
+    const client = await FramePort.open('client', 'eth0');
+    const { seen } = await capturing('--vip', bed.vip);
+    client.send(syn(3000));
+    daemon.kill('SIGTERM');
+    const { packets, said } = await seen;
+    expect(said).toContain(': the node ended it\n');
+    expect(came(packets).length).toBeLessThanOrEqual(1);
   });
 });
 
