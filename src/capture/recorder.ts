@@ -82,31 +82,39 @@ export class Recorder {
     this.#finish(recording);
   }
 
-  #start({ id, query, devices }: Extract<ToRecorder, { kind: 'start' }>): void {
-    const { addon, engine, version, send } = this.#params;
+  #start(message: Extract<ToRecorder, { kind: 'start' }>): void {
+    const { id } = message;
+    let recording: Recording;
     try {
-      const filter = filterOf(query, addon.layout().verdicts, this.#names);
-      const longest = addon.captureOpen(engine, filter);
-      const now = performance.now();
-      const described = describe(devices, addon, engine);
-      const file = new CaptureFile({ query, devices: described, layout: addon.layout(), version, nowNs: wallNs() });
-      const recording: Recording = {
-        id,
-        file,
-        buffer: new Uint8Array(Math.max(drainBytes, longest)),
-        endsAtMs: now + query.forSec * 1000,
-        timer: undefined,
-        statisticsAtMs: now + statisticsEveryMs,
-        unreadBytes: 0,
-        end: null,
-      };
-      this.#recording = recording;
-      send({ kind: 'started', id });
-      this.#send(recording);
-      this.#again(recording, drainEveryMs);
+      recording = this.#open(message);
     } catch (error) {
-      send({ kind: 'refused', id, code: codeOf(error), message: messageOf(error) });
+      return this.#params.send({ kind: 'refused', id, code: codeOf(error), message: messageOf(error) });
     }
+    this.#recording = recording;
+    this.#params.send({ kind: 'started', id });
+    this.#send(recording);
+    this.#again(recording, drainEveryMs);
+  }
+
+  /** The rings come last: nothing else may fail once they are open. */
+  #open({ id, query, devices }: Extract<ToRecorder, { kind: 'start' }>): Recording {
+    const { addon, engine, version } = this.#params;
+    const layout = addon.layout();
+    const filter = filterOf(query, layout.verdicts, this.#names);
+    const described = describe(devices, addon, engine);
+    const file = new CaptureFile({ query, devices: described, layout, version, nowNs: wallNs() });
+    const longest = addon.captureOpen(engine, filter);
+    const now = performance.now();
+    return {
+      id,
+      file,
+      buffer: new Uint8Array(Math.max(drainBytes, longest)),
+      endsAtMs: now + query.forSec * 1000,
+      timer: undefined,
+      statisticsAtMs: now + statisticsEveryMs,
+      unreadBytes: 0,
+      end: null,
+    };
   }
 
   #again(recording: Recording, afterMs: number): void {
