@@ -349,6 +349,7 @@ static napi_value js_device_states(napi_env env, napi_callback_info info)
     napi_create_array(env, &out);
     if (!w || count > DEVICES_MAX)
         return out;
+    engine_settle(w); /* where much was to give back */
     engine_device_states(w, states);
     for (u32 i = 0; i < count; i++)
         napi_set_element(env, out, i, string(env, names[states[i]]));

@@ -11,7 +11,7 @@
 __asm__(".section .rodata\n.balign 16\nsteer_object:\n.incbin \"" STEER_OBJECT "\"\nsteer_object_end:\n.previous\n");
 extern const u8 steer_object[], steer_object_end[];
 
-#define V4_BITS 96
+#define GIVEN_BACK_MAX 1024 /* in one go: less than a millisecond */
 
 void steering_init(struct steering *s)
 {
@@ -35,6 +35,7 @@ void steering_free(struct steering *s)
     close_map(&s->prefix_count);
     close_map(&s->sources);
     free(s->taken);
+    free(s->listed);
     pthread_mutex_destroy(&s->lock);
 }
 
@@ -50,7 +51,7 @@ static bool holds(const struct steer_prefix *set, u32 count, const struct steer_
     return count > 0 && bsearch(p, set, count, sizeof *p, compare) != NULL;
 }
 
-/* The VIP addresses and prefixes of a snapshot that nobody has validated yet; NULL: no memory. */
+/* The VIP addresses and prefixes of a snapshot that nobody has validated yet, as they lie there; NULL: no memory. */
 static struct steer_prefix *vips_of(const line *base, size_t lines, u32 *count)
 {
     *count = 0;
@@ -69,7 +70,6 @@ static struct steer_prefix *vips_of(const line *base, size_t lines, u32 *count)
         set[*count].bits = a->length;
         memcpy(&set[(*count)++].address, a->address, sizeof a->address);
     }
-    qsort(set, *count, sizeof *set, compare);
     return set;
 }
 
@@ -176,45 +176,86 @@ static void take_sources(struct steering *s, const line *snapshot, size_t lines)
 {
     struct steer_prefix set[STEER_SOURCES_MAX];
     u32 count = sources_of(snapshot, lines, set);
-    for (u32 i = 0; i < s->source_count; i++)
-        bpf_map_remove(s->sources, &s->source[i]);
+    if (count == s->source_count && memcmp(set, s->source, count * sizeof set[0]) == 0)
+        return;
     for (u32 i = 0; i < count; i++)
         bpf_map_set(s->sources, &set[i], &set[i].bits);
-    memcpy(s->source, set, sizeof set);
+    for (u32 i = 0; i < s->source_count; i++) {
+        bool is_kept = false;
+        for (u32 j = 0; j < count; j++)
+            is_kept |= compare(&set[j], &s->source[i]) == 0;
+        if (!is_kept)
+            bpf_map_remove(s->sources, &s->source[i]);
+    }
+    memcpy(s->source, set, count * sizeof set[0]);
     s->source_count = count;
+}
+
+/* Remembers what was taken last; without memory nothing, so that the next snapshot is looked at whole. */
+static void list(struct steering *s, const struct steer_prefix *listed, u32 count)
+{
+    free(s->listed);
+    s->listed_count = 0;
+    s->listed = malloc((count + 1) * sizeof *s->listed);
+    if (!s->listed)
+        return;
+    memcpy(s->listed, listed, count * sizeof *listed);
+    s->listed_count = count;
+}
+
+/* Under the lock. */
+static bool add_listed(struct steering *s, const struct steer_prefix *listed, u32 count, struct device_error *error)
+{
+    struct steer_prefix *sorted = malloc((count + 1) * sizeof *sorted);
+    if (!sorted)
+        return refuse_map(error);
+    memcpy(sorted, listed, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare);
+    bool is_taken = take_all(s, sorted, count, error);
+    free(sorted);
+    return is_taken;
 }
 
 bool steering_add(struct steering *s, const line *snapshot, size_t lines, struct device_error *error)
 {
     u32 count;
+    bool is_taken = true;
     pthread_mutex_lock(&s->lock);
-    if (s->vips < 0) {
-        pthread_mutex_unlock(&s->lock);
-        return true;
+    struct steer_prefix *listed = s->vips < 0 ? NULL : vips_of(snapshot, lines, &count);
+    if (!listed) {
+        is_taken = s->vips < 0 || refuse_map(error);
+    } else if (count != s->listed_count || (count && memcmp(listed, s->listed, count * sizeof *listed) != 0)) {
+        is_taken = add_listed(s, listed, count, error);
+        list(s, listed, count);
+        s->is_settled = false;
     }
-    struct steer_prefix *set = vips_of(snapshot, lines, &count);
-    bool is_taken = set ? take_all(s, set, count, error) : refuse_map(error);
-    free(set);
-    s->is_settled = false;
+    free(listed);
     pthread_mutex_unlock(&s->lock);
     return is_taken;
 }
 
 void steering_keep(struct steering *s, const line *snapshot, size_t lines)
 {
-    u32 count, kept = 0;
+    u32 count, kept = 0, given_back = 0;
     pthread_mutex_lock(&s->lock);
+    if (s->vips >= 0)
+        take_sources(s, snapshot, lines);
     struct steer_prefix *set = s->is_settled ? NULL : vips_of(snapshot, lines, &count);
     if (set) {
-        for (u32 i = 0; i < s->taken_count; i++)
-            if (holds(set, count, &s->taken[i]))
+        list(s, set, count); /* what was added last may have been refused */
+        qsort(set, count, sizeof *set, compare);
+        for (u32 i = 0; i < s->taken_count; i++) {
+            bool is_kept = given_back == GIVEN_BACK_MAX || holds(set, count, &s->taken[i]);
+            if (is_kept) {
                 s->taken[kept++] = s->taken[i];
-            else
+            } else {
                 give_back(s, &s->taken[i]);
+                given_back++;
+            }
+        }
         s->taken_count = kept;
         tell_prefix_count(s);
-        take_sources(s, snapshot, lines);
-        s->is_settled = true;
+        s->is_settled = given_back < GIVEN_BACK_MAX;
     }
     free(set);
     pthread_mutex_unlock(&s->lock);

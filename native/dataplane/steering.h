@@ -13,6 +13,8 @@ struct steering {
     int vips, vip_prefixes, prefix_count, sources; /* maps; negative until the first device needs them */
     struct steer_prefix *taken; /* sorted; what the maps hold of VIPs */
     u32 taken_count;
+    struct steer_prefix *listed; /* VIPs of the last snapshot, as they lie there: most snapshots have the same */
+    u32 listed_count;
     struct steer_prefix source[STEER_SOURCES_MAX];
     u32 source_count;
     bool is_settled; /* no more is taken than the snapshot in force has */
@@ -30,7 +32,7 @@ void steering_free(struct steering *s);
 /* Takes what a snapshot has beside what is taken already. False: see error; what was taken before stays. */
 bool steering_add(struct steering *s, const line *snapshot, size_t lines, struct device_error *error);
 
-/* Gives back what this snapshot, which every worker has adopted, does not have. */
+/* Gives back what this snapshot, which every worker has adopted, does not have; of much, a part with each call. */
 void steering_keep(struct steering *s, const line *snapshot, size_t lines);
 
 #define STEERING_MAPS 3

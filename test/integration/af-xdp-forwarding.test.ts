@@ -275,6 +275,18 @@ describe('the engine af_xdp', () => {
     expect(totals.workers[0]?.rxPackets).toBeLessThanOrEqual(2);
   });
 
+  it('gives thousands of VIPs back, too, though in parts', async () => {
+    node = await PacketNode.start({ engine: 'af_xdp' });
+    const gone = Array.from({ length: 3000 }, (_, i) => `198.18.${i >> 8}.${i & 255}`);
+    await node.load(bedDesired([`${bed.vip}:80/tcp`, ...gone.map((address) => `${address}:80/tcp`)]));
+    await node.load(bedDesired());
+    for (let look = 0; look < 4; look++) await node.totals();
+    const [client] = await ports();
+    client.send(...gone.map((address) => tcpFrame({ from: `${bed.client}:1`, to: `${address}:80`, ethernet })), toVip());
+    const totals = await node.until(({ verdicts }) => verdicts['forward'] === 1);
+    expect(totals.workers[0]?.rxPackets).toBeLessThanOrEqual(2);
+  });
+
   it('moves what a send refused from forward to tx_full', async () => {
     await startNode();
     const [client] = await ports();
