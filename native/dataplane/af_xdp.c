@@ -4,6 +4,8 @@
  * XDP in the driver where it can, else generic; zero-copy where the driver has it, else copied. Whoever opens a device first prepares
  * it for all workers: program, a socket for each queue, settings. Queue n belongs to worker n modulo the workers; one without a queue
  * sends by another's. The program goes with the process, however that ends; settings are put back by a close alone. */
+#define LINGER_NS 30000 /* what a sleep and a wake-up cost, on both sides */
+#define BUSY_LINGER_NS 100000000ull /* busy polling is for who rather has a core run than a packet wait */
 #define _GNU_SOURCE
 #include "link.h"
 #include "partial.h"
@@ -272,7 +274,9 @@ static struct queue *af_xdp_open(const struct device_open *how, struct device_er
         free(a);
         return NULL;
     }
-    a->queue = (struct queue){.ops = &af_xdp, .ifindex = p->link.ifindex};
+    a->queue = (struct queue){
+        .ops = &af_xdp, .ifindex = p->link.ifindex, .linger_ns = p->socket[0]->is_busy_polling ? BUSY_LINGER_NS : LINGER_NS,
+    };
     for (u32 q = how->worker; q < p->link.queues; q += how->workers)
         a->own[a->own_count++] = p->socket[q];
     a->sends_by = p->socket[how->worker % p->link.queues];

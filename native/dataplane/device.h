@@ -49,7 +49,9 @@ struct device_open {
 struct queue {
     const struct device_ops *ops;
     u32 ifindex;
-    u64 linger_ns; /* so long after its last packet a worker looks again and again instead of sleeping; 0: never. Set by open */
+    /* A worker whose packets come closer than that looks again and again for as long after the last one, instead of sleeping; 0: never.
+     * Set by open. */
+    u64 linger_ns;
 };
 
 #define REASON_BYTES 320

@@ -38,7 +38,7 @@ struct runner {
     int wake_fd;
     int core; /* that it stays on; negative: none */
     u64 inspected_ns;
-    u64 received_ns; /* when its last packet came */
+    u64 received_ns, gap_ns; /* when its last packet came, and how long after the one before */
     struct overload overload;
     u64 looked_packets, looked_busy_ns, looked_lost; /* its counters when overload_look was asked last */
     size_t populated; /* bytes of its flow table that have pages */
@@ -206,6 +206,7 @@ static u32 run_burst(struct runner *r, u32 from, u64 *now)
     u32 n = queue->ops->rx(queue, r->packets, BURST_MAX, &oversize);
     if (n == 0)
         return 0;
+    r->gap_ns = start - r->received_ns;
     u32 kept = unlikely(r->overload.is_on) ? overload_shed(&r->overload, r->worker, r->packets, n, &oversize) : n;
     for (u32 i = 0; i < n; i++)
         r->rx_bytes[i] = (u32)(r->packets[i].end - r->packets[i].data);
@@ -352,11 +353,12 @@ static bool populate(struct runner *r)
     return true;
 }
 
-/* The next packet of this worker may come sooner than a sleep and a wake-up take. */
+/* The next packet of this worker may come sooner than a sleep and a wake-up take: those before it did. */
 static bool lingers(const struct runner *r, u64 now)
 {
+    u64 quiet = now - r->received_ns, longest = quiet > r->gap_ns ? quiet : r->gap_ns;
     for (u32 d = 0; d < r->all->devices; d++)
-        if (r->queue[d] && now - r->received_ns < r->queue[d]->linger_ns)
+        if (r->queue[d] && longest < r->queue[d]->linger_ns)
             return true;
     return false;
 }
