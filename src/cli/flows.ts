@@ -2,7 +2,7 @@
 //
 // Asks page by page until enough are found or the tables end, so that a rare flow is found in a large table, too.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ToriiError } from '../errors.ts';
 import { parseAddress, parsePrefix } from '../model/address.ts';
 import type { FlowsView, FlowView } from '../model/views.ts';
@@ -16,6 +16,8 @@ import { bytes, type Column, number, table } from './table.ts';
 interface Words {
   readonly vip?: string;
   readonly backend?: string;
+  readonly client?: string;
+  /** The same by its former name. */
   readonly source?: string;
   readonly limit: number;
   readonly json?: boolean;
@@ -34,12 +36,13 @@ export function addFlows(program: Command, io: Io): void {
     )
     .option('--vip <vip>', 'only of this VIP')
     .option('--backend <address>', 'only to this backend', parseBackend)
-    .option('--source <prefix>', 'only from this client address or prefix', parseSource)
+    .option('--client <prefix>', 'only from this address or prefix', parseClient)
+    .addOption(new Option('--source <prefix>', 'as --client').argParser(parseClient).hideHelp())
     .option('--limit <number>', 'at most so many', parseLimit, defaultLimit)
     .option('--json', 'the JSON of the API, all pages in one; of several nodes an object, one key per --api');
   withExample(command, [
-    'torii flows --source 198.51.100.7',
-    'torii flows --source 2001:db8:9::/48 --backend 10.0.2.21',
+    'torii flows --client 198.51.100.7',
+    'torii flows --client 2001:db8:9::/48 --backend 10.0.2.21',
     'torii flows --vip 203.0.113.10:80/tcp --limit 1000 --json',
   ]);
   command.action(async () => show(openSession(command, io), command.opts<Words>()));
@@ -70,12 +73,12 @@ const columns: readonly Column<FlowView>[] = [
   { title: 'BYTES', align: 'right', cell: (flow) => bytes(flow.bytes) },
 ];
 
-async function flowsOf(client: Client, { vip, backend, source, limit }: Words): Promise<readonly FlowView[]> {
+async function flowsOf(node: Client, { vip, backend, client, source = client, limit }: Words): Promise<readonly FlowView[]> {
   const found: FlowView[] = [];
   const filters = { ...(vip && { vip }), ...(backend && { backend }), ...(source && { source }) };
   for (let from: number | null = 0; from !== null && found.length < limit; ) {
     const query = new URLSearchParams({ ...filters, limit: `${Math.min(pageLimit, limit - found.length)}`, from: `${from}` });
-    const { flows, next }: FlowsView = await client.json<FlowsView>(`/v1/flows?${query.toString()}`);
+    const { flows, next }: FlowsView = await node.json<FlowsView>(`/v1/flows?${query.toString()}`);
     found.push(...flows);
     from = next;
   }
@@ -88,9 +91,9 @@ function parseBackend(text: string): string {
   return address;
 }
 
-function parseSource(text: string): string {
+function parseClient(text: string): string {
   if (parsePrefix(text) !== undefined) return text;
-  throw new ToriiError('usage', `--source: expected an address or a prefix like 198.51.100.0/24, got ${text}`);
+  throw new ToriiError('usage', `--client: expected an address or a prefix like 198.51.100.0/24, got ${text}`);
 }
 
 function parseLimit(text: string): number {

@@ -3,6 +3,7 @@
 // Leaves out what has expired, and what belongs to a VIP that the document no longer has.
 
 import type { FlowCandidate, FlowRecord, FlowRecordPage } from '../dataplane/flow-records.ts';
+import { ToriiError } from '../errors.ts';
 import type { Desired, DesiredVip } from '../model/desired.ts';
 import { flowText } from '../model/flow.ts';
 import type { FlowQuery, FlowsView, FlowView } from '../model/views.ts';
@@ -15,7 +16,10 @@ export interface FlowNaming {
   view(page: FlowRecordPage): FlowsView;
 }
 
+/** Throws not_found for a VIP that the document does not have. */
 export function nameFlows(query: FlowQuery, desired: Desired, { vips, backends }: Allocation): FlowNaming {
+  if (query.vip !== null && !desired.vips.some(({ name }) => name === query.vip))
+    throw new ToriiError('not_found', `no VIP ${query.vip} that this node forwards`);
   const vipOf = vipsByIndex(desired, vips.owned);
   const backendOf = new Map([...backends.owned].map(([key, { index, generation }]) => [index, { key, generation }]));
   const address = ({ entry }: FlowCandidate): string | null => {

@@ -110,7 +110,10 @@ export class NativeCompiler implements Compiler {
 
   #records(): FlowRecords {
     if (!this.#addon.shape(this.#engine).hasRecords) {
-      throw new ToriiError('not_here', 'flows have no records here: expected node.flows.records: true in the document');
+      throw new ToriiError(
+        'not_here',
+        'flows have no records here: expected node.flows.records: true in the document, which takes a restart',
+      );
     }
     this.#recordReader ??= new FlowRecords(this.#addon, this.#engine, this.#flows);
     return this.#recordReader;
