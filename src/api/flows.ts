@@ -4,6 +4,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ToriiError } from '../errors.ts';
 import { isHostPrefix, parseAddress, parsePrefix } from '../model/address.ts';
+import { canonicalVipName } from '../model/vip.ts';
 import type { ApiContext } from './context.ts';
 import { sendJson } from './read.ts';
 import { errorResponses, flowsView } from './schemas.ts';
@@ -23,6 +24,13 @@ function addressOf(key: string, text: string | undefined): string | null {
   const address = parseAddress(text);
   if (address === undefined) throw new ToriiError('bad_request', `${key}: expected an IP address, got "${text}"`);
   return address;
+}
+
+function vipOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const name = canonicalVipName(text);
+  if (name === undefined) throw new ToriiError('bad_request', `vip: expected a VIP like 203.0.113.10:80/tcp, got "${text}"`);
+  return name;
 }
 
 /** "198.51.100.0/24"; an address stays as it is. */
@@ -48,7 +56,7 @@ export function flowRoutes({ control }: ApiContext): FastifyPluginAsyncZod {
       },
       async ({ query: { vip, backend, source, limit, from } }, reply) => {
         const query = {
-          vip: vip ?? null,
+          vip: vipOf(vip),
           backend: addressOf('backend', backend),
           source: prefixOf('source', source),
           limit,

@@ -71,6 +71,10 @@ describe('the flows of a node', () => {
     expect(found({ source: '198.51.101.0/24' })).toEqual([]);
   });
 
+  it('are refused for a VIP that there is none of', () => {
+    expect(() => flows({ vip: '203.0.113.99:80/tcp' })).toThrow('no VIP 203.0.113.99:80/tcp that this node forwards');
+  });
+
   it('are gone when they have expired', () => {
     send(tcp('S'), 11);
     send(udp(1), 9);

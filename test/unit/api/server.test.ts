@@ -75,7 +75,7 @@ describe('reading', () => {
       { vip: '203.0.113.10:80/tcp', backend: '10.0.2.21', source: '2001:db8::7', limit: 5, from: 7 },
       { vip: null, backend: null, source: null, limit: 100, from: 0 },
     ]);
-    for (const wrong of ['limit=0', 'limit=1001', 'from=-1', 'backend=web', 'pool=web']) {
+    for (const wrong of ['limit=0', 'limit=1001', 'from=-1', 'backend=web', 'pool=web', 'vip=web', 'source=198.51.100.7/8']) {
       expect((await api.ask(`/v1/flows?${wrong}`)).status, wrong).toBe(400);
     }
   });
