@@ -275,6 +275,16 @@ describe('the engine af_xdp', () => {
     expect(totals.workers[0]?.rxPackets).toBeLessThanOrEqual(2);
   });
 
+  it('gives the kernel what is still taken but no VIP any more', async () => {
+    node = await PacketNode.start({ engine: 'af_xdp' });
+    await node.load(bedDesired([`${bed.front}:80/tcp`]));
+    await server('balancer', `${echoServer}.listen(22, '${bed.front}', () => console.log('ready'));`);
+    await node.load(bedDesired(), { isUnsettled: true });
+    expect(await script('client', `${echoClient}('${bed.front}', 22);`)).toBe('hello');
+    const { verdicts } = await node.totals();
+    expect(verdicts['pass']).toBeGreaterThan(3);
+  });
+
   it('gives thousands of VIPs back, too, though in parts', async () => {
     node = await PacketNode.start({ engine: 'af_xdp' });
     const gone = Array.from({ length: 3000 }, (_, i) => `198.18.${i >> 8}.${i & 255}`);

@@ -54,8 +54,8 @@ export class PacketNode {
     return this.#child.pid ?? 0;
   }
 
-  async load(desired: Desired = bedDesired()): Promise<void> {
-    await this.#ask({ kind: 'load', desired });
+  async load(desired: Desired = bedDesired(), { isUnsettled = false } = {}): Promise<void> {
+    await this.#ask({ kind: 'load', desired, isUnsettled });
   }
 
   async totals(): Promise<Totals> {

@@ -4,6 +4,7 @@
 //
 // Says {ready} or {failed}, then answers each request with one message.
 
+import { until } from '../../../deploy/lab/until.ts';
 import { NativeCompiler } from '../../../src/control/native-compiler.ts';
 import type { Draft } from '../../../src/control/ports.ts';
 import { type DeviceSpec, loadDataplaneAddon, type QueueFacts } from '../../../src/dataplane/addon.ts';
@@ -12,7 +13,8 @@ import { ToriiError } from '../../../src/errors.ts';
 import type { Desired } from '../../../src/model/desired.ts';
 
 export type Request =
-  | { readonly kind: 'load'; readonly desired: Desired }
+  /** `isUnsettled`: the workers have it, but the devices still take what it has no more. */
+  | { readonly kind: 'load'; readonly desired: Desired; readonly isUnsettled: boolean }
   | { readonly kind: 'totals' }
   | { readonly kind: 'stop' };
 
@@ -75,16 +77,18 @@ async function main([workerCount = '1', engine = '', ...devices]: readonly strin
     devices.map((name) => ({ name, engine: engineName as DeviceSpec['engine'], busyPoll: busy === 'busy' ? 1 : 0 })),
   );
   let vips: Draft['indices']['vips'] | undefined;
-  const load = async (desired: Desired): Promise<number> => {
+  const load = async ({ desired, isUnsettled }: Extract<Request, { kind: 'load' }>): Promise<number> => {
     const draft = compiler.draft(desired);
     const generation = dataplane.load(draft.snapshot);
-    await dataplane.whenAdopted(generation, 5000);
+    const isAdopted = () => dataplane.counters.workers().every((worker) => worker.generation === generation);
+    if (isUnsettled) await until(isAdopted, { what: 'the workers', timeoutMs: 5000 });
+    else await dataplane.whenAdopted(generation, 5000);
     compiler.keep(draft);
     vips = draft.indices.vips;
     return generation;
   };
   process.on('message', (request: Request) => {
-    if (request.kind === 'load') void load(request.desired).then((generation) => answer({ kind: 'loaded', generation }), fail);
+    if (request.kind === 'load') void load(request).then((generation) => answer({ kind: 'loaded', generation }), fail);
     else if (request.kind === 'totals') answer({ kind: 'totals', totals: totalsOf(dataplane, vips) });
     else {
       dataplane.stop();
