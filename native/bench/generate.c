@@ -3,10 +3,11 @@
  *
  * usage: generate OBJECT DEVICE MAC ADDRESS PORT FLOWS ack|syn AT-ONCE MILLISECONDS [SCHEDSTAT]...
  *
- * OBJECT is generate_bpf.c compiled. Frames go to MAC, as TCP to ADDRESS and PORT, from FLOWS (a power of two) sources,
- * without end, or so many AT-ONCE and then a pause of some 20 ms, in which the receiver can catch up. The first WARM_NS are not counted. SCHEDSTAT are files /proc/PID/task/TID/schedstat, of which the processor time used meanwhile
- * is summed; each is the kernel's count up to its last tick. One line of JSON: frames sent, frames that came back, seconds,
- * processor seconds of the sender, in which all is that the kernel does with a frame at once, and those of the threads.
+ * OBJECT is generate_bpf.c compiled. Frames go to MAC, as TCP to ADDRESS and PORT, from FLOWS (a power of two) sources, without
+ * end (0), or so many AT-ONCE and then a pause of some 20 ms, in which the receiver can catch up. The first WARM_NS are not
+ * counted. SCHEDSTAT are files /proc/PID/task/TID/schedstat, of which the processor time used meanwhile is summed; each is the
+ * kernel's count up to its last tick. One line of JSON: frames sent, frames that came back, seconds, processor seconds of the
+ * sender, in which all is that the kernel does with a frame at once, and those of the threads.
  *
  * The receiving end of a veth takes frames of XDP only where its device has GRO or an XDP program. Needs CAP_BPF and
  * CAP_NET_ADMIN. It refuses destinations outside 203.0.113.0/24 (RFC 5737) and runs of more than MAX_MS. */
@@ -143,7 +144,8 @@ static int parse(struct settings *s, char **words)
     if (inet_pton(AF_INET, words[3], &destination) != 1)
         return -1;
     uint32_t address = ntohl(destination.s_addr);
-    long port = strtol(words[4], NULL, 10), flows = strtol(words[5], NULL, 10), at_once = strtol(words[7], NULL, 10), ms = strtol(words[8], NULL, 10);
+    long port = strtol(words[4], NULL, 10), flows = strtol(words[5], NULL, 10);
+    long at_once = strtol(words[7], NULL, 10), ms = strtol(words[8], NULL, 10);
     if ((address & 0xffffff00u) != DOCUMENTATION_NET || port < 1 || port > 65535 || ms < 1 || ms > MAX_MS)
         return -1;
     if (flows < 1 || flows > (long)FLOWS_MAX || (flows & (flows - 1)) != 0 || at_once < 0 || at_once > FRAMES_MAX)

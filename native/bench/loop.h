@@ -8,12 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define BURST 64
 #define OUTER_BYTES 20
 #define MAC_BYTES 6
-#define NICE -10 /* as a packet worker of the daemon */
 
 static volatile sig_atomic_t stopping;
 
@@ -50,5 +48,4 @@ static inline void begin(void)
     struct sigaction action = {.sa_handler = stop};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
-    setpriority(PRIO_PROCESS, 0, NICE);
 }
