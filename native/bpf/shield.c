@@ -17,26 +17,30 @@
 #define PASS_ON (-1) /* TCX_NEXT, younger than Debian 12's headers: whoever else is attached */
 #define DROP 2 /* TC_ACT_SHOT */
 
-static __always_inline int load_u8(struct __sk_buff *skb, __u32 offset)
-{
-    __u8 v;
-    return bpf_skb_load_bytes(skb, offset, &v, 1) ? -1 : v;
-}
-
 /* Behind extension headers, which end a chain after six: what is longer is for the core to refuse. */
-static __always_inline int is_link_message(struct __sk_buff *skb, int next)
+static __always_inline int is_link_message(struct __sk_buff *skb, __u8 next)
 {
     __u32 at = ETH_HLEN + sizeof(struct ipv6hdr);
+    __u8 header[2];
     for (int i = 0; i < EXTENSIONS_MAX; i++) {
         if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
             break;
-        int words = load_u8(skb, at + 1);
-        next = load_u8(skb, at);
-        if (words < 0 || next < 0)
+        if (bpf_skb_load_bytes(skb, at, header, sizeof(header)))
             return 0;
-        at += 8 + 8 * (__u32)words;
+        next = header[0];
+        at += 8 + 8 * (__u32)header[1];
     }
-    return next == IPPROTO_ICMPV6 && is_link_type(load_u8(skb, at));
+    return next == IPPROTO_ICMPV6 && bpf_skb_load_bytes(skb, at, header, 1) == 0 && is_link_type(header[0]);
+}
+
+static __always_inline int judge_ipv6(struct __sk_buff *skb)
+{
+    struct steer_address address;
+    __u8 next;
+    if (bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr), &address, sizeof(address)) ||
+        bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, nexthdr), &next, sizeof(next)) || !is_vip(&address))
+        return PASS_ON;
+    return may_be_link_message(next) && is_link_message(skb, next) ? PASS_ON : DROP;
 }
 
 SEC("tcx")
@@ -50,13 +54,7 @@ int shield(struct __sk_buff *skb)
             return PASS_ON;
         return is_vip(&address) ? DROP : PASS_ON;
     }
-    if (skb->protocol != bpf_htons(ETH_P_IPV6))
-        return PASS_ON;
-    if (bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, daddr), &address, sizeof(address)))
-        return PASS_ON;
-    if (!is_vip(&address))
-        return PASS_ON;
-    return is_link_message(skb, load_u8(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, nexthdr))) ? PASS_ON : DROP;
+    return skb->protocol == bpf_htons(ETH_P_IPV6) ? judge_ipv6(skb) : PASS_ON;
 }
 
 char _license[] SEC("license") = "GPL";

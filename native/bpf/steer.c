@@ -20,7 +20,6 @@
 #define ICMPV6_ERROR_FIRST 1 /* unreachable, too big, time exceeded */
 #define ICMPV6_ERROR_LAST 3
 
-MAP(sources, BPF_MAP_TYPE_LPM_TRIE, struct steer_prefix, __u32, STEER_SOURCES_MAX);
 MAP(port, BPF_MAP_TYPE_ARRAY, __u32, struct steer_port, 1);
 MAP(sockets, BPF_MAP_TYPE_XSKMAP, __u32, __u32, STEER_QUEUES_MAX);
 MAP(copies, BPF_MAP_TYPE_RINGBUF, __u32, __u32, STEER_COPIES_BYTES);
@@ -91,12 +90,6 @@ static __always_inline int is_link_message(struct xdp_md *ctx, __u32 at, __u8 ne
         at += 8 + 8 * (__u32)header[1];
     }
     return next == IPPROTO_ICMPV6 && bpf_xdp_load_bytes(ctx, at, header, 1) == 0 && is_link_type(header[0]);
-}
-
-/* Most packets have no extension header and are no ICMP. */
-static __always_inline int may_be_link_message(__u8 next)
-{
-    return next != IPPROTO_TCP && next != IPPROTO_UDP && next != IPPROTO_FRAGMENT;
 }
 
 static __always_inline int steer_ipv6(struct xdp_md *ctx, const struct ipv6hdr *ip, const void *end, __u32 at)

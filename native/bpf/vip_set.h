@@ -1,4 +1,4 @@
-/* What VIP traffic is, for the programs that take it from the kernel (steer.c, shield.c): the addresses and prefixes of all VIPs, and
+/* What VIP traffic is, for the programs that tell it from the kernel's (steer.c, shield.c, tap.c): the addresses and prefixes of all VIPs, and
  * which messages to them stay the kernel's all the same. Made and filled by dataplane/steering.c. */
 #pragma once
 #include "steer.h"
@@ -20,6 +20,7 @@
 MAP(vips, BPF_MAP_TYPE_HASH, struct steer_address, __u32, STEER_VIPS_MAX);
 MAP(vip_prefixes, BPF_MAP_TYPE_LPM_TRIE, struct steer_prefix, __u32, STEER_VIPS_MAX);
 MAP(prefix_count, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1);
+MAP(sources, BPF_MAP_TYPE_LPM_TRIE, struct steer_prefix, __u32, STEER_SOURCES_MAX); /* ours, of outer packets */
 
 /* Whether a trie holds the address; an IPv6 prefix as short as ::/0 holds no IPv4 address. */
 static __always_inline int is_in(void *trie, const struct steer_address *address)
@@ -37,6 +38,12 @@ static __always_inline int is_vip(const struct steer_address *address)
         return 1;
     const __u32 *count = bpf_map_lookup_elem(&prefix_count, &only);
     return count && *count && is_in(&vip_prefixes, address);
+}
+
+/* Most packets have no extension header and are no ICMP. */
+static __always_inline int may_be_link_message(__u8 next)
+{
+    return next != IPPROTO_TCP && next != IPPROTO_UDP && next != IPPROTO_FRAGMENT;
 }
 
 static __always_inline int is_link_type(int type)

@@ -306,13 +306,14 @@ bool steering_maps(struct steering *s, struct bpf_map_entry maps[STEERING_MAPS])
     maps[0] = (struct bpf_map_entry){"vips", s->vips};
     maps[1] = (struct bpf_map_entry){"vip_prefixes", s->vip_prefixes};
     maps[2] = (struct bpf_map_entry){"prefix_count", s->prefix_count};
+    maps[3] = (struct bpf_map_entry){"sources", s->sources};
     return has_maps;
 }
 
 bool steer_load(struct steering *s, struct steer_program *p, const char *device, struct device_error *error)
 {
     *p = (struct steer_program){-1, -1, -1, -1, -1};
-    struct bpf_map_entry maps[STEERING_MAPS + 4];
+    struct bpf_map_entry maps[STEERING_MAPS + 3];
     if (!steering_maps(s, maps))
         return refuse_load(error, device, "making BPF maps");
     p->port = bpf_map_make(BPF_MAP_TYPE_ARRAY, sizeof(u32), sizeof(struct steer_port), 1, 0);
@@ -320,10 +321,9 @@ bool steer_load(struct steering *s, struct steer_program *p, const char *device,
     p->copies = bpf_map_make(BPF_MAP_TYPE_RINGBUF, 0, 0, STEER_COPIES_BYTES, 0);
     if (p->port < 0 || p->sockets < 0 || p->copies < 0)
         return refuse_load(error, device, "making BPF maps");
-    maps[STEERING_MAPS] = (struct bpf_map_entry){"sources", s->sources};
-    maps[STEERING_MAPS + 1] = (struct bpf_map_entry){"port", p->port};
-    maps[STEERING_MAPS + 2] = (struct bpf_map_entry){"sockets", p->sockets};
-    maps[STEERING_MAPS + 3] = (struct bpf_map_entry){"copies", p->copies};
+    maps[STEERING_MAPS] = (struct bpf_map_entry){"port", p->port};
+    maps[STEERING_MAPS + 1] = (struct bpf_map_entry){"sockets", p->sockets};
+    maps[STEERING_MAPS + 2] = (struct bpf_map_entry){"copies", p->copies};
     const struct bpf_program_source source = {
         .name = "torii_steer", .section = "xdp", .type = BPF_PROG_TYPE_XDP,
         .object = steer_object, .bytes = (size_t)(steer_object_end - steer_object), .maps = maps, .map_count = sizeof maps / sizeof *maps,

@@ -35,7 +35,7 @@ bool steering_add(struct steering *s, const line *snapshot, size_t lines, struct
 /* Gives back what this snapshot, which every worker has adopted, does not have; of much, a part with each call. */
 void steering_keep(struct steering *s, const line *snapshot, size_t lines);
 
-#define STEERING_MAPS 3
+#define STEERING_MAPS 4
 
 /* The maps of bpf/vip_set.h, made with the first call. False: see errno. */
 bool steering_maps(struct steering *s, struct bpf_map_entry maps[STEERING_MAPS]);

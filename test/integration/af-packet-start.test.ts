@@ -7,6 +7,7 @@ import { buildNative } from '../support/native-build.ts';
 import { build, remove, script, sh } from './support/packet-bed.ts';
 import { PacketNode } from './support/packet-node-handle.ts';
 
+const withAllItNeeds = ['setpriv', '--bounding-set=-all,+net_raw,+net_admin,+bpf', '--inh-caps=-all'];
 const netModule = new URL('../../dist/src/net.js', import.meta.url).href;
 const withoutShield = ['setpriv', '--bounding-set=-bpf,-sys_admin,-net_admin', '--inh-caps=-bpf,-sys_admin,-net_admin'];
 
@@ -70,7 +71,7 @@ describe('starting the engine af_packet', () => {
       ['front', 'back'].map(() => 'the kernel handles VIP packets, too: keeping it from them needs CAP_BPF and CAP_NET_ADMIN'),
     );
     await bare.stop();
-    const node = await PacketNode.start();
+    const node = await PacketNode.start({ wrap: withAllItNeeds });
     expect((await node.totals()).queues.map(({ reason }) => reason)).toEqual(['', '']);
     await node.stop();
   });
