@@ -161,7 +161,7 @@ static int attach_barrier(int fd)
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-/* Only IP frames addressed to this host reach the ring: the kernel looks at the type behind any tag. */
+/* All IP frames addressed to this host reach the ring, where no better filter may be had: the kernel looks at the type behind any tag. */
 static int attach_filter(int fd)
 {
     struct sock_filter code[] = {
@@ -213,7 +213,7 @@ static bool open_rx(struct af_packet *a, const struct device_open *how, struct d
         return refuse_errno(error, how->name, "allocating the receive ring");
     if (bind_device(fd, a->queue.ifindex, ETH_P_ALL) < 0)
         return refuse_errno(error, how->name, "binding the packet socket");
-    if (join_group(fd, how) < 0 || attach_filter(fd) < 0)
+    if (join_group(fd, how) < 0 || (!tap_attach(how->steering, fd) && attach_filter(fd) < 0))
         return refuse_errno(error, how->name, "joining the workers' fanout group");
     return true;
 }
