@@ -1,6 +1,7 @@
 // Which balancer the router sends each of many flows to, by real packets: one from each source port, looked for at every balancer.
 //
-// The balancers' kernels note the source ports (nftables at the device's ingress), so nothing here is lost in a slow reader.
+// The switch's kernel notes the source ports on the balancers' ports (nftables), so nothing here is lost in a slow reader, and no
+// balancer's engine can take packets away before they are noted.
 
 import { ToriiError } from '../../src/errors.ts';
 import type { Lab } from './lab.ts';
@@ -14,29 +15,32 @@ import { until } from './until.ts';
 const port = 9;
 const firstSource = 20_000;
 const flows = 600;
-const table = 'flow_census';
 
 /** The balancer's id by source port. */
 export type Census = ReadonlyMap<number, string>;
 
 export async function flowCensus(lab: Lab, address: string): Promise<Census> {
   const nodes = lab.balancers.map(({ node }) => node);
+  const namespace = lab.topology.namespaces.switch;
   await Promise.all(nodes.map(listen));
   try {
     const program = [process.execPath, builtFile('deploy/lab/traffic/udp-flows.js')];
     const words = [address, port, firstSource, flows].map(String);
     await run([...program, ...words], { namespace: lab.topology.namespaces.client });
-    return await until(() => heard(nodes), { what: `${flows} flows to ${address} at the balancers`, timeoutMs: 10_000 });
+    return await until(() => heard(nodes, namespace), {
+      what: `${flows} flows to ${address} at the balancers`,
+      timeoutMs: 10_000,
+    });
   } finally {
-    await Promise.all(nodes.map(async ({ namespace }) => await run(['nft', 'delete', 'table', 'netdev', table], { namespace })));
+    await Promise.all(nodes.map(async (node) => await run(['nft', 'delete', 'table', 'netdev', tableOf(node)], { namespace })));
   }
 
-  async function listen({ namespace }: LabNode): Promise<void> {
+  async function listen(node: LabNode): Promise<void> {
     const destination = `${isIpv6(address) ? 'ip6' : 'ip'} daddr ${address}`;
-    const input = `table netdev ${table} {
+    const input = `table netdev ${tableOf(node)} {
   set sources { type inet_service; size 4096; flags dynamic; }
   chain heard {
-    type filter hook ingress device "eth0" priority 0;
+    type filter hook egress device "${node.port}" priority 0;
     ${destination} udp dport ${port} add @sources { udp sport }
   }
 }
@@ -45,14 +49,18 @@ export async function flowCensus(lab: Lab, address: string): Promise<Census> {
   }
 }
 
-async function heard(nodes: readonly LabNode[]): Promise<Census | undefined> {
+function tableOf({ port: device }: LabNode): string {
+  return `census_${device}`;
+}
+
+async function heard(nodes: readonly LabNode[], namespace: string): Promise<Census | undefined> {
   const census = new Map<number, string>();
-  for (const { id, namespace } of nodes) {
-    const text = await run(['nft', '-j', 'list', 'set', 'netdev', table, 'sources'], { namespace });
+  for (const node of nodes) {
+    const text = await run(['nft', '-j', 'list', 'set', 'netdev', tableOf(node), 'sources'], { namespace });
     for (const source of sourcesIn(text)) {
       const other = census.get(source);
-      if (other !== undefined) throw new ToriiError('internal', `source port ${source} came to ${other} and to ${id}`);
-      census.set(source, id);
+      if (other !== undefined) throw new ToriiError('internal', `source port ${source} came to ${other} and to ${node.id}`);
+      census.set(source, node.id);
     }
   }
   return census.size === flows ? census : undefined;

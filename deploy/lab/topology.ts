@@ -71,7 +71,7 @@ export const defaultOptions: LabOptions = {
   balancers: 2,
   backends: 3,
   router: 'bird',
-  engine: 'af_packet',
+  engine: 'auto',
   backendsOn: 'rack',
   ecmp: 'plain',
 };

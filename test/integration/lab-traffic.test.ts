@@ -10,7 +10,7 @@ import { Traffic } from '../../deploy/lab/traffic/traffic.ts';
 import type { TransferReport } from '../../deploy/lab/traffic/transfer.ts';
 import { flowText } from '../../src/model/flow.ts';
 import type { ExplainView } from '../../src/model/views.ts';
-import { labEngine } from './support/lab.ts';
+import { labEngines } from './support/lab.ts';
 
 const isRoot = process.getuid?.() === 0;
 const name = 'torii-test-traffic';
@@ -23,51 +23,56 @@ async function transfer(lab: Lab): Promise<TransferReport> {
   return JSON.parse(await run(argv, { namespace: namespaces.client, timeoutMs: 45_000 })) as TransferReport;
 }
 
-describe.skipIf(!isRoot).each([
+const ways = [
   ['as a network card delivers it', false],
   ['with checksum and segmentation offload on before the balancers', true],
-] as const)('traffic %s', (_what, offload) => {
-  let lab: Lab;
+] as const;
 
-  beforeAll(async () => {
-    lab = await Lab.up({ name, engine: labEngine }, { offload });
-  });
+describe.skipIf(!isRoot).each(labEngines.flatMap((engine) => ways.map(([what, offload]) => [engine, what, offload] as const)))(
+  'traffic by %s, %s',
+  (engine, _what, offload) => {
+    let lab: Lab;
 
-  afterAll(async () => {
-    await tearDown(name);
-    expect(remains(name)).toEqual([]);
-  });
-
-  it('carries large bodies both ways, every byte intact', async () => {
-    expect(await transfer(lab)).toEqual({
-      sentBytes: transferBytes,
-      arrivedBytes: transferBytes,
-      isUploadIntact: true,
-      receivedBytes: transferBytes,
-      isDownloadIntact: true,
+    beforeAll(async () => {
+      lab = await Lab.up({ name, engine }, { offload });
     });
-  });
 
-  it('goes where every balancer says it goes', async () => {
-    const vip = lab.topology.vips.globex;
-    const traffic = Traffic.start(lab, { vip, mode: { kind: 'fresh', perSec: 100 }, durationMs: 600 });
-    const results = await traffic.ended();
-    expect(results.length).toBeGreaterThan(30);
-    const addressOf = new Map(lab.backends.map(({ id, node }) => [id, node.address]));
-    for (const { ok, error, backend, clientAddress, clientPort } of results) {
-      expect(ok, error ?? '').toBe(true);
-      const flow = flowText({ protocol: 'tcp', source: { address: clientAddress, port: clientPort ?? 0 }, destination: vip });
-      for (const { socket } of lab.balancers) {
-        const view = await callApi<ExplainView>({ socket, path: `/v1/explain?flow=${encodeURIComponent(flow)}` });
-        expect(view).toMatchObject({ verdict: 'forward', backend: addressOf.get(backend ?? '') });
+    afterAll(async () => {
+      await tearDown(name);
+      expect(remains(name)).toEqual([]);
+    });
+
+    it('carries large bodies both ways, every byte intact', async () => {
+      expect(await transfer(lab)).toEqual({
+        sentBytes: transferBytes,
+        arrivedBytes: transferBytes,
+        isUploadIntact: true,
+        receivedBytes: transferBytes,
+        isDownloadIntact: true,
+      });
+    });
+
+    it('goes where every balancer says it goes', async () => {
+      const vip = lab.topology.vips.globex;
+      const traffic = Traffic.start(lab, { vip, mode: { kind: 'fresh', perSec: 100 }, durationMs: 600 });
+      const results = await traffic.ended();
+      expect(results.length).toBeGreaterThan(30);
+      const addressOf = new Map(lab.backends.map(({ id, node }) => [id, node.address]));
+      for (const { ok, error, backend, clientAddress, clientPort } of results) {
+        expect(ok, error ?? '').toBe(true);
+        const flow = flowText({ protocol: 'tcp', source: { address: clientAddress, port: clientPort ?? 0 }, destination: vip });
+        for (const { socket } of lab.balancers) {
+          const view = await callApi<ExplainView>({ socket, path: `/v1/explain?flow=${encodeURIComponent(flow)}` });
+          expect(view).toMatchObject({ verdict: 'forward', backend: addressOf.get(backend ?? '') });
+        }
       }
-    }
-  });
+    });
 
-  it('is steered by the same tables on every balancer', async () => {
-    const pools = await Promise.all(lab.balancers.map((balancer) => balancer.read('pools')));
-    const checksums = pools.map((views) => views.map((view) => [view.pool, view.fillChecksum, view.tableChecksum]));
-    expect(checksums.length).toBe(2);
-    expect(checksums[1]).toEqual(checksums[0]);
-  });
-});
+    it('is steered by the same tables on every balancer', async () => {
+      const pools = await Promise.all(lab.balancers.map((balancer) => balancer.read('pools')));
+      const checksums = pools.map((views) => views.map((view) => [view.pool, view.fillChecksum, view.tableChecksum]));
+      expect(checksums.length).toBe(2);
+      expect(checksums[1]).toEqual(checksums[0]);
+    });
+  },
+);
