@@ -88,10 +88,11 @@ interface Line {
 export function readableLine(json: string): string {
   const { time = '', level = '', msg = '', err, ...fields } = JSON.parse(json) as Line;
   const words = Object.entries(fields).map(([name, value]) => `${name}=${readableValue(value)}`);
-  const stack = err === undefined ? '' : `\n  ${(err.stack ?? err.message ?? '').replaceAll('\n', '\n  ')}`;
+  const line = [time.slice(11, 23), level.padEnd(5), msg, ...words].join(' ');
+  const stack = err === undefined ? [] : (err.stack ?? err.message ?? '').split('\n').map((each) => `  ${each}`);
   // A router's words may be in it: no control character reaches the terminal.
-  const line = [time.slice(11, 23), level.padEnd(5), msg, ...words].join(' ').replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');
-  return `${line.trimEnd()}${stack}\n`;
+  const lines = [line, ...stack].map((each) => each.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ').trimEnd());
+  return `${lines.join('\n')}\n`;
 }
 
 function readableValue(value: unknown): string {

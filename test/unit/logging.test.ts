@@ -36,6 +36,9 @@ describe('the log', () => {
     expect(readableLine('{"level":"error","msg":"broken","err":{"message":"x","stack":"Error: x\\n    at y"}}')).toBe(
       ' error broken\n  Error: x\n      at y\n',
     );
+    expect(readableLine('{"level":"warn","msg":"a\\u001b[2Jb","err":{"stack":"Error: \\u009b2J\\n at y"}}')).toBe(
+      ' warn  a [2Jb\n  Error:  2J\n   at y\n',
+    );
   });
 
   it('never writes what is named like a secret', () => {
