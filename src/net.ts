@@ -133,6 +133,10 @@ export interface NetAddon extends SocketAddon, BfdAddon {
   probe(neighbours: readonly { readonly ifindex: number; readonly address: string }[]): void;
   /** sd_notify(3); false when no supervisor listens. */
   notify(text: string): boolean;
+  /** Queues of a card that carry packets, now and at most (ethtool -l, combined); null where the device has no such number. */
+  channels(device: string): { readonly count: number; readonly max: number } | null;
+  /** Throws no_privilege without CAP_NET_ADMIN. The card may lose its link for a moment. */
+  setChannels(device: string, count: number): void;
   /** Whether this process holds it in effect. */
   hasCapability(name: Capability): boolean;
 }

@@ -3,6 +3,7 @@
  *
  * Every JavaScript thread that loads the addon has its own sockets, opened at first use. Addresses are text, MACs are text. */
 #include "bfd_glue.h"
+#include "channels.h"
 #include "net_glue.h"
 #include "netlink.h"
 #include "service.h"
@@ -304,6 +305,37 @@ static napi_value js_has_capability(napi_env env, napi_callback_info info)
     return result < 0 ? throw_usage(env, "hasCapability: the name of a capability, e.g. net_raw") : boolean(env, result == 1);
 }
 
+/* channels(device) → {count, max}, or null where there are none. */
+static napi_value js_channels(napi_env env, napi_callback_info info)
+{
+    char device[32];
+    uint32_t count, max;
+    if (!read_text(env, first_argument(env, info), device, sizeof device))
+        return throw_usage(env, "channels: the name of a network device");
+    int result = channels_read(device, &count, &max);
+    if (result == -EOPNOTSUPP)
+        return null(env);
+    if (result < 0)
+        return throw_errno(env, "channels", result);
+    napi_value out = object(env);
+    set(env, out, "count", number(env, count));
+    set(env, out, "max", number(env, max));
+    return out;
+}
+
+/* setChannels(device, count) */
+static napi_value js_set_channels(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    char device[32];
+    args(env, info, argv);
+    uint32_t count = as_u32(env, argv[1]);
+    if (!read_text(env, argv[0], device, sizeof device) || count == 0)
+        return throw_usage(env, "setChannels: the name of a network device and a number of queues");
+    int result = channels_set(device, count);
+    return result < 0 ? throw_errno(env, "setChannels", result) : NULL;
+}
+
 /* ---- Registration ---- */
 
 static void close_instance(napi_env env, void *data, void *hint)
@@ -325,6 +357,7 @@ static napi_value init(napi_env env, napi_value exports)
     static const struct glue_function functions[] = {
         {"links", js_links}, {"neighbours", js_neighbours}, {"routes", js_routes},    {"news", js_news},
         {"probe", js_probe}, {"notify", js_notify},         {"hasCapability", js_has_capability},
+        {"channels", js_channels}, {"setChannels", js_set_channels},
     };
     struct instance *i = malloc(sizeof *i);
     if (!i)

@@ -13,6 +13,7 @@ import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
 import { type Pace, type PaceSample, paceBetween } from '../dataplane/pace.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { NetAddon } from '../net.ts';
+import { type Raised, raiseChannels } from './channels.ts';
 import { planWorkers, usableCores } from './cores.ts';
 import { type Bound, bindQueues } from './interrupts.ts';
 
@@ -44,6 +45,7 @@ export class LivePath implements PacketPath {
   readonly cores: readonly number[];
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
+  readonly #raised: Raised;
   readonly #bound: Bound;
   #watch = freshWatch;
   #states: readonly DeviceState[];
@@ -60,11 +62,17 @@ export class LivePath implements PacketPath {
     this.cores = cores;
     this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
     checkDevices(this.deviceNames, net.links());
-    this.dataplane.start(node.devices.map(deviceSpec), cores);
+    this.#raised = raiseChannels(net, this.deviceNames, workers);
+    try {
+      this.dataplane.start(node.devices.map(deviceSpec), cores);
+    } catch (error) {
+      this.#raised.restore();
+      throw error;
+    }
     const queues = this.dataplane.queues();
     this.engines = [...new Set(queues.map(({ engine }) => engine))];
     this.#bound = bindQueues(this.deviceNames, cores);
-    for (const line of [...modeLines(this.deviceNames, queues), ...this.#bound.lines]) log.info(line);
+    for (const line of [...this.#raised.lines, ...modeLines(this.deviceNames, queues), ...this.#bound.lines]) log.info(line);
     const onError = (error: unknown): void => log.warn({ err: error }, `next hops: ${messageOf(error)}`);
     this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });
     this.#samples = [this.#sample()];
@@ -127,6 +135,7 @@ export class LivePath implements PacketPath {
     this.neighbours.close();
     this.dataplane.stop();
     this.#bound.restore();
+    this.#raised.restore();
   }
 
   #sample(): PaceSample {
