@@ -77,6 +77,8 @@ export function addCapture(program: Command, io: Io): void {
     const [client] = clients;
     if (client === undefined || clients.length > 1)
       throw new ToriiError('usage', 'capture: expected one node, since a file is of one: name it with one --api');
+    if (out === standardOutput && io.isTerminal)
+      throw new ToriiError('usage', 'capture: expected a file or a pipe, since a terminal cannot show a pcapng');
     await capture({ client, io, out, words: command.opts<Words>() });
   });
 }

@@ -108,6 +108,12 @@ describe('torii capture', () => {
     expect(existsSync(at('out.pcapng'))).toBe(false);
   });
 
+  it('writes no pcapng to a terminal', async () => {
+    const { exit, err } = await torii(['capture', '-', '--api', node.socket], { hasColour: true });
+    expect([exit, err]).toEqual([64, expect.stringContaining('a terminal cannot show a pcapng')]);
+    expect(node.node.captures).toEqual([]);
+  });
+
   it('says which node it wants where several are named', async () => {
     const { exit, err } = await torii(['capture', at('out.pcapng'), '--api', node.socket, '--api', '127.0.0.1:1']);
     expect([exit, err]).toEqual([64, expect.stringContaining('expected one node')]);
