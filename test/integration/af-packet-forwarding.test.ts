@@ -1,6 +1,9 @@
 // The engine af_packet on real devices: what comes in by one leaves by the other, wrapped, whole and counted.
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../../deploy/lab/until.ts';
 import { ipPacket } from '../support/ip-packets.ts';
 import { buildNative } from '../support/native-build.ts';
 import { icmpFrame, tcpFrame } from '../support/packets.ts';
@@ -162,6 +165,20 @@ describe('the engine af_packet', () => {
     client.send(...Array.from({ length: 1000 }, (_, i) => toVip({ port: 1024 + i })));
     const { workers } = await node.until((totals) => totals.workers.reduce((sum, { txPackets }) => sum + txPackets, 0) === 1000);
     for (const { txPackets } of workers) expect(txPackets).toBeGreaterThan(200);
+  });
+
+  it.skipIf(availableParallelism() < 2)('keeps each worker on the core that it was given', async () => {
+    node = await PacketNode.start({ workers: 2, cores: [1, 0] });
+    const coresOf = (thread: string): string | undefined => {
+      const tasks = `/proc/${node.pid}/task`;
+      const tid = readdirSync(tasks).find((each) => readFileSync(`${tasks}/${each}/comm`, 'utf8').trim() === thread) ?? '';
+      return /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync(`${tasks}/${tid}/status`, 'utf8'))?.[1];
+    };
+    // A thread goes to its core by itself, soon after it was started.
+    await until(() => coresOf('torii-worker-0') === '1' && coresOf('torii-worker-1') === '0', {
+      what: 'each worker to be on its core',
+      timeoutMs: 20_000,
+    });
   });
 
   it('says of every queue what carries it', async () => {

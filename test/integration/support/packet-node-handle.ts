@@ -41,10 +41,20 @@ export class PacketNode {
 
   /** `wrap` goes before node, e.g. to drop privileges. Rejects with the code and message of a refused start. */
   static async start(
-    options: { workers?: number; engine?: NodeEngine; devices?: readonly string[]; wrap?: readonly string[] } = {},
+    options: {
+      workers?: number;
+      cores?: readonly number[];
+      engine?: NodeEngine;
+      devices?: readonly string[];
+      wrap?: readonly string[];
+    } = {},
   ): Promise<PacketNode> {
-    const { workers = 1, engine = 'af_packet', devices = ['front', 'back'], wrap = [] } = options;
-    const child = start('balancer', [...wrap, process.execPath, program, String(workers), engine, ...devices], 'ipc');
+    const { workers = 1, cores, engine = 'af_packet', devices = ['front', 'back'], wrap = [] } = options;
+    const child = start(
+      'balancer',
+      [...wrap, process.execPath, program, `${workers}${cores === undefined ? '' : `@${cores.join()}`}`, engine, ...devices],
+      'ipc',
+    );
     const node = new PacketNode(child);
     await node.#answer();
     return node;

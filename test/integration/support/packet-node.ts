@@ -1,6 +1,6 @@
 // A balancer without control plane, for tests of the live engine: run in its namespace, told by IPC what to do.
 //
-//     node packet-node.js WORKERS ENGINE[+busy] DEVICE...
+//     node packet-node.js WORKERS[@CORE,...] ENGINE[+busy] DEVICE...
 //
 // Says {ready} or {failed}, then answers each request with one message.
 
@@ -69,12 +69,14 @@ function totalsOf(dataplane: LiveDataplane, vips: Draft['indices']['vips'] | und
   };
 }
 
-async function main([workerCount = '1', engine = '', ...devices]: readonly string[]): Promise<void> {
+async function main([workerWords = '1', engine = '', ...devices]: readonly string[]): Promise<void> {
+  const [workerCount, cores] = workerWords.split('@');
   const dataplane = new LiveDataplane({ workers: Number(workerCount), flowEntries: 65536 });
   const compiler = new NativeCompiler(loadDataplaneAddon(), dataplane.engine);
   const [engineName, busy] = engine.split('+');
   dataplane.start(
     devices.map((name) => ({ name, engine: engineName as DeviceSpec['engine'], busyPoll: busy === 'busy' ? 1 : 0 })),
+    cores?.split(',').map(Number) ?? [],
   );
   let vips: Draft['indices']['vips'] | undefined;
   const load = async ({ desired, isUnsettled }: Extract<Request, { kind: 'load' }>): Promise<number> => {
