@@ -95,29 +95,55 @@ static __attribute__((noinline)) void leave_express(const struct core *core, str
     }
 }
 
-enum mixture { MIXTURE_PLAIN, MIXTURE_ANY };
+/* Some packets of a burst that go through each step together. */
+struct stride {
+    struct packet *packets;
+    u32 count;
+    bool is_plain; /* all are express IPv4, and none has a source of ours */
+    struct express express;
+};
 
-/* All steps after the first. PLAIN: every packet is express IPv4, and none has a source of ours. */
-static always_inline void walk_as(const struct core *core, struct express_view *view, struct express *x, struct packet *packets, u32 n,
-                                  struct tally *tally, enum mixture mixture)
+/* The steps that only read, and send for what the others will read. */
+static always_inline void stride_begin(const struct core *core, const struct express_view *view, struct stride *s, struct packet *packets, u32 n)
 {
-    bool is_plain = mixture == MIXTURE_PLAIN, is_all = is_plain;
+    struct express *x = &s->express;
+    s->packets = packets;
+    s->count = n;
+    s->is_plain = true;
+    __builtin_memset(x->kind, EXPRESS_IPV4, sizeof x->kind);
+    for (u32 i = 0; i < n; i++) {
+        if (likely(express_parse_ipv4(x, i, &packets[i])))
+            continue;
+        s->is_plain = false;
+        x->kind[i] = express_parse_ipv6(x, i, &packets[i]) ? EXPRESS_IPV6 : EXPRESS_NO;
+        if (x->kind[i] == EXPRESS_NO)
+            parse_whole(core, &packets[i]);
+    }
+    s->is_plain &= !lanes_hash(&x->lanes, &view->lanes);
     for (u32 i = 0; i < n; i++)
-        if (is_plain || x->kind[i] == EXPRESS_IPV4)
+        if (likely(x->kind[i] == EXPRESS_IPV4))
             express_locate_ipv4(view, x, i);
         else if (x->kind[i] == EXPRESS_IPV6)
             express_locate_ipv6(view, x, i, &packets[i]);
+}
+
+static always_inline void stride_finish_as(const struct core *core, struct express_view *view, struct stride *s, struct tally *tally, bool is_plain)
+{
+    struct express *x = &s->express;
+    struct packet *packets = s->packets;
+    u32 n = s->count;
+    bool is_all = is_plain; /* forwarded express */
     lanes_match(&x->lanes, &view->lanes);
     for (u32 i = 0; i < n; i++) {
+        struct packet *p = &packets[i];
         if (!is_plain && x->kind[i] == EXPRESS_NO) {
-            walk_whole(core, &packets[i], tally);
+            walk_whole(core, p, tally);
             continue;
         }
-        bool is_v4 = is_plain || x->kind[i] == EXPRESS_IPV4;
-        enum express_fate fate = is_v4 ? express_steer(core, view, x, i, &packets[i], true, is_plain)
-                                       : express_steer(core, view, x, i, &packets[i], false, false);
+        enum express_fate fate = is_plain || x->kind[i] == EXPRESS_IPV4 ? express_steer(core, view, x, i, p, true, is_plain)
+                                                                        : express_steer(core, view, x, i, p, false, false);
         if (unlikely(fate != EXPRESS_FORWARD)) {
-            leave_express(core, &packets[i], fate, tally);
+            leave_express(core, p, fate, tally);
             x->kind[i] = EXPRESS_NO;
             is_all = false;
         }
@@ -129,30 +155,38 @@ static always_inline void walk_as(const struct core *core, struct express_view *
             express_forward(view, x, i, &packets[i], false);
 }
 
-static __attribute__((noinline)) void walk_any(const struct core *core, struct express_view *view, struct express *x, struct packet *packets, u32 n,
-                                               struct tally *tally)
+static __attribute__((noinline)) void stride_finish_any(const struct core *core, struct express_view *view, struct stride *s, struct tally *tally)
 {
-    walk_as(core, view, x, packets, n, tally, MIXTURE_ANY);
+    stride_finish_as(core, view, s, tally, false);
 }
 
-/* Each step over all packets before the next one, so that what one asks of memory has come when the next one needs it. */
-static always_inline void walk(const struct core *core, struct express_view *view, struct express *x, struct packet *packets, u32 n,
-                               struct tally *tally)
+static always_inline void stride_finish(const struct core *core, struct express_view *view, struct stride *s, struct tally *tally)
 {
-    enum mixture mixture = MIXTURE_PLAIN;
-    __builtin_memset(x->kind, EXPRESS_IPV4, sizeof x->kind);
-    for (u32 i = 0; i < n; i++) {
-        if (likely(express_parse_ipv4(x, i, &packets[i])))
-            continue;
-        mixture = MIXTURE_ANY;
-        x->kind[i] = express_parse_ipv6(x, i, &packets[i]) ? EXPRESS_IPV6 : EXPRESS_NO;
-        if (x->kind[i] == EXPRESS_NO)
-            parse_whole(core, &packets[i]);
-    }
-    if (likely(!lanes_hash(&x->lanes, &view->lanes) && mixture == MIXTURE_PLAIN))
-        walk_as(core, view, x, packets, n, tally, MIXTURE_PLAIN);
+    if (likely(s->is_plain))
+        stride_finish_as(core, view, s, tally, true);
     else
-        walk_any(core, view, x, packets, n, tally);
+        stride_finish_any(core, view, s, tally);
+}
+
+static always_inline u32 stride_size(u32 left)
+{
+    return left < LANES ? left : LANES;
+}
+
+/* A stride begins before the one in front of it is finished, so that memory has its time: 65,536 flows 7 ns less. */
+static always_inline void walk(const struct core *core, struct express_view *view, struct packet *packets, u32 n, struct tally *tally)
+{
+    struct stride stride[2];
+    for (u32 i = 0; i < 2; i++) /* no source of ours, in lanes that no packet uses */
+        memset(stride[i].express.lanes.addresses, 0xff, sizeof stride[i].express.lanes.addresses);
+    if (n > 0)
+        stride_begin(core, view, &stride[0], packets, stride_size(n));
+    for (u32 done = 0, turn = 0; done < n; done += LANES, turn ^= 1) {
+        u32 next = done + LANES;
+        if (next < n)
+            stride_begin(core, view, &stride[turn ^ 1], packets + next, stride_size(n - next));
+        stride_finish(core, view, &stride[turn], tally);
+    }
 }
 
 void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
@@ -167,12 +201,9 @@ void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
     core_begin(core, now_ns);
     struct tally tally = {0, 0, 0};
     struct express_view view = express_begin(core, &w->recent_vips, w->is_wide);
-    struct express express;
-    memset(express.lanes.addresses, 0xff, sizeof express.lanes.addresses); /* no source of ours, in lanes that no packet uses */
     for (u32 i = 0; i < n; i++)
         __builtin_prefetch(packets[i].data);
-    for (u32 done = 0; done < n; done += LANES)
-        walk(core, &view, &express, packets + done, n - done < LANES ? n - done : LANES, &tally);
+    walk(core, &view, packets, n, &tally);
     tally.bytes += view.bytes;
     tally.forwarded += n - tally.packets;
     tally.packets = n;
