@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callApi } from '../../deploy/lab/api-client.ts';
 import { until } from '../../deploy/lab/until.ts';
-import type { StatusView } from '../../src/model/views.ts';
+import type { EngineView, StatusView } from '../../src/model/views.ts';
 import { buildNative } from '../support/native-build.ts';
 import { icmpFrame, tcpFrame } from '../support/packets.ts';
 import { packetsOf, type SeenPacket } from '../support/pcapng-blocks.ts';
@@ -150,6 +150,25 @@ describe.each(engines)('torii capture on the engine %s', (engine) => {
       what: 'the node to be free again',
       timeoutMs: 10_000,
     });
+  });
+
+  it('is of devices that torii engine and the metrics describe', async () => {
+    const { devices, workers } = await callApi<EngineView>({ socket: at('api.sock'), path: '/v1/engine' });
+    expect(devices.map(({ device, asked, state }) => [device, asked, state])).toEqual([
+      ['front', engine, 'up'],
+      ['back', engine, 'up'],
+    ]);
+    const queues = devices.flatMap(({ queues: own }) => own);
+    expect(new Set(queues.map(({ engine: carrier }) => carrier))).toEqual(new Set([engine]));
+    for (const { worker, rings, xdp, reason } of queues) {
+      expect(worker).toBeLessThan(workers.length);
+      expect(rings.rx.size).toBeGreaterThan(0);
+      expect(xdp === 'none').toBe(engine === 'af_packet');
+      // A veth has no zero-copy.
+      if (engine === 'af_xdp') expect(reason).toContain('zero-copy');
+    }
+    const { out } = await torii(['engine', 'front', '--api', at('api.sock')]);
+    expect(out).toMatch(new RegExp(`^front +up +${engine} +${engine} `, 'm'));
   });
 
   // The last one: it ends the daemon.
