@@ -356,6 +356,19 @@ static napi_value js_device_states(napi_env env, napi_callback_info info)
     return out;
 }
 
+/* deviceTrouble(engine, device) → why a device that is there is not taken up; empty: it is, or is not there. */
+static napi_value js_device_trouble(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    args(env, info, argv);
+    struct workers *w = workers_of(env, argv[0]);
+    u32 device = as_u32(env, argv[1]);
+    char text[REASON_BYTES] = "";
+    if (w && device < DEVICES_MAX)
+        engine_device_trouble(w, device, text);
+    return string(env, text);
+}
+
 /* deviceFacts(engine) → what each queue of each device is and how it does: QueueFacts of src/dataplane/addon.ts. */
 static napi_value js_device_facts(napi_env env, napi_callback_info info)
 {
@@ -514,7 +527,7 @@ static napi_value init(napi_env env, napi_value exports)
         {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"prepare", js_prepare}, {"load", js_load}, {"adopted", js_adopted},
         {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"rest", js_rest}, {"bench", js_bench},
         {"fillTables", js_fill_tables}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
-        {"deviceStates", js_device_states}, {"deviceFacts", js_device_facts}, {"now", js_now},
+        {"deviceStates", js_device_states}, {"deviceTrouble", js_device_trouble}, {"deviceFacts", js_device_facts}, {"now", js_now},
         {"captureOpen", js_capture_open}, {"captureDrain", js_capture_drain}, {"captureCounts", js_capture_counts},
         {"captureStop", js_capture_stop}, {"captureClose", js_capture_close},
     };

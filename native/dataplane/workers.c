@@ -55,6 +55,7 @@ struct workers {
     struct device_spec spec[DEVICES_MAX];
     const struct device_ops *ops[DEVICES_MAX]; /* the engine that started */
     char refused[DEVICES_MAX][REASON_BYTES]; /* why the engine before it did not */
+    char trouble[DEVICES_MAX][REASON_BYTES]; /* why one that is there could not be taken up again; under `opening` */
     u32 group[DEVICES_MAX];
     void *shared[DEVICES_MAX];
     struct steering steering;
@@ -265,6 +266,8 @@ static struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct d
     };
     pthread_mutex_lock(&all->opening);
     struct queue *queue = all->ops[d]->open(&how, error);
+    bool is_refused = !queue && strcmp(error->code, "device_unknown") != 0;
+    snprintf(all->trouble[d], REASON_BYTES, "%.*s", REASON_BYTES - 1, is_refused ? error->text : "");
     pthread_mutex_unlock(&all->opening);
     return queue;
 }
@@ -583,6 +586,13 @@ void engine_device_states(const struct workers *all, enum device_state *states)
                 states[d] = state;
         }
     }
+}
+
+void engine_device_trouble(struct workers *all, u32 d, char text[REASON_BYTES])
+{
+    pthread_mutex_lock(&all->opening);
+    memcpy(text, all->trouble[d], REASON_BYTES);
+    pthread_mutex_unlock(&all->opening);
 }
 
 /* What `worker` holds of one device. */

@@ -10,7 +10,14 @@ const looksUntilStuck = 2;
 export interface PathLook {
   /** Workers without a beat since the look before. */
   readonly stuck: readonly number[];
-  readonly devices: readonly { readonly name: string; readonly state: 'up' | 'forwarding' | 'mtu' | 'down' | 'gone' }[];
+  readonly devices: readonly DeviceLook[];
+}
+
+interface DeviceLook {
+  readonly name: string;
+  readonly state: 'up' | 'forwarding' | 'mtu' | 'down' | 'gone';
+  /** Why one that is `gone` but there cannot be taken up; may be empty. */
+  readonly reason?: string;
 }
 
 export interface PathWatch {
@@ -31,7 +38,10 @@ export function afterLook({ missed }: PathWatch, { stuck, devices }: PathLook): 
   if (dead.length > 0) {
     return { missed: now, isStuck: true, trouble: `the packet path makes no progress (worker ${dead.join(', ')})` };
   }
-  const words = bad.map(({ name, state }) => sentences[state]?.(name) ?? `device ${name} is ${state}`);
+  const words = bad.map(
+    ({ name, state, reason = '' }) =>
+      sentences[state]?.(name) ?? (reason === '' ? `device ${name} is ${state}` : `device ${reason}`),
+  );
   return { missed: now, isStuck: false, trouble: words.length === 0 ? null : words.join(', ') };
 }
 

@@ -170,6 +170,8 @@ export interface DataplaneAddon {
   kick(engine: EngineId): void;
   stop(engine: EngineId): void;
   deviceStates(engine: EngineId, devices: number): readonly DeviceState[];
+  /** Why a device that is there is not taken up again; empty where it is, or is not there. By the thread that started it. */
+  deviceTrouble(engine: EngineId, device: number): string;
   /** Of every queue that is open; empty where the engine does not run. Any thread. */
   deviceFacts(engine: EngineId): readonly QueueFacts[];
   /** Bytes of the longest record that captureDrain can give. Throws `capture_busy` while another one is open. */

@@ -34,7 +34,7 @@ export interface Progress {
   /** Workers that have not. */
   readonly stuck: readonly number[];
   /** In the order of start. */
-  readonly devices: readonly { readonly name: string; readonly state: DeviceState }[];
+  readonly devices: readonly { readonly name: string; readonly state: DeviceState; readonly reason: string }[];
 }
 
 const adoptionPollMs = 1;
@@ -94,7 +94,10 @@ export class LiveDataplane implements Dataplane {
     const stuck = beats.flatMap((beat, worker) => (beat === this.#beats[worker] ? [worker] : []));
     this.#beats = beats;
     const states = this.#addon.deviceStates(this.engine, this.#devices.length);
-    const devices = this.#devices.map(({ name }, i) => ({ name, state: states[i] ?? 'gone' }));
+    const devices = this.#devices.map(({ name }, i) => {
+      const state = states[i] ?? 'gone';
+      return { name, state, reason: state === 'gone' ? this.#addon.deviceTrouble(this.engine, i) : '' };
+    });
     return { isAlive: stuck.length === 0, stuck, devices };
   }
 

@@ -122,6 +122,20 @@ describe('starting the engine af_xdp', () => {
     await node.stop();
   });
 
+  it('says why a device that returned is not taken up, and takes it up once it can', async () => {
+    const node = await PacketNode.start({ engine });
+    sh('balancer', 'ip link del front');
+    await node.until(({ devices, reasons }) => devices['front'] === 'gone' && reasons.length === 0);
+    sh('balancer', 'ip link add front mtu 9000 type veth peer name other');
+    const { reasons } = await node.until((totals) => totals.reasons.length > 0);
+    expect(reasons[0]).toMatch(/^front: af_xdp takes packets of up to 3822 bytes/);
+    sh('balancer', 'ip link set front mtu 1500 up; ip link set other up');
+    await node.until(({ devices }) => devices['front'] === 'up');
+    await node.stop();
+    sh('balancer', 'ip link del front');
+    linkFront();
+  });
+
   it('refuses a device whose peer sends more than a page, and names the limit of veth', async () => {
     sh('client', 'ip link set eth0 mtu 9000');
     await expect(PacketNode.start({ engine })).rejects.toThrow(

@@ -27,6 +27,8 @@ export interface Totals {
   /** Backend packets by index, all workers. */
   readonly backendPackets: number;
   readonly devices: Readonly<Record<string, string>>;
+  /** Why devices that are there are not taken up. */
+  readonly reasons: readonly string[];
   readonly queues: readonly QueueFacts[];
 }
 
@@ -53,6 +55,7 @@ function named(dataplane: LiveDataplane, countOf: (verdict: number) => number): 
 function totalsOf(dataplane: LiveDataplane, vips: Draft['indices']['vips'] | undefined): Totals {
   const { counters } = dataplane;
   const workers = counters.workers();
+  const { devices } = dataplane.progress();
   const verdicts = named(dataplane, (number) => workers.reduce((sum, worker) => sum + (worker.verdicts[number] ?? 0), 0));
   return {
     vips: Object.fromEntries(
@@ -64,7 +67,8 @@ function totalsOf(dataplane: LiveDataplane, vips: Draft['indices']['vips'] | und
     workers: workers.map(({ rxPackets, txPackets, rxLost }) => ({ rxPackets, txPackets, rxLost })),
     verdicts,
     backendPackets: counters.backend(1).packets,
-    devices: Object.fromEntries(dataplane.progress().devices.map(({ name, state }) => [name, state])),
+    devices: Object.fromEntries(devices.map(({ name, state }) => [name, state])),
+    reasons: devices.map(({ reason }) => reason).filter((reason) => reason !== ''),
     queues: dataplane.queues(),
   };
 }

@@ -33,4 +33,12 @@ describe("the packet path's watchdog", () => {
     };
     expect(after(down)).toMatchObject({ isStuck: false, trouble: 'device eth0 is down, device eth1 is gone' });
   });
+
+  it('says why a device that is there again is not taken up', () => {
+    const refused: PathLook = {
+      stuck: [],
+      devices: [{ name: 'eth0', state: 'gone', reason: 'eth0: another XDP program is attached' }],
+    };
+    expect(after(refused).trouble).toBe('device eth0: another XDP program is attached');
+  });
 });
