@@ -6,6 +6,8 @@
 import { type ErrorCode, ToriiError } from '../errors.ts';
 import { clean } from './table.ts';
 
+const secretStep = 'torii secret > FILE makes a cluster secret, the same for every node';
+
 type NextSteps = Partial<Record<ErrorCode, string>>;
 
 const nextSteps: NextSteps = {
@@ -15,6 +17,7 @@ const nextSteps: NextSteps = {
   not_here: 'set it in the document (torii check FILE tests it), then torii reload',
   not_ready: 'torii status says what it waits for',
   config_unreadable: 'does the file exist, and may this user read it? --config names another document',
+  secret_unreadable: `make the file, or let this user read it; ${secretStep}`,
   config_guarded: 'look at the document first; torii reload --force applies it all the same',
   config_invalid: 'mend the document; torii check FILE tests it',
   capacity: 'ask for less in the document; the README says under Limits how much fits',
@@ -33,11 +36,10 @@ const nextSteps: NextSteps = {
 const daemonSteps: NextSteps = {
   no_privilege: 'the daemon lacks the permission, not you: see its unit in deploy/systemd and journalctl -u torii',
   config_unreadable: 'make the file readable for the daemon, then torii reload; the last good document stays in force',
+  secret_unreadable: `make the file readable for the daemon, then torii reload; ${secretStep}`,
   config_invalid: 'mend the document (torii check FILE tests it), then torii reload; the last good one stays in force',
   capacity: 'ask for less in the document, then torii reload; the last good one stays in force',
 };
-
-const secretStep = 'torii secret > FILE makes a cluster secret; every node needs the same one';
 
 /** A failure whose next step is not the one of its code. */
 export class CliFailure extends ToriiError {
@@ -51,7 +53,7 @@ export class CliFailure extends ToriiError {
 
 /** What a daemon answered. */
 export function refusal(code: ErrorCode, message: string, detail: unknown): ToriiError {
-  const next = secretNext(code, message) ?? daemonSteps[code];
+  const next = daemonSteps[code];
   return next === undefined ? new ToriiError(code, message, { detail }) : new CliFailure(code, message, { next, detail });
 }
 
@@ -68,12 +70,8 @@ export function failureText(error: ToriiError, verb?: string): string {
   return `${lines.map(clean).join('\n  ')}\n`;
 }
 
-function nextStep({ code, message }: ToriiError, verb: string | undefined): string | undefined {
-  return code === 'usage' || code === 'bad_request' ? helpStep(verb) : (secretNext(code, message) ?? nextSteps[code]);
-}
-
-function secretNext(code: ErrorCode, message: string): string | undefined {
-  return code === 'config_unreadable' && message.includes('readable secret') ? secretStep : undefined;
+function nextStep({ code }: ToriiError, verb: string | undefined): string | undefined {
+  return code === 'usage' || code === 'bad_request' ? helpStep(verb) : nextSteps[code];
 }
 
 /** The list of a document's problems, where the error carries one beside its message. */

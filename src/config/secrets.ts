@@ -11,7 +11,7 @@ import type { SecretRef } from './schema.ts';
 /** The key of a cluster whose document names none: the same on every node, and no secret. */
 export const publicClusterSecret = '746f7269692e7075626c69632e636c75737465722e6b65792e76312e2e2e2e2e';
 
-/** 64 hex digits. Throws config_unreadable when the secret is missing, config_invalid when it is no such key. `place`: "torii.yaml:7". */
+/** 64 hex digits. Throws secret_unreadable when the secret is missing, config_invalid when it is no such key. `place`: "torii.yaml:7". */
 export function readClusterSecret(ref: SecretRef | null, env: NodeJS.ProcessEnv, place = ''): string {
   if (ref === null) return publicClusterSecret;
   const at = place === '' ? '' : ` (${place})`;
@@ -26,7 +26,7 @@ export function readClusterSecret(ref: SecretRef | null, env: NodeJS.ProcessEnv,
 /** What TCP MD5 takes. */
 const maxPasswordBytes = 80;
 
-/** One line. Throws config_unreadable when the secret is missing, config_invalid when it is no password for TCP MD5. */
+/** One line. Throws secret_unreadable when the secret is missing, config_invalid when it is no password for TCP MD5. */
 export function readPassword(place: SecretPlace, env: NodeJS.ProcessEnv): string {
   const text = readSecret(place, env).replace(/\r?\n$/, '');
   const bytes = Buffer.byteLength(text);
@@ -61,7 +61,7 @@ export function passwordPlace({ index, ref }: PeerPassword, placeOf: (path: Path
 /** The secret's text as it is stored. */
 function readSecret({ path, ref, at }: SecretPlace, env: NodeJS.ProcessEnv): string {
   const unreadable = (why: string, cause?: unknown) =>
-    new ToriiError('config_unreadable', `${path}: expected a readable secret in ${placeOf(ref)}: ${why}${at}`, { cause });
+    new ToriiError('secret_unreadable', `${path}: expected a readable secret in ${placeOf(ref)}: ${why}${at}`, { cause });
   if ('env' in ref) {
     const value = env[ref.env];
     if (value === undefined) throw unreadable('it is not set');

@@ -8,7 +8,7 @@ import { restartNeeded } from './node-changes.ts';
 import { isSamePasswords, readPeerPasswords } from './peer-passwords.ts';
 import type { LoadedDocument } from './store.ts';
 
-/** Throws config_invalid or config_unreadable, every problem with its place. */
+/** Throws config_invalid or secret_unreadable, every problem with its place. */
 export function loadDocument(source: string, text: string, env: NodeJS.ProcessEnv): LoadedDocument {
   const { loaded, placeOf } = load(source, text, env, 'run');
   return { ...loaded, peerPasswords: readPeerPasswords(loaded.config, env, placeOf) };

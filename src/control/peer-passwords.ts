@@ -8,7 +8,7 @@ import { passwordPlace, readPassword } from '../config/secrets.ts';
 /** By the peer's address. */
 export type PeerPasswords = ReadonlyMap<string, string>;
 
-/** Throws config_unreadable or config_invalid, as readPassword does. `placeOf`: "torii.yaml:7". */
+/** Throws secret_unreadable or config_invalid, as readPassword does. `placeOf`: "torii.yaml:7". */
 export function readPeerPasswords({ node }: Config, env: NodeJS.ProcessEnv, placeOf: (path: Path) => string): PeerPasswords {
   return new Map(node.peerPasswords.map((password) => [password.peer, readPassword(passwordPlace(password, placeOf), env)]));
 }

@@ -25,7 +25,7 @@ export interface ReplayDocuments {
   readonly warnings: readonly string[];
 }
 
-/** Throws config_invalid, config_unreadable or capacity for a bad document; not_found for a `down` that none of them has. */
+/** Throws config_invalid, config_unreadable, secret_unreadable or capacity for a bad document; not_found for a `down` that none of them has. */
 export async function readDocuments(options: ReplayOptions): Promise<ReplayDocuments> {
   const { config, down, mtuBytes } = options;
   const order = options.reloads.toSorted((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));

@@ -119,7 +119,7 @@ describe('torii reload', () => {
   it.each([
     ['no_privilege', 'no', 'the daemon lacks the permission'],
     ['restart_needed', 'node.devices: expected x, got y; restart torii to change it (a.yaml:3)', 'systemctl restart torii'],
-    ['config_unreadable', 'cluster.secret: expected a readable secret in /etc/key: ENOENT', 'torii secret'],
+    ['secret_unreadable', 'cluster.secret: expected a readable secret in /etc/key: ENOENT', 'torii secret'],
     ['config_unreadable', 'expected a readable document at /etc/torii.yaml', 'readable for the daemon'],
     ['capacity', 'expected at most 256 sets', 'last good one stays in force'],
   ] as const)('says what to do about %s: %s', async (code, message, next) => {

@@ -99,8 +99,8 @@ describe('the secret of a cluster', () => {
   });
 
   it('is asked for by name when it is missing, and never shown when it is malformed', async () => {
-    expect(await codeOf(() => readClusterSecret({ file: join(directory, 'none') }, {}))).toBe('config_unreadable');
-    expect(await codeOf(() => readClusterSecret({ credential: 'x' }, {}))).toBe('config_unreadable');
+    expect(await codeOf(() => readClusterSecret({ file: join(directory, 'none') }, {}))).toBe('secret_unreadable');
+    expect(await codeOf(() => readClusterSecret({ credential: 'x' }, {}))).toBe('secret_unreadable');
     expect(() => readClusterSecret({ env: 'KEY' }, { KEY: 'hunter2' })).toThrow(
       'cluster.secret: expected 64 hex digits in the environment variable KEY, got 7 characters',
     );

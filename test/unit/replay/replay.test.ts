@@ -372,7 +372,7 @@ describe('a replay that cannot be', () => {
     });
     const secret = { ...webDocument, cluster: { secret: { file: at('absent.key') } } };
     expect(await refused({}, { 'torii.yaml': secret })).toMatchObject({
-      code: 'config_unreadable',
+      code: 'secret_unreadable',
       message: expect.stringContaining('cluster.secret'),
     });
   });
