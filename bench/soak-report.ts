@@ -3,13 +3,19 @@
 import type { Measure } from './report.ts';
 import { type Flaps, isOurDetection, isRoutersDetection, type Loss } from './soak-watch.ts';
 
+/** What is late only where it arrives was late in between. */
+export interface Silence {
+  readonly sentMs: number;
+  readonly arrivedMs: number;
+}
+
 export interface Outcome {
   readonly minutes: number;
   readonly detectMs: number;
   readonly flaps: Flaps;
   readonly losses: readonly Loss[];
-  /** The longest between two BFD packets of one session; null where nobody captured them. */
-  readonly silence: { readonly oursMs: number; readonly routersMs: number } | null;
+  /** The longest between two BFD packets of one session, by who sends and where it was seen; null where nobody captured them. */
+  readonly silence: { readonly ours: Silence; readonly routers: Silence } | null;
   readonly reloads: number;
   readonly packets: { readonly sent: number; readonly arrived: number };
   readonly requests: { readonly all: number; readonly failed: number };
@@ -37,8 +43,12 @@ export function reportOutcome(outcome: Outcome, report: (measure: Measure) => vo
     limit: 0,
   });
   const skipped = silence === null ? { skipped: 'tcpdump is not installed' } : {};
-  report({ name: 'BFD: our longest silence', value: silence && silence.oursMs, unit: 'ms', limit: detectMs, ...skipped });
-  report({ name: 'BFD: the router’s longest silence', value: silence && silence.routersMs, unit: 'ms', ...skipped });
+  const longest = (name: string, value: number | undefined, limit = {}) =>
+    report({ name: `BFD: longest pause, ${name}`, value: value ?? null, unit: 'ms', ...limit, ...skipped });
+  longest('ours as sent', silence?.ours.sentMs, { limit: detectMs });
+  longest('ours as arrived', silence?.ours.arrivedMs);
+  longest('the router’s as sent', silence?.routers.sentMs);
+  longest('the router’s as arrived', silence?.routers.arrivedMs);
   report({ name: 'packets sent', value: packets.sent, unit: 'packets' });
   report({ name: 'packets lost', value: packets.sent - packets.arrived, unit: 'packets' });
   report({ name: 'requests sent', value: requests.all, unit: 'requests' });

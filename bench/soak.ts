@@ -83,27 +83,41 @@ async function stream(lab: Lab, { perSec, minutes }: Settings): Promise<Stream> 
   return started;
 }
 
+/** At both ends of the link: what was sent late is told from what was held up on the way. */
+async function watchPace({ topology, balancers }: Lab): Promise<{ readonly ours: readonly BfdPace[]; readonly router: BfdPace }> {
+  const ours = await Promise.all(balancers.map(async ({ node }) => await BfdPace.start(node.namespace, 'eth0')));
+  return { ours, router: await BfdPace.start(topology.namespaces.router, 'fabric') };
+}
+
 async function soak(lab: Lab, settings: Settings): Promise<Outcome> {
   const durationMs = settings.minutes * 60_000;
   const canCapture = missingFor(settings.router, ['tcpdump']).length === 0;
-  const { vips, namespaces } = lab.topology;
+  const { vips } = lab.topology;
   const packets = await stream(lab, settings);
   const mode = { kind: 'fresh', perSec: requestsPerSec } as const;
   const requests = Traffic.start(lab, { vip: vips.globex, mode, durationMs: durationMs + 300_000 });
-  const pace = canCapture ? await BfdPace.start(namespaces.router, 'fabric') : null;
+  const paces = canCapture ? await watchPace(lab) : null;
   const before = await flapsSoFar(lab);
   const sinceMs = Date.now();
   const reloads = await reloadUntil(lab, settings.bfd, performance.now() + durationMs);
   const after = await flapsSoFar(lab);
-  const pauses = (await pace?.stop()) ?? null;
+  const pauses = paces && {
+    ours: (await Promise.all(paces.ours.map((pace) => pace.stop()))).flat(),
+    routers: await paces.router.stop(),
+  };
   const [answered, streamed] = [await requests.stop(), await packets.end()];
   const own = new Set(lab.topology.balancers.flatMap(({ address, address6 }) => [address, address6]));
+  const isOwn = (from: string) => own.has(from);
+  const isRouters = (from: string) => !own.has(from);
   return {
     minutes: settings.minutes,
     detectMs: settings.bfd.intervalMs * multiplier,
     flaps: flapsBetween(before, after),
     losses: lossesSince(lab, sinceMs),
-    silence: pauses && { oursMs: longest(pauses, (from) => own.has(from)), routersMs: longest(pauses, (from) => !own.has(from)) },
+    silence: pauses && {
+      ours: { sentMs: longest(pauses.ours, isOwn), arrivedMs: longest(pauses.routers, isOwn) },
+      routers: { sentMs: longest(pauses.routers, isRouters), arrivedMs: longest(pauses.ours, isRouters) },
+    },
     reloads,
     packets: streamed,
     requests: { all: answered.length, failed: answered.filter(({ ok }) => !ok).length },
