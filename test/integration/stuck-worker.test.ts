@@ -119,6 +119,7 @@ describe.skipIf(!canRun)('a balancer with a packet worker that stands still', ()
 
   it('withdraws what it forwards and nothing else, says why, and announces it again when the worker goes on', async () => {
     for (const route of [forwarded, aggregate, local, blackhole]) await bed.routeIs(route, true);
+    expect(await reasonOf('203.0.113.10:80/tcp')).toBeNull();
     const [tid] = workersOf(daemon.pid ?? 0);
     const frozen = await freeze(tid ?? 0);
     const goneMs = await bed.routeIs(forwarded, false);
