@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeMessage, type Message } from '../../../src/bgp/messages.ts';
 import type { OpenMessage } from '../../../src/bgp/open.ts';
 import type { PeerConfig } from '../../../src/model/peer.ts';
+import { freePort } from '../../support/free-port.ts';
 import { keepalive, routerOpen } from './support/fake-network.ts';
-import { freePort, type RouterCall } from './support/hostile-router.ts';
+import type { RouterCall } from './support/hostile-router.ts';
 import { hasty, LoopbackBed } from './support/loopback-bed.ts';
 import { external, hex, messageOf, toHex, updateOf } from './support/wire.ts';
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeMessage } from '../../../src/bgp/messages.ts';
+import { freePort } from '../../support/free-port.ts';
 import { keepalive, routerOpen } from './support/fake-network.ts';
-import { freePort, type HostileRouter, type RouterCall } from './support/hostile-router.ts';
+import type { HostileRouter, RouterCall } from './support/hostile-router.ts';
 import { hasty, LoopbackBed } from './support/loopback-bed.ts';
 import { external, hex, messageOf, toHex, updateOf } from './support/wire.ts';
 

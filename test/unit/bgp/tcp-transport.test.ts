@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { makeTcpTransport, tcpTransport } from '../../../src/bgp/tcp-transport.ts';
 import type { Connection } from '../../../src/bgp/transport.ts';
 import { loadNetAddon } from '../../../src/net.ts';
-import { freePort } from './support/hostile-router.ts';
+import { freePort } from '../../support/free-port.ts';
 import { dialled, dialTarget, hear, openSockets, plainSocket, resetOf, silenceMs, TcpBed } from './support/tcp-bed.ts';
 
 let bed: TcpBed | undefined;

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tcpTransport } from '../../../../src/bgp/tcp-transport.ts';
 import type { Connection, DialTarget, Listener, PeerSocket, Transport } from '../../../../src/bgp/transport.ts';
-import { freePort } from './hostile-router.ts';
+import { freePort } from '../../../support/free-port.ts';
 
 /** Long enough for loopback under load where an answer is expected; short where none is. */
 export const patienceMs = 20_000;
