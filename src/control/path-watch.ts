@@ -47,7 +47,7 @@ export function afterLook({ missed }: PathWatch, { stuck, devices }: PathLook): 
 
 const sentences: Readonly<Record<string, (device: string) => string>> = {
   forwarding: (device) =>
-    `the kernel forwards packets on device ${device} and would send VIP traffic a second time (net.ipv4.conf.${device}.forwarding is 1)`,
+    `the kernel forwards packets on device ${device} and would send VIP traffic a second time (net.ipv4.conf.${device}.forwarding or net.ipv6.conf.all.forwarding is 1)`,
   mtu: (device) =>
     `the MTU of device ${device} was raised above what its engine takes: set it back with \`ip link set ${device} mtu\`, or restart to see what is possible`,
 };

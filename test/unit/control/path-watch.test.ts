@@ -19,7 +19,7 @@ describe("the packet path's watchdog", () => {
   it('says what is wrong with a device that the kernel forwards on, which is no standstill', () => {
     const forwarding: PathLook = { stuck: [], devices: [{ name: 'eth0', state: 'forwarding' }] };
     const trouble =
-      'the kernel forwards packets on device eth0 and would send VIP traffic a second time (net.ipv4.conf.eth0.forwarding is 1)';
+      'the kernel forwards packets on device eth0 and would send VIP traffic a second time (net.ipv4.conf.eth0.forwarding or net.ipv6.conf.all.forwarding is 1)';
     expect(after(forwarding)).toMatchObject({ isStuck: false, trouble });
   });
 
