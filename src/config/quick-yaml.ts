@@ -28,7 +28,7 @@ export function readQuickYaml(text: string): QuickYaml | undefined {
   if (odd.test(text.replace(quotedOrComment, 'q'))) return undefined;
   try {
     const events = parseEvents(text, {});
-    const [value = null, ...more] = constructFromEvents(events, { source: text, schema });
+    const [value = null, ...more] = constructFromEvents(events, { source: text, schema, maxAliases: 0 });
     if (value === null || more.length > 0) return undefined;
     return { value, offsetOf: (path, part) => new Walk(text, events).offsetOf(path, part) };
   } catch {
