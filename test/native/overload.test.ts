@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loopState } from '../support/loop-state.ts';
 import { buildNative, native } from '../support/native-build.ts';
 
-const cases = 20_000;
+const cases = 5_000;
 
 interface Line {
   readonly phase?: 'flood' | 'after';
