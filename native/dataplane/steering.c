@@ -273,7 +273,7 @@ static bool refuse_load(struct device_error *error, const char *device, const ch
                  "CapabilityBoundingSet= of the systemd unit, or say engine: af_packet", device, what);
     } else {
         error->code = "device_unusable";
-        snprintf(error->text, sizeof error->text, "%s: %s: %s", device, what, strerror(saved));
+        snprintf(error->text, sizeof error->text, "%s: %s: %s (it needs Linux 5.18)", device, what, strerror(saved));
     }
     return false;
 }
