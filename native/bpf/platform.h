@@ -5,6 +5,7 @@
 #pragma once
 #include "control.h"
 
+#define CORE_HAS_VECTORS 0
 #define CORE_HANDS_OVER 1 /* errors to senders and inner fragmentation are the daemon's */
 #define FRAME_BYTES_MAX 4096 /* XDP without fragments: less than a page */
 

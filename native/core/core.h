@@ -4,7 +4,7 @@
  * outlives snapshots and is compared with the one in force before it is used. In BPF each table is an array map and a lookup
  * can fail as far as the verifier knows, so callers test for NULL; a process's compiler drops the test, since its `at` never
  * yields one. The build's platform.h supplies `at`, `item_at`, `opaque`, `pinned`, `in_frame`, `grow_head`, `cut_tail`, APART,
- * FRAME_BYTES_MAX and CORE_HANDS_OVER. */
+ * FRAME_BYTES_MAX, CORE_HANDS_OVER and CORE_HAS_VECTORS. */
 #pragma once
 #include "hash.h"
 
@@ -14,6 +14,7 @@ struct core {
     const volatile u64 *zero; /* opaque()'s */
 #else
     line *table[TABLE_COUNT];
+    bool is_wide; /* the processor has what vectors.h takes */
 #endif
     u32 flow_first, flow_mask; /* this worker's buckets in FLOWS: first line, count - 1 */
     u32 workers;               /* whose flow tables lie one after the other in FLOWS */

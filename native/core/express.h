@@ -40,7 +40,7 @@ struct express_view {
     u64 bytes; /* of the packets that went express */
 };
 
-static always_inline struct express_view express_begin(const struct core *core, struct recent_vips *recent, bool is_wide)
+static always_inline struct express_view express_begin(const struct core *core, struct recent_vips *recent)
 {
     const struct snapshot_sections *s = core->sections;
     return (struct express_view){
@@ -52,7 +52,7 @@ static always_inline struct express_view express_begin(const struct core *core, 
             .own4 = core->node->address4,
             .prefix4 = core->entropy->prefix4,
             .prefix_mask4 = ~core->entropy->host_mask4,
-            .is_wide = is_wide,
+            .is_wide = core->is_wide,
         },
         .flows = (void *)at(core, TABLE_FLOWS, core->flow_first),
         .recent = recent,
@@ -103,6 +103,8 @@ static always_inline bool express_parse_ipv6(struct express *x, u32 i, const str
                  (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)))
         return false;
     x->l3_len[i] = (u16)total;
+    x->lanes.addresses[i] = load32(ip + IPV6_SRC + 12) | (u64)load32(ip + IPV6_DST + 12) << 32;
+    x->lanes.ports[i] = load32(ip + IPV6_BYTES) | (u64)protocol << 32;
     return true;
 }
 
@@ -122,9 +124,15 @@ static always_inline void express_index(const struct express_view *v, struct exp
     __builtin_prefetch(v->vip_index + (x->destination_hash[i] & v->vip_index_mask));
 }
 
-static always_inline u64 express_destination(const struct express *x, u32 i)
+static always_inline u64 express_destination_ipv4(const struct express *x, u32 i)
 {
     return (x->lanes.addresses[i] & ~0xffffffffull) | x->lanes.ports[i] >> 16;
+}
+
+/* Of an IPv6 destination the hash, marked so that it is none of IPv4. `key`: destination_key. */
+static always_inline u64 express_destination_ipv6(u64 high, u64 low, u32 key)
+{
+    return ((high ^ (low << 29 | low >> 35)) * HASH_FACTOR ^ key) | 1u << 31;
 }
 
 static always_inline struct recent_vip *express_recent(const struct express_view *v, u64 destination)
@@ -134,7 +142,7 @@ static always_inline struct recent_vip *express_recent(const struct express_view
 
 static always_inline void express_locate_ipv4(const struct express_view *v, struct express *x, u32 i)
 {
-    u64 destination = express_destination(x, i);
+    u64 destination = express_destination_ipv4(x, i);
     const struct recent_vip *recent = express_recent(v, destination);
     x->vip[i] = recent->vip;
     if (unlikely(recent->destination != destination)) {
@@ -148,18 +156,28 @@ static always_inline void express_locate_ipv4(const struct express_view *v, stru
     express_fetch(v, x, i);
 }
 
+/* A destination as a VIP has it: address, then port and protocol as one number. */
+static always_inline bool is_vip_of(const struct vip *vip, u64 high, u64 low, u32 key)
+{
+    u32 port_protocol = load32((const u8 *)&vip->port) & 0xffffff;
+    return !((load64(vip->address) ^ high) | (load64(vip->address + 8) ^ low) | (port_protocol ^ key));
+}
+
 static always_inline void express_locate_ipv6(const struct express_view *v, struct express *x, u32 i, const struct packet *p)
 {
     const u8 *ip = p->data + ETH_BYTES;
-    struct tuple t = {
-        .src = {load32(ip + 8), load32(ip + 12), load32(ip + 16), load32(ip + 20)},
-        .dst = {load32(ip + 24), load32(ip + 28), load32(ip + 32), load32(ip + 36)},
-        .ports = load32(ip + IPV6_BYTES),
-        .protocol = ip[IPV6_NEXT_HEADER],
-    };
-    struct flow_hash hash = hash_tuple(v->lanes.key, v->lanes.mix, &t, false);
-    x->lanes.fp[i] = hash.fp;
-    x->lanes.buckets[i] = both_buckets(&hash, v->lanes.flow_mask);
-    express_index(v, x, i, &t);
+    u64 high = load64(ip + IPV6_DST), low = load64(ip + IPV6_DST + 8);
+    u32 key = (u32)(x->lanes.ports[i] >> 16);
+    u64 destination = express_destination_ipv6(high, low, key);
+    const struct recent_vip *recent = express_recent(v, destination);
+    x->vip[i] = recent->vip;
+    if (unlikely(recent->destination != destination || !is_vip_of(recent->vip, high, low, key))) {
+        struct tuple t = {
+            .dst = {(u32)high, (u32)(high >> 32), (u32)low, (u32)(low >> 32)},
+            .ports = (u32)x->lanes.ports[i],
+            .protocol = (u32)(x->lanes.ports[i] >> 32),
+        };
+        express_index(v, x, i, &t);
+    }
     express_fetch(v, x, i);
 }

@@ -2,13 +2,6 @@
 #pragma once
 #include "express.h"
 
-/* A destination as a VIP has it: address, then port and protocol as one number. */
-static always_inline bool is_vip_of(const struct vip *vip, u64 high, u64 low, u32 key)
-{
-    u32 port_protocol = load32((const u8 *)&vip->port) & 0xffffff;
-    return !((load64(vip->address) ^ high) | (load64(vip->address + 8) ^ low) | (port_protocol ^ key));
-}
-
 /* Anything but IPIP, an entropy source or a blackhole, in a VIP's encap and flags as one number. */
 #define EXPRESS_VIP_MASK (0xffu | (VIP_ENTROPY | VIP_DENIED) << 8)
 /* The VIP of exactly this port that packet `i` is for, if it may go there express; else NULL. */
@@ -29,8 +22,8 @@ static __attribute__((noinline)) const struct vip *express_look_up(const struct 
     if (!vip || load32(&vip->encap) & EXPRESS_VIP_MASK)
         return NULL_PTR;
     x->vip[i] = vip;
-    if (is_v4)
-        *express_recent(v, express_destination(x, i)) = (struct recent_vip){express_destination(x, i), vip};
+    u64 destination = is_v4 ? express_destination_ipv4(x, i) : express_destination_ipv6(high, low, key);
+    *express_recent(v, destination) = (struct recent_vip){destination, vip};
     return vip;
 }
 
@@ -116,7 +109,7 @@ static always_inline enum express_fate express_steer(const struct core *core, co
 {
     const u8 *ip = p->data + ETH_BYTES, *l4 = ip + (is_v4 ? IPV4_BYTES : IPV6_BYTES);
     const struct vip *vip = x->vip[i];
-    if (is_v4 ? unlikely(!vip) : !vip) {
+    if (unlikely(!vip)) {
         vip = express_look_up(v, x, i, ip, is_v4);
         if (unlikely(!vip))
             return EXPRESS_WHOLE;

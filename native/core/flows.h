@@ -164,8 +164,8 @@ static always_inline u32 flow_find_dispensable(const struct core *core, const st
 
 /* Room for a new flow: a free place in the emptier bucket, else the oldest probation entry, else a dispensable
  * established one. One comparison of numbers a place, since BPF's verifier would follow every combination of pointers. Returns
- * the place's number, FLOW_PLACES for none. */
-static always_inline u32 flow_find_room(const struct core *core, const struct packet *p)
+ * the best of them, FREE or PROBATION: its rank × FLOW_PLACES + how early it comes, counted from the last place. */
+static always_inline u64 flow_rank_rooms(const struct core *core, const struct packet *p)
 {
     u64 best = 0;
     for (u32 choice = 0; choice < 2; choice++) {
@@ -180,6 +180,21 @@ static always_inline u32 flow_find_room(const struct core *core, const struct pa
         bucket_best += free * FLOW_PLACES;
         best = bucket_best > best ? bucket_best : best;
     }
+    return best;
+}
+
+#if CORE_HAS_VECTORS
+#include "rooms.h"
+#endif
+
+/* The number of the place with most room, FLOW_PLACES for none. */
+static always_inline u32 flow_find_room(const struct core *core, const struct packet *p)
+{
+#if CORE_HAS_VECTORS
+    u64 best = flow_rank_rooms_fast(core, p);
+#else
+    u64 best = flow_rank_rooms(core, p);
+#endif
     if (best >= ROOM_PROBATION * FLOW_PLACES)
         return (FLOW_PLACES - 1 - (u32)(best % FLOW_PLACES)) | (best < ROOM_FREE * FLOW_PLACES ? ROOM_EVICTS : 0);
     u32 dispensable = flow_find_dispensable(core, p);

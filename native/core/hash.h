@@ -33,6 +33,16 @@ static always_inline u64 nh_pair(u32 a, u32 ka, u32 b, u32 kb)
     return (u64)(u32)(a + ka) * (u32)(b + kb);
 }
 
+/* From the two NH sums. */
+static always_inline struct flow_hash hash_of_sums(const struct hash_key *key, const struct hash_mix *mix, u64 a, u64 b)
+{
+    u64 z = (a ^ (b << 32 | b >> 32)) * mix->m2;
+    z ^= z >> 32;
+    z *= HASH_FACTOR;
+    z ^= z >> 29;
+    return (struct flow_hash){.fp = a * key->m0 + b * key->m1, .bucket = {(u32)z, (u32)(z >> 32)}};
+}
+
 /* The products of words that are constant in every IPv4 tuple come precomputed with the key (v4_a, v4_b): 3 ns less. */
 static always_inline struct flow_hash hash_tuple(const struct hash_key *key, const struct hash_mix *mix, const struct tuple *t,
                                                  bool is_v4)
@@ -50,12 +60,7 @@ static always_inline struct flow_hash hash_tuple(const struct hash_key *key, con
     }
     a += nh_pair(t->src[3], k[6], t->dst[3], k[7]) + nh_pair(t->ports, k[8], t->protocol, k[9]);
     b += nh_pair(t->src[3], k[8], t->dst[3], k[9]) + nh_pair(t->ports, k[10], t->protocol, k[11]);
-
-    u64 z = (a ^ (b << 32 | b >> 32)) * mix->m2;
-    z ^= z >> 32;
-    z *= HASH_FACTOR;
-    z ^= z >> 29;
-    return (struct flow_hash){.fp = a * key->m0 + b * key->m1, .bucket = {(u32)z, (u32)(z >> 32)}};
+    return hash_of_sums(key, mix, a, b);
 }
 
 /* The number whose remainder by the table size is the slot. From the fingerprint alone, so that the table choice of a

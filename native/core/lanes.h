@@ -1,15 +1,19 @@
-/* Hash and look-up of several flows at once: what hash.h and flows.h do for one IPv4 tuple, bit for bit, four tuples to a vector
- * where the processor has AVX2. A tuple's hash takes 20 instructions so, and 60 by itself. In a process only. */
+/* Hash and look-up of several flows at once: what hash.h and flows.h do for one tuple, bit for bit, four tuples to a vector where
+ * the processor has AVX2. An IPv4 tuple's hash takes 20 instructions so, and 60 by itself. In a process only. */
 #pragma once
 #include "flows.h"
+#if CORE_HAS_VECTORS
+#include "vectors.h"
+#endif
 
 #define LANES 16 /* packets that go through each step together: all their lines stay in the first-level cache */
 #define LANE_NONE 0xffffffffu
 
 /* Words as on the wire, low half first. Lanes that are not in use hold anything. */
 struct lanes {
-    u64 addresses[LANES]; /* source, destination */
+    u64 addresses[LANES]; /* source, destination; of IPv6 the last word of each */
     u64 ports[LANES];     /* both ports, protocol */
+    u64 high[2][LANES];   /* what the addresses' other words give of the hash's two sums: lanes_high_ipv4, lanes_high_ipv6 */
     u64 fp[LANES];
     u64 buckets[LANES]; /* first, second: lines of the worker's own flow table, as flow_locate has them */
     u32 entry[LANES];   /* 64-bit word in that table that has the fingerprint, the first bucket's before the second's; or LANE_NONE */
@@ -35,20 +39,34 @@ static always_inline bool is_own4(const struct lane_view *v, u32 src)
     return src == v->own4 || (src & v->prefix_mask4) == v->prefix4;
 }
 
-static bool lanes_hash_plain(struct lanes *l, const struct lane_view *v)
+static void lanes_high_plain(struct lanes *l, const struct lane_view *v, const u8 *const ipv6[LANES])
+{
+    const u32 *k = v->key->nh;
+    for (u32 i = 0; i < LANES; i++) {
+        l->high[0][i] = v->mix->v4_a;
+        l->high[1][i] = v->mix->v4_b;
+        if (!ipv6[i])
+            continue;
+        u32 src[3], dst[3];
+        __builtin_memcpy(src, ipv6[i] + IPV6_SRC, sizeof src);
+        __builtin_memcpy(dst, ipv6[i] + IPV6_DST, sizeof dst);
+        l->high[0][i] = nh_pair(src[0], k[0], dst[0], k[1]) + nh_pair(src[1], k[2], dst[1], k[3]) + nh_pair(src[2], k[4], dst[2], k[5]);
+        l->high[1][i] = nh_pair(src[0], k[2], dst[0], k[3]) + nh_pair(src[1], k[4], dst[1], k[5]) + nh_pair(src[2], k[6], dst[2], k[7]);
+    }
+}
+
+static bool lanes_hash_plain(struct lanes *l, const struct lane_view *v, bool is_ipv4)
 {
     bool is_any_own = false;
+    const u32 *k = v->key->nh;
     for (u32 i = 0; i < LANES; i++) {
-        struct tuple t = {
-            .src = {0, 0, V4_MAPPED_WORD, (u32)l->addresses[i]},
-            .dst = {0, 0, V4_MAPPED_WORD, (u32)(l->addresses[i] >> 32)},
-            .ports = (u32)l->ports[i],
-            .protocol = (u32)(l->ports[i] >> 32),
-        };
-        struct flow_hash hash = hash_tuple(v->key, v->mix, &t, true);
+        u32 src = (u32)l->addresses[i], dst = (u32)(l->addresses[i] >> 32), ports = (u32)l->ports[i], protocol = (u32)(l->ports[i] >> 32);
+        u64 a = (is_ipv4 ? v->mix->v4_a : l->high[0][i]) + nh_pair(src, k[6], dst, k[7]) + nh_pair(ports, k[8], protocol, k[9]);
+        u64 b = (is_ipv4 ? v->mix->v4_b : l->high[1][i]) + nh_pair(src, k[8], dst, k[9]) + nh_pair(ports, k[10], protocol, k[11]);
+        struct flow_hash hash = hash_of_sums(v->key, v->mix, a, b);
         l->fp[i] = hash.fp;
         l->buckets[i] = both_buckets(&hash, v->flow_mask);
-        is_any_own |= is_own4(v, t.src[3]);
+        is_any_own |= is_own4(v, src);
     }
     return is_any_own;
 }
@@ -65,17 +83,7 @@ static void lanes_match_plain(struct lanes *l, const struct lane_view *v)
     }
 }
 
-#ifdef __x86_64__
-#define AVX2 __attribute__((target("avx2")))
-
-typedef u64 lane4 __attribute__((vector_size(32), may_alias));
-typedef u32 lane8 __attribute__((vector_size(32), may_alias));
-
-static AVX2 inline lane4 lane4_of(u64 v)
-{
-    return (lane4){v, v, v, v};
-}
-
+#if CORE_HAS_VECTORS
 /* Of the low halves. */
 static AVX2 inline lane4 lane4_product(lane4 a, lane4 b)
 {
@@ -97,14 +105,36 @@ static AVX2 inline lane4 lane4_times(lane4 a, u64 by)
     return lane4_product(a, factor) + (crosswise << 32);
 }
 
-static AVX2 __attribute__((noinline)) bool lanes_hash_wide(struct lanes *l, const struct lane_view *v)
+static AVX2 __attribute__((noinline)) void lanes_high_wide(struct lanes *l, const struct lane_view *v, const u8 *const ipv6[LANES])
+{
+    typedef u32 words4 __attribute__((vector_size(16), aligned(1), may_alias));
+    const u32 *k = v->key->nh;
+    lane8 src_keys = {k[0], k[2], k[4], 0, k[2], k[4], k[6], 0}, dst_keys = {k[1], k[3], k[5], 0, k[3], k[5], k[7], 0};
+    lane4 not_last = {~0ull, 0, ~0ull, 0};
+    for (u32 i = 0; i < LANES; i++) {
+        l->high[0][i] = v->mix->v4_a;
+        l->high[1][i] = v->mix->v4_b;
+        if (!ipv6[i])
+            continue;
+        words4 s = *(const words4 *)(const void *)(ipv6[i] + IPV6_SRC), d = *(const words4 *)(const void *)(ipv6[i] + IPV6_DST);
+        lane4 src = (lane4)((lane8){s[0], s[1], s[2], s[3], s[0], s[1], s[2], s[3]} + src_keys);
+        lane4 dst = (lane4)((lane8){d[0], d[1], d[2], d[3], d[0], d[1], d[2], d[3]} + dst_keys);
+        lane4 sums = lane4_product(src, dst) + (lane4_product(src >> 32, dst >> 32) & not_last);
+        l->high[0][i] = sums[0] + sums[1];
+        l->high[1][i] = sums[2] + sums[3];
+    }
+}
+
+static AVX2 __attribute__((noinline)) bool lanes_hash_wide(struct lanes *l, const struct lane_view *v, bool is_ipv4)
 {
     const u32 *nh = v->key->nh;
     lane8 own = {0};
     for (u32 i = 0; i < LANES; i += 4) {
         lane4 addresses = *(const lane4 *)&l->addresses[i], ports = *(const lane4 *)&l->ports[i];
-        lane4 a = lane4_of(v->mix->v4_a) + lane4_nh(addresses, nh + 6) + lane4_nh(ports, nh + 8);
-        lane4 b = lane4_of(v->mix->v4_b) + lane4_nh(addresses, nh + 8) + lane4_nh(ports, nh + 10);
+        lane4 high_a = is_ipv4 ? lane4_of(v->mix->v4_a) : *(const lane4 *)&l->high[0][i];
+        lane4 high_b = is_ipv4 ? lane4_of(v->mix->v4_b) : *(const lane4 *)&l->high[1][i];
+        lane4 a = high_a + lane4_nh(addresses, nh + 6) + lane4_nh(ports, nh + 8);
+        lane4 b = high_b + lane4_nh(addresses, nh + 8) + lane4_nh(ports, nh + 10);
         *(lane4 *)&l->fp[i] = lane4_times(a, v->key->m0) + lane4_times(b, v->key->m1);
         lane4 z = lane4_times(a ^ (b << 32 | b >> 32), v->mix->m2);
         z ^= z >> 32;
@@ -122,27 +152,37 @@ static AVX2 __attribute__((noinline)) bool lanes_hash_wide(struct lanes *l, cons
 /* No processor can predict where a flow lies, so nothing here jumps. */
 static AVX2 __attribute__((noinline)) void lanes_match_wide(struct lanes *l, const struct lane_view *v)
 {
-    typedef double doubles __attribute__((vector_size(32)));
     for (u32 i = 0; i < LANES; i++) {
         u64 buckets = l->buckets[i];
         lane4 wanted = lane4_of(l->fp[i]);
-        doubles in_first = (doubles)(*(const lane4 *)v->flows[(u32)buckets].fp == wanted);
-        doubles in_second = (doubles)(*(const lane4 *)v->flows[buckets >> 32].fp == wanted);
-        u32 found = (u32)__builtin_ia32_movmskpd256(in_first) | (u32)__builtin_ia32_movmskpd256(in_second) << FLOWS_PER_LINE;
+        lane4 in_first = (lane4)(*(const lane4 *)v->flows[(u32)buckets].fp == wanted);
+        lane4 in_second = (lane4)(*(const lane4 *)v->flows[buckets >> 32].fp == wanted);
+        u32 found = lane4_signs(in_first) | lane4_signs(in_second) << FLOWS_PER_LINE;
         u32 place = (u32)__builtin_ctz(found | 1u << FLOW_PLACES);
         u32 bucket = (u32)(buckets >> (place & FLOWS_PER_LINE) * (32 / FLOWS_PER_LINE));
         l->entry[i] = found ? bucket * (LINE_BYTES / 8) + place % FLOWS_PER_LINE : LANE_NONE;
     }
 }
 #else
+#define lanes_high_wide lanes_high_plain
 #define lanes_hash_wide lanes_hash_plain
 #define lanes_match_wide lanes_match_plain
 #endif
 
-/* Fills `fp` and `buckets`. Whether one of the sources may be this node's own, of lanes that are not in use, too. */
-static always_inline bool lanes_hash(struct lanes *l, const struct lane_view *v)
+/* Fills `high`. Of a packet of IPv6 `ipv6` has the header; of any other NULL. */
+static always_inline void lanes_high(struct lanes *l, const struct lane_view *v, const u8 *const ipv6[LANES])
 {
-    return likely(v->is_wide) ? lanes_hash_wide(l, v) : lanes_hash_plain(l, v);
+    if (likely(v->is_wide))
+        lanes_high_wide(l, v, ipv6);
+    else
+        lanes_high_plain(l, v, ipv6);
+}
+
+/* Fills `fp` and `buckets`; `is_ipv4`: of nothing else, so that `high` need not be filled. Whether one of the sources may be this
+ * node's own IPv4 address, of lanes that are not in use, too. */
+static always_inline bool lanes_hash(struct lanes *l, const struct lane_view *v, bool is_ipv4)
+{
+    return likely(v->is_wide) ? lanes_hash_wide(l, v, is_ipv4) : lanes_hash_plain(l, v, is_ipv4);
 }
 
 /* Fills `entry` from `fp` and `buckets`. */

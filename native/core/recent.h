@@ -1,4 +1,4 @@
-/* VIPs that a worker's IPv4 packets were for lately, by destination: 40 instructions a packet less than the snapshot's index takes.
+/* VIPs that a worker's packets were for lately, by destination: 40 instructions a packet less than the snapshot's index takes.
  *
  * Only those that packets may go express to (express.h), and none from before the snapshot in force: a worker that adopts one
  * forgets them all. */
@@ -7,7 +7,7 @@
 
 #define RECENT_VIPS_SHIFT 8
 struct recent_vip {
-    u64 destination; /* port and protocol as in destination_key, above them the address; 0: none */
+    u64 destination; /* of IPv4 port and protocol as in destination_key, above them the address; of IPv6 a hash; 0: none */
     const struct vip *vip;
 };
 

@@ -119,7 +119,15 @@ static always_inline void stride_begin(const struct core *core, const struct exp
         if (x->kind[i] == EXPRESS_NO)
             parse_whole(core, &packets[i]);
     }
-    s->is_plain &= !lanes_hash(&x->lanes, &view->lanes);
+    bool is_ipv4 = s->is_plain;
+    if (unlikely(!is_ipv4)) {
+        const u8 *ipv6[LANES] = {NULL};
+        for (u32 i = 0; i < n; i++)
+            if (x->kind[i] == EXPRESS_IPV6)
+                ipv6[i] = packets[i].data + ETH_BYTES;
+        lanes_high(&x->lanes, &view->lanes, ipv6);
+    }
+    s->is_plain &= !lanes_hash(&x->lanes, &view->lanes, is_ipv4);
     for (u32 i = 0; i < n; i++)
         if (likely(x->kind[i] == EXPRESS_IPV4))
             express_locate_ipv4(view, x, i);
@@ -200,7 +208,7 @@ void worker_burst(struct worker *w, struct packet *packets, u32 n, u64 now_ns)
     }
     core_begin(core, now_ns);
     struct tally tally = {0, 0, 0};
-    struct express_view view = express_begin(core, &w->recent_vips, w->is_wide);
+    struct express_view view = express_begin(core, &w->recent_vips);
     for (u32 i = 0; i < n; i++)
         __builtin_prefetch(packets[i].data);
     walk(core, &view, packets, n, &tally);

@@ -55,8 +55,8 @@ static void worker_init(struct engine *e, u32 number)
     struct worker *w = &e->worker[number];
     struct core *core = &w->core;
     w->engine = e;
+    core->is_wide = has_wide_vectors();
     w->number = number;
-    w->is_wide = has_wide_vectors();
     core->table[TABLE_SNAPSHOT] = e->snapshot[0];
     core->table[TABLE_SLOTS] = e->slots;
     core->table[TABLE_FLOWS] = e->flows;

@@ -35,7 +35,6 @@ struct worker {
     u32 adopted;           /* generation */
     struct sweep flows, fragments;
     u32 recorded;          /* bursts */
-    bool is_wide;          /* its processor has vectors for lanes.h */
     struct recent_vips recent_vips;
 } __attribute__((aligned(64)));
 

@@ -3,6 +3,12 @@
 
 #define CORE_HANDS_OVER 0 /* it answers and cuts packets itself */
 
+#ifdef __x86_64__
+#define CORE_HAS_VECTORS 1 /* where core->is_wide says so */
+#else
+#define CORE_HAS_VECTORS 0
+#endif
+
 #define FRAME_BYTES_MAX 65600 /* the largest IPv4 packet and its Ethernet header */
 
 #define APART(function) function /* in its callers: faster, and no verifier has to follow it there */

@@ -1,5 +1,5 @@
-/* Compares core/lanes.h, with and without vectors, with what hash.h and flows.h say of one tuple at a time. Prints the number of
- * tuples, and whether this processor has the vectors. */
+/* Compares core/lanes.h, with and without vectors, and core/rooms.h with what hash.h and flows.h say of one tuple at a time.
+ * Prints the number of tuples, and whether this processor has the vectors. */
 #include "../core/lanes.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,12 +48,24 @@ static int fail(const char *what, bool is_wide, u32 lane, u64 got, u64 expected)
     return 1;
 }
 
-static int check(struct lanes *l, const struct lane_view *v)
+static struct tuple tuple_of(const struct lanes *l, u32 i, const u8 *ipv6)
 {
-    bool is_own = false, found = lanes_hash(l, v);
+    struct tuple t = {.src = {0, 0, V4_MAPPED_WORD, (u32)l->addresses[i]}, .dst = {0, 0, V4_MAPPED_WORD, (u32)(l->addresses[i] >> 32)},
+                      .ports = (u32)l->ports[i], .protocol = (u32)(l->ports[i] >> 32)};
+    if (ipv6) {
+        memcpy(t.src, ipv6 + IPV6_SRC, sizeof t.src);
+        memcpy(t.dst, ipv6 + IPV6_DST, sizeof t.dst);
+    }
+    return t;
+}
+
+static int check(struct lanes *l, const struct lane_view *v, const u8 *const ipv6[LANES], bool is_ipv4)
+{
+    if (!is_ipv4)
+        lanes_high(l, v, ipv6);
+    bool is_own = false, found = lanes_hash(l, v, is_ipv4);
     for (u32 i = 0; i < LANES; i++) {
-        struct tuple t = {.src = {0, 0, V4_MAPPED_WORD, (u32)l->addresses[i]}, .dst = {0, 0, V4_MAPPED_WORD, (u32)(l->addresses[i] >> 32)},
-                          .ports = (u32)l->ports[i], .protocol = (u32)(l->ports[i] >> 32)};
+        struct tuple t = tuple_of(l, i, ipv6[i]);
         struct flow_hash hash = hash_tuple(v->key, v->mix, &t, false);
         struct core core = {.flow_mask = v->flow_mask};
         struct packet p = {.hash = hash};
@@ -77,6 +89,33 @@ static int check(struct lanes *l, const struct lane_view *v)
     return 0;
 }
 
+/* An entry of any age and state, mostly of the first profile. */
+static u64 any_entry(u32 now_ms)
+{
+    u32 drawn = (u32)any(), state = drawn & 3, profile = drawn >> 2 & 31 ? 0 : 1, idle_ms = drawn >> 7 & 8191;
+    return ((now_ms - idle_ms) & FLOW_SEEN_MASK) | (u64)state << FLOW_STATE_SHIFT | (state ? (u64)profile << FLOW_PROFILE_SHIFT : 0) |
+           any() >> FLOW_GENERATION_SHIFT << FLOW_GENERATION_SHIFT;
+}
+
+static int check_rooms(bool has_wide)
+{
+    static struct profile profiles[4] __attribute__((aligned(LINE_BYTES)));
+    static const struct snapshot_sections sections = {.profile = 0};
+    struct core core = {.sections = &sections, .is_wide = has_wide, .now_ms = (u32)any() & FLOW_SEEN_MASK};
+    core.table[TABLE_FLOWS] = (line *)(void *)flows;
+    core.table[TABLE_SNAPSHOT] = (line *)(void *)profiles;
+    for (u32 i = 0; i < 2; i++)
+        profiles[i] = (struct profile){.probation_ms = (u32)any() & 4095, .established_ms = (u32)any() & 8191, .fin_ms = (u32)any() & 4095};
+    struct packet p = {.bucket = {(u32)any() % BUCKETS, (u32)any() % BUCKETS}};
+    for (u32 i = 0; i < FLOW_PLACES; i++)
+        flows[p.bucket[i / FLOWS_PER_LINE]].meta[i % FLOWS_PER_LINE] = any_entry(core.now_ms);
+    u64 expected = flow_rank_rooms(&core, &p), got = expected;
+#if CORE_HAS_VECTORS
+    got = flow_rank_rooms_fast(&core, &p);
+#endif
+    return got == expected ? 0 : fail("room", has_wide, 0, got, expected);
+}
+
 int main(void)
 {
     bool has_wide = false;
@@ -98,7 +137,20 @@ int main(void)
         u32 drawn = (u32)any(), lane = drawn % LANES;
         if (drawn >> 8 & 1) /* of the node, of its prefix, or not quite */
             l.addresses[lane] = (l.addresses[lane] & ~0xffffffffull) | (drawn >> 9 & 1 ? v.own4 : 0xabcd0a00u & v.prefix_mask4);
-        if (check(&l, &v))
+        /* No packet of IPv6, some, or all. */
+        static u8 headers[LANES][IPV6_BYTES + 1];
+        const u8 *ipv6[LANES] = {NULL_PTR};
+        u32 share = drawn >> 10 & 3;
+        for (u32 i = 0; i < LANES; i++) {
+            if ((any() & 3) >= share)
+                continue;
+            u8 *header = headers[i] + (drawn >> 12 & 1); /* at any address */
+            for (u32 at = 0; at < IPV6_BYTES; at++)
+                header[at] = (u8)any();
+            ipv6[i] = header;
+            l.addresses[i] = load32(header + IPV6_SRC + 12) | (u64)load32(header + IPV6_DST + 12) << 32;
+        }
+        if (check(&l, &v, ipv6, share == 0) || check_rooms(has_wide))
             return 1;
     }
     printf("%u tuples, vectors: %s\n", ROUNDS * LANES, has_wide ? "yes" : "no");
