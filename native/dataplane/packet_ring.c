@@ -175,7 +175,10 @@ static enum taken take_queued(struct packet_ring *r, struct packet *p, u32 n)
     struct beside b = {0};
     struct iovec parts[] = {{&b.vnet, VNET_BYTES}, {r->large + HEADROOM, FRAME_BYTES_MAX}};
     struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof control};
-    ssize_t bytes = recvmsg(r->fd, &m, MSG_DONTWAIT);
+    ssize_t bytes;
+    do
+        bytes = recvmsg(r->fd, &m, MSG_DONTWAIT);
+    while (bytes < 0 && errno == ENETDOWN); /* said once, instead of the frame, which would stay and wake the worker for ever */
     if (bytes < (ssize_t)(VNET_BYTES + ETHER_HDR_LEN)) {
         r->lost++;
         return TAKEN_NOTHING;
