@@ -7,6 +7,7 @@ import { until } from '../../deploy/lab/until.ts';
 import { buildNative, native } from '../support/native-build.ts';
 import { echoServer } from './support/bed-programs.ts';
 import { CpuLimit, canLimitCpu } from './support/cpu-limit.ts';
+import { liveEngines } from './support/live-engines.ts';
 import { bed, build, decapsulate, endPrograms, remove, script, server, start } from './support/packet-bed.ts';
 import type { Totals } from './support/packet-node.ts';
 import { bedDesired, PacketNode } from './support/packet-node-handle.ts';
@@ -60,8 +61,8 @@ describe.skipIf(!canRun)('a live worker that is short of CPU', () => {
   });
   afterAll(remove);
 
-  it('drops packets of the tenant that floods it, and serves the other one', async () => {
-    node = await PacketNode.start();
+  it.each(liveEngines)('drops packets of the tenant that floods it, and serves the other one (%s)', async (engine) => {
+    node = await PacketNode.start({ engine });
     await node.load(
       bedDesired([
         { vip: calm, tenant: 'calm' },
