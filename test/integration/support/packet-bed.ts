@@ -38,8 +38,12 @@ export const bed = {
 
 const started = new Set<ChildProcess>();
 
+export function namespaceFile(place: Place): string {
+  return `/run/netns/${prefix}${process.pid}-${place}`;
+}
+
 function inPlace(place: Place, argv: readonly string[]): readonly string[] {
-  return ['nsenter', `--net=/run/netns/${prefix}${process.pid}-${place}`, '--', ...argv];
+  return ['nsenter', `--net=${namespaceFile(place)}`, '--', ...argv];
 }
 
 /** Standard output of a shell command in a namespace; throws with its standard error when it fails. */
