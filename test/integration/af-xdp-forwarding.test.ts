@@ -68,6 +68,8 @@ describe('the engine af_xdp', () => {
     buildNative('all');
     build();
     addIpv6();
+    // Its kernel would complain of a tunnel that it does not have.
+    sh('backend', `ip route add blackhole ${bed.node}/32`);
   });
 
   afterEach(async () => {
@@ -271,8 +273,7 @@ describe('the engine af_xdp', () => {
     await node.load(bedDesired(['203.0.113.99:80/tcp']));
     client.send(...manyToVip(50), other);
     const totals = await node.until(({ verdicts }) => verdicts['forward'] === 1);
-    // The backend's kernel may complain of a tunnel that it does not have.
-    expect(totals.workers[0]?.rxPackets).toBeLessThanOrEqual(2);
+    expect(totals.workers[0]?.rxPackets).toBe(1);
   });
 
   it('gives the kernel what is still taken but no VIP any more', async () => {
@@ -294,7 +295,7 @@ describe('the engine af_xdp', () => {
     const [client] = await ports();
     client.send(...gone.map((address) => tcpFrame({ from: `${bed.client}:1`, to: `${address}:80`, ethernet })), toVip());
     const totals = await node.until(({ verdicts }) => verdicts['forward'] === 1);
-    expect(totals.workers[0]?.rxPackets).toBeLessThanOrEqual(2);
+    expect(totals.workers[0]?.rxPackets).toBe(1);
   });
 
   it('moves what a send refused from forward to tx_full', async () => {
