@@ -18,12 +18,15 @@ export function framesOf(...frames: readonly Uint8Array[]): Frames {
   };
 }
 
-/** A TCP frame of `length` bytes to 203.0.0.0:80. */
-export function ipv4Frame(flags: number, length = 64): Uint8Array {
+/** A TCP frame of `length` bytes to port 80 of VIP number `vip`. */
+export function ipv4Frame(flags: number, length = 64, vip = 0): Uint8Array {
   const frame = new Uint8Array(length);
   const total = length === 64 ? 50 : length - ethernetBytes;
   frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0x08, 0x00]);
-  frame.set([0x45, 0, total >> 8, total & 255, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 203, 0, 0, 0], ethernetBytes);
+  frame.set(
+    [0x45, 0, total >> 8, total & 255, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 203, vip >> 16, (vip >> 8) & 255, vip & 255],
+    ethernetBytes,
+  );
   frame.set(tcpHeader(flags), ethernetBytes + 20);
   return frame;
 }

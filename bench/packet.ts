@@ -19,12 +19,13 @@ const report = reporter(options);
 const addon = loadDataplaneAddon();
 const tries = options.isQuick ? 3 : 9;
 const packets = options.isQuick ? 1_000_000 : 4_000_000;
-const desired = desiredOf({ vips: 1, pools: 1, backendsPerPool: 100, tableSize: 65537 });
+const desiredWith = (vips: number) => desiredOf({ vips, pools: 1, backendsPerPool: 100, tableSize: 65537 });
+const desired = desiredWith(1);
 
-function withEngine<T>(flowEntries: number, workers: number, measure: (engine: MemoryEngine) => T): T {
+function withEngine<T>(flowEntries: number, workers: number, measure: (engine: MemoryEngine) => T, what = desired): T {
   const engine = new MemoryEngine({ flowEntries, workers });
   try {
-    engine.load(desired);
+    engine.load(what);
     return measure(engine);
   } finally {
     engine.close();
@@ -52,6 +53,10 @@ function measureEstablished(): void {
     const value = withEngine(Math.max(mebi, flows * 2), 1, (engine) => warmed(engine, frames, flows));
     report({ name: `core established ${flows} flows`, value, unit: 'ns/packet', limit });
   }
+  const manyVips = 1000;
+  const toMany = framesOf(...Array.from({ length: manyVips }, (_, vip) => ipv4Frame(tcpAck, 64, vip)));
+  const spread = withEngine(mebi, 1, (engine) => warmed(engine, toMany, 65_536), desiredWith(manyVips));
+  report({ name: 'core established 65536 flows to 1000 VIPs', value: spread, unit: 'ns/packet' });
   const mixed = framesOf(
     ipv4Frame(tcpAck),
     ipv4Frame(tcpAck, 590),

@@ -30,7 +30,7 @@ u8 *memory_output_add(struct memory_output *output, u32 length);
 
 enum bench_load { BENCH_ESTABLISHED, BENCH_NEW_FLOWS };
 
-#define BENCH_FRAMES_MAX 64
+#define BENCH_FRAMES_MAX 1024
 #define BENCH_LENGTH_MAX 1536
 
 /* Frames that a benchmark copies from: TCP or UDP without VLAN tag, one after the other. */
