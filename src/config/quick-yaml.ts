@@ -47,7 +47,7 @@ const schema = CORE_SCHEMA.withTags(
 );
 
 /** What may hold any character. Quotes that are not closed on their line, or have text right behind them, are none of this. */
-const quotedOrComment = /(?<=^|[\s,[{])(?:"[^"\\\r\n]*"|'[^'\r\n]*')(?=[\s,:\]}]|$)|(?<=^|\s)#.*/gm;
+const quotedOrComment = /(?<![^\s,[{])(?:"[^"\\\r\n]*"|'[^'\r\n]*')(?=[\s,:\]}]|$)|(?<!\S)#.*/gm;
 
 const odd = new RegExp(
   [
@@ -56,7 +56,7 @@ const odd = new RegExp(
     /(?:^|[\s,[{:])[&*!|>%]/, // anchors, aliases, tags, block scalars, directives
     /(?:^|[\s,[{])[?:](?:\s|$)/, // keys of any kind, or none
     / ---|---[^\n]|\.\.\./, // the ends of documents, but for a line "---"
-    /\w{200}|\d\.?e\+?\d{3}/, // numbers beyond all bounds
+    /\d{200}|0x\w{200}|\d\.?e\+?\d{3}/, // numbers beyond all bounds
   ]
     .map(({ source }) => source)
     .join('|'),
