@@ -147,6 +147,10 @@ void overload_look(struct overload *o, const struct overload_look *seen)
 {
     if (!o->tenants)
         return;
+    if (seen->is_alone) {
+        end(o);
+        return;
+    }
     if (!o->is_on) {
         o->losing = is_losing(seen) ? o->losing + 1 : 0;
         if (o->losing >= OVERLOAD_LOSING_LOOKS)

@@ -33,6 +33,7 @@ struct overload_look {
     u64 received; /* packets out of the ring, those that were shed among them */
     u64 lost;     /* packets that found it full */
     bool is_busy; /* it had hardly any time left */
+    bool is_alone; /* there is one tenant at most: nobody would win what it loses */
 };
 
 /* False: no memory. */

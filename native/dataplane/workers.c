@@ -305,6 +305,7 @@ static void inspect(struct runner *r, u64 now)
         .received = counters->rx_packets - r->looked_packets,
         .lost = counters->rx_lost - r->looked_lost,
         .is_busy = was_busy(counters->busy_ns - r->looked_busy_ns, now - r->inspected_ns),
+        .is_alone = r->worker->adopted == 0 || r->worker->core.header->tenants <= 2, /* one is none */
     };
     overload_look(&r->overload, &seen);
     r->looked_packets = counters->rx_packets;

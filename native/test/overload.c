@@ -138,6 +138,11 @@ static void check_begin_and_end(struct overload *o)
     REQUIRE(!o->is_on); /* a little, or now and then, is nothing */
     look(o, 1000, 50, true);
     REQUIRE(o->is_on && o->budget <= 1000 && o->budget >= 500);
+    overload_look(o, &(struct overload_look){.received = 1000, .lost = 50, .is_busy = true, .is_alone = true});
+    REQUIRE(!o->is_on); /* nobody is left who could win */
+    look(o, 1000, 50, true);
+    look(o, 1000, 50, true);
+    REQUIRE(o->is_on);
     for (u32 i = 0; i < 100; i++) {
         send(o, 1, 2000, 0);
         look(o, 2000, 500, true);
