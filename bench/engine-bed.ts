@@ -9,6 +9,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { LabBalancer } from '../deploy/lab/balancer.ts';
 import { apiSocket } from '../deploy/lab/documents.ts';
@@ -31,8 +32,8 @@ const generatorMac = '02:00:00:00:00:09';
 const balancerMac = '02:00:00:00:00:01';
 const generatorProcessor = '0';
 const subjectProcessor = '1';
-/** Real-time, below 950 ms of every second, which is what the kernel lets real-time threads have of a processor. */
-const realTime = ['chrt', '-f', '1'] as const;
+/** The kernel lets real-time threads have 950 ms of a second; a worker that polls has used some when a run begins. */
+const recoverMs = 500;
 const readyMs = 20_000;
 
 /** native/bench/generate.c's words. */
@@ -51,6 +52,12 @@ export interface Counted {
   readonly seconds: number;
   readonly senderSeconds: number;
   readonly threadSeconds: number;
+}
+
+/** What forwards. */
+export interface Thread {
+  readonly pid: number;
+  readonly thread: number;
 }
 
 export interface Ways {
@@ -117,23 +124,23 @@ export class EngineBed {
     await run(argv, { namespace: this.#node.namespace, ...(input === undefined ? {} : { input }) });
   }
 
-  /** Starts a program of native/bench on the second processor; returns its thread's schedstat. */
-  async startNative(program: string, words: readonly string[]): Promise<string> {
+  /** Starts a program of native/bench on the second processor; returns its thread. */
+  async startNative(program: string, words: readonly string[]): Promise<Thread> {
     const id = `${program}-${++this.#programs}`;
     const { pid } = await startProgram(this.#ledger, {
       id,
       namespace: this.#node.namespace,
-      argv: [...realTime, 'taskset', '-c', subjectProcessor, nativeProgram(`bench/${program}`), ...words],
+      argv: ['taskset', '-c', subjectProcessor, nativeProgram(`bench/${program}`), ...words],
     });
     const isReady = () => readFileSync(logFile(this.#ledger, id), 'utf8').includes('ready');
     await until(isReady, { what: program, timeoutMs: readyMs, everyMs: 5 }).catch((cause: unknown) => {
       throw new ToriiError('not_ready', `${program}: ${logTail(this.#ledger, id)}`, { cause });
     });
-    return schedstat(pid, pid);
+    return { pid, thread: pid };
   }
 
-  /** Starts the daemon with one worker, which has the second processor; returns that thread's schedstat. */
-  async startBalancer(engine: EngineWord, busyPoll = false): Promise<string> {
+  /** Starts the daemon with one worker, which has the second processor; returns that thread. */
+  async startBalancer(engine: EngineWord, busyPoll = false): Promise<Thread> {
     const node = this.#node;
     const balancer = new LabBalancer(this.topology, this.#ledger, node);
     await writeFile(balancer.documentFile(), stringify(this.#document(engine, busyPoll)));
@@ -143,23 +150,32 @@ export class EngineBed {
       return all.usable === all.total;
     };
     await until(allUsable, { what: 'every backend to be usable', timeoutMs: readyMs });
-    const worker = onlyWorker(balancer.pid());
-    await run([...realTime.slice(0, 2), '-p', '1', `${worker}`]);
-    return schedstat(balancer.pid(), worker);
+    return { pid: balancer.pid(), thread: onlyWorker(balancer.pid()) };
   }
 
   async end(): Promise<void> {
     await endAll(this.#ledger.processes().filter(isAlive), 5_000);
   }
 
-  async generate({ flows, flags, atOnce, ms }: Load, threads: readonly string[]): Promise<Counted> {
-    const words = ['eth0', balancerMac, vip.address, `${vip.port}`, `${flows}`, flags, `${atOnce}`, `${ms}`, ...threads];
-    return JSON.parse(await this.#atGenerator('generate', [nativeProgram('bench/generate_bpf.o'), ...words])) as Counted;
+  async generate({ flows, flags, atOnce, ms }: Load, threads: readonly Thread[]): Promise<Counted> {
+    const words = [
+      'eth0',
+      balancerMac,
+      vip.address,
+      `${vip.port}`,
+      `${flows}`,
+      flags,
+      `${atOnce}`,
+      `${ms}`,
+      ...threads.map(schedstat),
+    ];
+    const argv = [nativeProgram('bench/generate_bpf.o'), ...words];
+    return JSON.parse(await atRealTime(threads, async () => await this.#atGenerator('generate', argv))) as Counted;
   }
 
-  async ways(perSec: number, ms: number): Promise<Ways> {
+  async ways(perSec: number, ms: number, threads: readonly Thread[]): Promise<Ways> {
     const words = ['eth0', balancerMac, vip.address, `${vip.port}`, '1024', `${Math.round(perSec)}`, `${ms}`];
-    return JSON.parse(await this.#atGenerator('latency', words)) as Ways;
+    return JSON.parse(await atRealTime(threads, async () => await this.#atGenerator('latency', words))) as Ways;
   }
 
   async down(): Promise<void> {
@@ -186,8 +202,19 @@ export class EngineBed {
   }
 }
 
-function schedstat(pid: number, thread: number): string {
+function schedstat({ pid, thread }: Thread): string {
   return `/proc/${pid}/task/${thread}/schedstat`;
+}
+
+/** Threads are real-time ones while something is measured, and no longer: one that polls would be halted by the kernel meanwhile. */
+async function atRealTime(threads: readonly Thread[], measure: () => Promise<string>): Promise<string> {
+  await delay(recoverMs);
+  for (const { thread } of threads) await run(['chrt', '--fifo', '--pid', '1', `${thread}`]);
+  try {
+    return await measure();
+  } finally {
+    for (const { thread } of threads) await run(['chrt', '--other', '--pid', '0', `${thread}`]);
+  }
 }
 
 function onlyWorker(pid: number): number {

@@ -23,11 +23,11 @@ function ways(word: EngineWord): readonly { readonly busyPoll: boolean; readonly
 
 async function bestWays(bed: EngineBed, subject: Subject, perSec: number, { rounds, signal }: RateOptions): Promise<Ways> {
   await bed.renew();
-  await subject.start(bed);
+  const threads = await subject.start(bed);
   const all: Ways[] = [];
   for (let i = 0; i < rounds; i++) {
     signal.throwIfAborted();
-    all.push(await bed.ways(perSec, ms));
+    all.push(await bed.ways(perSec, ms, threads));
   }
   await bed.end();
   const least = (of: (way: Ways) => number): number => Math.min(...all.map(of));

@@ -69,18 +69,25 @@ async function ratesOfAll(bed: EngineBed, subjects: readonly Subject[], load: Lo
   return best(runs, (counted) => 1 / (sendSec(counted) - emptySec + counted.threadSeconds / counted.arrived));
 }
 
-/** Each engine against its bare loop. Returns what it forwards by the clock. */
-async function measureAgainstLoops(bed: EngineBed, words: readonly EngineWord[], options: RateOptions): Promise<Limits> {
+/** Each engine against its bare loop, while neither loses a packet. */
+async function measureAgainstLoops(bed: EngineBed, words: readonly EngineWord[], options: RateOptions): Promise<void> {
   const pairs = words.map((word) => ({ word, ours: engine(word), bare: bareLoop[word] }));
   const loops = pairs.flatMap(({ ours, bare }) => [ours, bare]);
-  const runs = await runAll(bed, loops, { ...known, ...full, ms }, options);
-  const [thread, clock] = [best(runs, ofThread), best(runs, byClock)];
+  const thread = best(await runAll(bed, loops, { ...known, ...inBursts, ms }, options), ofThread);
   for (const { word, ours, bare } of pairs) {
     for (const each of [ours, bare])
       options.report({ name: `${each.name}, of its thread`, value: of(thread, each), unit: 'packets/s' });
     options.report({ ...againstLoop(word), value: of(thread, ours) / of(thread, bare) });
-    options.report({ name: `${ours.name}, by the clock`, value: of(clock, ours), unit: 'packets/s' });
   }
+}
+
+/** What engines and bare loops forward by the clock when more comes than they take. */
+async function measureLimits(bed: EngineBed, words: readonly EngineWord[], options: RateOptions): Promise<Limits> {
+  const pairs = words.map((word) => ({ word, ours: engine(word), bare: bareLoop[word] }));
+  const loops = pairs.flatMap(({ ours, bare }) => [ours, bare]);
+  const clock = best(await runAll(bed, loops, { ...known, ...full, ms }, options), byClock);
+  for (const each of loops)
+    options.report({ name: `${each.name}, flooded, by the clock`, value: of(clock, each), unit: 'packets/s' });
   return new Map(pairs.map(({ word, ours }) => [word, of(clock, ours)]));
 }
 
@@ -102,9 +109,9 @@ async function measureAgainstKernel(bed: EngineBed, words: readonly EngineWord[]
 
 /** Returns what each engine forwards by the clock, in packets a second. */
 export async function measureRates(bed: EngineBed, words: readonly EngineWord[], options: RateOptions): Promise<Limits> {
-  const limits = await measureAgainstLoops(bed, words, options);
+  await measureAgainstLoops(bed, words, options);
   await measureAgainstKernel(bed, words, options);
-  return limits;
+  return await measureLimits(bed, words, options);
 }
 
 export type Limits = ReadonlyMap<EngineWord, number>;

@@ -2,12 +2,12 @@
 // forwarding, a balancer of nftables, and nothing at all, which is what the others' cost of sending is told from.
 
 import { nativeProgram } from '../deploy/lab/programs.ts';
-import { backends, type EngineBed, type EngineWord, vip } from './engine-bed.ts';
+import { backends, type EngineBed, type EngineWord, type Thread, vip } from './engine-bed.ts';
 
 export interface Subject {
   readonly name: string;
-  /** Returns the schedstat of the thread that forwards; none where the kernel does, while the generator sends. */
-  start(bed: EngineBed): Promise<readonly string[]>;
+  /** Returns the thread that forwards; none where the kernel does, while the generator sends. */
+  start(bed: EngineBed): Promise<readonly Thread[]>;
 }
 
 /** Ends a loop that nobody ended. */
