@@ -257,6 +257,7 @@ u32 xsk_rx(struct xsk *x, struct packet *packets, u32 max)
     for (u32 i = 0; i < n; i++) {
         const struct xdp_desc *d = &entries[x->rx.mine++ & x->rx.mask];
         packets[i].data = x->frames + d->addr;
+        __builtin_prefetch(packets[i].data); /* else the first to look waits for another core's memory, packet by packet */
         packets[i].end = packets[i].data + d->len;
         packets[i].engine = x;
         x->held[i] = frame_at(x, d->addr);
