@@ -52,20 +52,20 @@ static always_inline u32 backend_by_address(const struct core *core, const u32 a
     return 0;
 }
 
-/* The backend whose outer packet the error quotes; 0: not one of ours. */
-static always_inline u32 quoted_backend(const struct core *core, const struct packet *p, const u8 *q)
+/* The backend whose outer packet the error quotes in `room` bytes, behind which may be padding; 0: not one of ours. */
+static always_inline u32 quoted_backend(const struct core *core, const struct packet *p, const u8 *q, u32 room)
 {
     u32 dst[4];
     u8 protocol;
     if (p->is_v4) {
-        if (q + IPV4_BYTES > p->end || q[0] != 0x45 || load32(q + IPV4_SRC) != p->tuple.dst[3])
+        if (room < IPV4_BYTES || q + IPV4_BYTES > p->end || q[0] != 0x45 || load32(q + IPV4_SRC) != p->tuple.dst[3])
             return 0;
         protocol = q[IPV4_PROTOCOL];
         dst[0] = dst[1] = 0;
         dst[2] = V4_MAPPED_WORD;
         dst[3] = load32(q + IPV4_DST);
     } else {
-        if (q + IPV6_BYTES > p->end || q[0] >> 4 != 6 || !same_address(p->tuple.dst, q + IPV6_SRC))
+        if (room < IPV6_BYTES || q + IPV6_BYTES > p->end || q[0] >> 4 != 6 || !same_address(p->tuple.dst, q + IPV6_SRC))
             return 0;
         protocol = q[IPV6_NEXT_HEADER];
         dst[0] = load32(q + IPV6_DST);
@@ -111,7 +111,8 @@ static slow_path void learn_path(const struct core *core, const struct packet *p
         return;
     bool is_mtu = p->is_v4 ? icmp[0] == ICMP_UNREACHABLE && icmp[1] == ICMP_FRAGMENTATION_NEEDED : icmp[0] == ICMPV6_TOO_BIG;
     u32 mtu = p->is_v4 ? be16(load16(icmp + ICMP_NEXT_HOP_MTU)) : be32(load32(icmp + ICMPV6_MTU));
-    u32 index = quoted_backend(core, p, icmp + ICMP_BYTES);
+    u32 room = (u32)p->l3 + p->l3_len - p->l4 - ICMP_BYTES;
+    u32 index = quoted_backend(core, p, icmp + ICMP_BYTES, room);
     if (index && (mtu || !is_mtu))
         APART(tell_backends)(core, index, is_mtu ? mtu : 0);
 }
