@@ -5,7 +5,7 @@
 #pragma once
 #include "layout.h"
 
-#define RECENT_VIPS_SHIFT 8
+#define RECENT_VIPS_SHIFT 11 /* 32 KiB, of which a worker's first-level cache keeps what is in use */
 struct recent_vip {
     u64 destination; /* of IPv4 port and protocol as in destination_key, above them the address; of IPv6 a hash; 0: none */
     const struct vip *vip;
