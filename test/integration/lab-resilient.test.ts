@@ -27,14 +27,14 @@ describe.skipIf(!isRoot).each(routersUnderTest)('behind %s', (router) => {
     const isSpread = async () => (await nextHops(lab.topology.namespaces.router, vip().address, resilientTable)).length === count;
     await until(isSpread, { what: `resilient routes over ${count} balancers`, timeoutMs });
   }
-  /** Where flows are with all three, without the first one, and with it again. */
-  async function withoutTheFirst() {
+  /** Where flows are with all three, without one of them, and with it again. */
+  async function without(gone: number) {
     await spread(3);
     const all = await flowCensus(lab, vip().address);
-    await lab.balancers[0]?.kill();
+    await lab.balancers[gone]?.kill();
     await spread(2);
     const two = await flowCensus(lab, vip().address);
-    await lab.balancers[0]?.start();
+    await lab.balancers[gone]?.start();
     await spread(3);
     return { all, two, again: await flowCensus(lab, vip().address) };
   }
@@ -42,7 +42,7 @@ describe.skipIf(!isRoot).each(routersUnderTest)('behind %s', (router) => {
   it(
     'a resilient group moves no flow of a balancer that stays, neither when another goes nor when it comes back',
     async () => {
-      const { all, two, again } = await withoutTheFirst();
+      const { all, two, again } = await without(0);
       expect(new Set(all.values()).size).toBe(3);
       expect(movedBetween(all, two).moved).toBe(0);
       expect(movedBetween(all, two).stayed).toBeGreaterThan(300);
@@ -56,9 +56,11 @@ describe.skipIf(!isRoot).each(routersUnderTest)('behind %s', (router) => {
     'plain multipath moves some, which balancers that choose alike make up for',
     async () => {
       await run(['ip', 'rule', 'del', 'lookup', `${resilientTable}`], { namespace: lab.topology.namespaces.router });
-      const { all, two, again } = await withoutTheFirst();
-      expect(movedBetween(all, two).moved).toBeGreaterThan(60);
-      expect(movedBetween(all, again)).toEqual({ stayed: 600, moved: 0 });
+      const [first, second] = [await without(0), await without(1)];
+      // The one that stands between the others in the route may go without moving any.
+      const moved = [first, second].map(({ all, two }) => movedBetween(all, two).moved);
+      expect(Math.max(...moved)).toBeGreaterThan(60);
+      for (const { all, again } of [first, second]) expect(movedBetween(all, again)).toEqual({ stayed: 600, moved: 0 });
     },
     timeoutMs,
   );
