@@ -1,4 +1,4 @@
-/* The workers' real loop (workers.c) over a device of the test's own making, for loop_swaps.c and loop_overload.c.
+/* The workers' real loop (runner.c) over a device of the test's own making, for loop_swaps.c and loop_overload.c.
  *
  * STATE is a capacity (8 words), how many editions of a document, then for each its number of lines and its snapshot, and last the
  * SLOTS table that serves all of them. Ends the process with a line on stderr when something is not so. */
