@@ -4,7 +4,7 @@
  * Its steps each go over some packets before the next begins: parse, hash and match (lanes.h), locate, steer (express_steer.h),
  * forward (express_forward.h). They do all that forward.h would do, to the same bytes, verdict and counters (fixtures and
  * differential test hold them to that), or one before the last says no and has changed nothing; then the packet takes the whole
- * walk. 270 instructions a packet of an established flow instead of 600. In a process only: a BPF program takes one packet at a time. */
+ * walk. 290 instructions a packet of an established IPv4 flow instead of 600. In a process only: a BPF program takes one packet at a time. */
 #pragma once
 #include "forward.h"
 #include "lanes.h"
