@@ -28,7 +28,7 @@ static struct capture_filter everything(void)
     };
 }
 
-/* A worker's burst as workers.c runs it; a device refuses some of what leaves. */
+/* A worker's burst as sending.c runs it; a device refuses some of what leaves. */
 static void run_fates(struct test *t, struct fate *fates, u32 count, u32 device)
 {
     struct packet packets[BURST_MAX];

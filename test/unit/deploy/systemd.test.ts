@@ -19,8 +19,9 @@ describe.skipIf(!hasAnalyze).each(['torii.service', 'torii-host.service'])('%s',
 
 describe('torii.service', () => {
   it('lets the packet workers have the niceness they ask for', () => {
-    const workers = fileURLToPath(new URL('../../../native/dataplane/workers.c', import.meta.url));
-    const wanted = /^#define NICE (-\d+)/m.exec(readFileSync(workers, 'utf8'))?.[1];
+    const runner = fileURLToPath(new URL('../../../native/dataplane/runner.c', import.meta.url));
+    const wanted = /^#define NICE (-\d+)/m.exec(readFileSync(runner, 'utf8'))?.[1];
+    expect(wanted, 'the niceness in runner.c').toBeDefined();
     expect(/^LimitNICE=(.*)$/m.exec(readFileSync(unit('torii.service'), 'utf8'))?.[1]).toBe(wanted);
   });
 
