@@ -110,11 +110,10 @@ static always_inline bool express_parse_ipv6(struct express *x, u32 i, const str
 
 /* ---- Locate: where the flow and the VIP lie ---- */
 
+/* The second bucket is sent for when the flow is not in the first. */
 static always_inline void express_fetch(const struct express_view *v, const struct express *x, u32 i)
 {
-    u64 buckets = x->lanes.buckets[i];
-    __builtin_prefetch(v->flows + (u32)buckets, 1);
-    __builtin_prefetch(v->flows + (buckets >> 32), 1);
+    __builtin_prefetch(v->flows + (u32)x->lanes.buckets[i], 1);
 }
 
 static always_inline void express_index(const struct express_view *v, struct express *x, u32 i, const struct tuple *t)

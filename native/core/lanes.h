@@ -71,15 +71,28 @@ static bool lanes_hash_plain(struct lanes *l, const struct lane_view *v, bool is
     return is_any_own;
 }
 
-static void lanes_match_plain(struct lanes *l, const struct lane_view *v)
+static bool lanes_match_first_plain(struct lanes *l, const struct lane_view *v)
 {
+    bool is_whole = true;
     for (u32 i = 0; i < LANES; i++) {
         u32 bucket = (u32)l->buckets[i], place = bucket_match(v->flows + bucket, l->fp[i]);
-        if (place == FLOWS_PER_LINE) {
-            bucket = (u32)(l->buckets[i] >> 32);
-            place = bucket_match(v->flows + bucket, l->fp[i]);
-        }
         l->entry[i] = place < FLOWS_PER_LINE ? bucket * (LINE_BYTES / 8) + place : LANE_NONE;
+        if (place < FLOWS_PER_LINE)
+            continue;
+        __builtin_prefetch(v->flows + (l->buckets[i] >> 32), 1);
+        is_whole = false;
+    }
+    return is_whole;
+}
+
+static void lanes_match_second_plain(struct lanes *l, const struct lane_view *v)
+{
+    for (u32 i = 0; i < LANES; i++) {
+        if (l->entry[i] != LANE_NONE)
+            continue;
+        u32 bucket = (u32)(l->buckets[i] >> 32), place = bucket_match(v->flows + bucket, l->fp[i]);
+        if (place < FLOWS_PER_LINE)
+            l->entry[i] = bucket * (LINE_BYTES / 8) + place;
     }
 }
 
@@ -149,24 +162,42 @@ static AVX2 __attribute__((noinline)) bool lanes_hash_wide(struct lanes *l, cons
     return own_sources[0] | own_sources[1] | own_sources[2] | own_sources[3];
 }
 
-/* No processor can predict where a flow lies, so nothing here jumps. */
-static AVX2 __attribute__((noinline)) void lanes_match_wide(struct lanes *l, const struct lane_view *v)
+/* The places of a bucket that hold the fingerprint, a bit each. */
+static AVX2 inline u32 lane4_match(const struct flow_bucket *b, u64 fp)
+{
+    return lane4_signs((lane4)(*(const lane4 *)b->fp == lane4_of(fp)));
+}
+
+static AVX2 __attribute__((noinline)) bool lanes_match_first_wide(struct lanes *l, const struct lane_view *v)
+{
+    bool is_whole = true;
+    for (u32 i = 0; i < LANES; i++) {
+        u32 bucket = (u32)l->buckets[i], found = lane4_match(v->flows + bucket, l->fp[i]);
+        u32 place = (u32)__builtin_ctz(found | 1u << FLOWS_PER_LINE); /* no jump but the one below */
+        l->entry[i] = found ? bucket * (LINE_BYTES / 8) + place : LANE_NONE;
+        if (found)
+            continue;
+        __builtin_prefetch(v->flows + (l->buckets[i] >> 32), 1);
+        is_whole = false;
+    }
+    return is_whole;
+}
+
+static AVX2 __attribute__((noinline)) void lanes_match_second_wide(struct lanes *l, const struct lane_view *v)
 {
     for (u32 i = 0; i < LANES; i++) {
-        u64 buckets = l->buckets[i];
-        lane4 wanted = lane4_of(l->fp[i]);
-        lane4 in_first = (lane4)(*(const lane4 *)v->flows[(u32)buckets].fp == wanted);
-        lane4 in_second = (lane4)(*(const lane4 *)v->flows[buckets >> 32].fp == wanted);
-        u32 found = lane4_signs(in_first) | lane4_signs(in_second) << FLOWS_PER_LINE;
-        u32 place = (u32)__builtin_ctz(found | 1u << FLOW_PLACES);
-        u32 bucket = (u32)(buckets >> (place & FLOWS_PER_LINE) * (32 / FLOWS_PER_LINE));
-        l->entry[i] = found ? bucket * (LINE_BYTES / 8) + place % FLOWS_PER_LINE : LANE_NONE;
+        if (l->entry[i] != LANE_NONE)
+            continue;
+        u32 bucket = (u32)(l->buckets[i] >> 32), found = lane4_match(v->flows + bucket, l->fp[i]);
+        if (found)
+            l->entry[i] = bucket * (LINE_BYTES / 8) + (u32)__builtin_ctz(found);
     }
 }
 #else
 #define lanes_high_wide lanes_high_plain
 #define lanes_hash_wide lanes_hash_plain
-#define lanes_match_wide lanes_match_plain
+#define lanes_match_first_wide lanes_match_first_plain
+#define lanes_match_second_wide lanes_match_second_plain
 #endif
 
 /* Fills `high`. Of a packet of IPv6 `ipv6` has the header; of any other NULL. */
@@ -185,11 +216,18 @@ static always_inline bool lanes_hash(struct lanes *l, const struct lane_view *v,
     return likely(v->is_wide) ? lanes_hash_wide(l, v, is_ipv4) : lanes_hash_plain(l, v, is_ipv4);
 }
 
-/* Fills `entry` from `fp` and `buckets`. */
-static always_inline void lanes_match(struct lanes *l, const struct lane_view *v)
+/* Fills `entry` from `fp` and the first of `buckets`. Whether all were found there; of those that were not, which are few unless the
+ * table is full, the second bucket is on its way from memory then. */
+static always_inline bool lanes_match_first(struct lanes *l, const struct lane_view *v)
+{
+    return likely(v->is_wide) ? lanes_match_first_wide(l, v) : lanes_match_first_plain(l, v);
+}
+
+/* Looks for those in their second bucket. */
+static always_inline void lanes_match_second(struct lanes *l, const struct lane_view *v)
 {
     if (likely(v->is_wide))
-        lanes_match_wide(l, v);
+        lanes_match_second_wide(l, v);
     else
-        lanes_match_plain(l, v);
+        lanes_match_second_plain(l, v);
 }

@@ -6,7 +6,7 @@ struct idle_limits {
     u64 probation_ms, established_ms, fin_ms;
 };
 
-static AVX2 inline u64 rank_bucket(const struct flow_bucket *b, lane4 order, u32 now_ms, const struct idle_limits *limits)
+static AVX2 inline u64 rank_bucket(const struct flow_bucket *b, u32 choice, u32 now_ms, const struct idle_limits *limits)
 {
     lane4 meta = *(const lane4 *)b->meta, state = meta >> FLOW_STATE_SHIFT & lane4_of(3);
     lane4 idle = (lane4_of(now_ms) - meta) & lane4_of(FLOW_SEEN_MASK);
@@ -16,10 +16,10 @@ static AVX2 inline u64 rank_bucket(const struct flow_bucket *b, lane4 order, u32
     typedef long long signed4 __attribute__((vector_size(32)));
     lane4 is_live = (lane4)((signed4)limit > (signed4)idle);
     lane4 room = (~is_live & lane4_of(ROOM_FREE)) | (is_live & is_probation & (lane4_of(ROOM_PROBATION) | idle));
-    lane4 ranked = room * FLOW_PLACES + order;
+    lane4 order = (lane4){7, 6, 5, 4} - lane4_of(choice * FLOWS_PER_LINE), ranked = room * FLOW_PLACES + order;
     u64 low = ranked[0] > ranked[1] ? ranked[0] : ranked[1], high = ranked[2] > ranked[3] ? ranked[2] : ranked[3];
     u64 free = FLOWS_PER_LINE - (u64)__builtin_popcount(lane4_signs(is_live));
-    return (low > high ? low : high) + free * FLOW_PLACES;
+    return (low > high ? low : high) + (free + (choice == 0 && free == FLOWS_PER_LINE - 1)) * FLOW_PLACES;
 }
 
 /* Whether every entry that is there has these timeouts. */
@@ -38,7 +38,7 @@ static AVX2 __attribute__((noinline)) u64 flow_rank_rooms_wide(const struct core
         return flow_rank_rooms(core, p);
     const struct profile *t = flow_profile(core, first->meta[0]);
     struct idle_limits limits = {t->probation_ms, t->established_ms, t->fin_ms};
-    u64 best = rank_bucket(first, (lane4){7, 6, 5, 4}, core->now_ms, &limits), other = rank_bucket(second, (lane4){3, 2, 1, 0}, core->now_ms, &limits);
+    u64 best = rank_bucket(first, 0, core->now_ms, &limits), other = rank_bucket(second, 1, core->now_ms, &limits);
     return other > best ? other : best;
 }
 

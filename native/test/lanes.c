@@ -82,7 +82,12 @@ static int check(struct lanes *l, const struct lane_view *v, const u8 *const ipv
     }
     if (found != is_own)
         return fail("own source", v->is_wide, 0, found, is_own);
-    lanes_match(l, v);
+    bool is_whole = lanes_match_first(l, v), is_in_first = true;
+    for (u32 i = 0; i < LANES; i++)
+        is_in_first &= l->entry[i] != LANE_NONE;
+    if (is_whole != is_in_first)
+        return fail("all in the first bucket", v->is_wide, 0, is_whole, is_in_first);
+    lanes_match_second(l, v);
     for (u32 i = 0; i < LANES; i++)
         if (l->entry[i] != expected_entry(l->fp[i], l->buckets[i]))
             return fail("entry", v->is_wide, i, l->entry[i], expected_entry(l->fp[i], l->buckets[i]));

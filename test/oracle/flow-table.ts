@@ -91,7 +91,7 @@ export class FlowTable {
     return both.flatMap((bucket) => Array.from({ length: bucketEntries }, (_, index) => ({ bucket, index, displaces: false })));
   }
 
-  /** An empty or expired place in the bucket that has more of them. */
+  /** An empty or expired place in the first bucket while more than half of that is free, then in the one that has more of them. */
   #free(places: readonly Place[], nowMs: number): Place | undefined {
     const free = places.filter((place) => {
       const entry = this.#at(place);
@@ -99,7 +99,7 @@ export class FlowTable {
     });
     const first = free.filter(({ bucket }) => bucket === places[0]?.bucket);
     const second = free.filter(({ bucket }) => bucket !== places[0]?.bucket);
-    return (second.length > first.length ? second : first)[0];
+    return (first.length <= bucketEntries / 2 && second.length > first.length ? second : first)[0];
   }
 
   #oldestProbation(places: readonly Place[]): Place | undefined {
