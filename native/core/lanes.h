@@ -125,10 +125,11 @@ static AVX2 __attribute__((noinline)) void lanes_high_wide(struct lanes *l, cons
     lane8 src_keys = {k[0], k[2], k[4], 0, k[2], k[4], k[6], 0}, dst_keys = {k[1], k[3], k[5], 0, k[3], k[5], k[7], 0};
     lane4 not_last = {~0ull, 0, ~0ull, 0};
     for (u32 i = 0; i < LANES; i++) {
-        l->high[0][i] = v->mix->v4_a;
-        l->high[1][i] = v->mix->v4_b;
-        if (!ipv6[i])
+        if (!ipv6[i]) {
+            l->high[0][i] = v->mix->v4_a;
+            l->high[1][i] = v->mix->v4_b;
             continue;
+        }
         words4 s = *(const words4 *)(const void *)(ipv6[i] + IPV6_SRC), d = *(const words4 *)(const void *)(ipv6[i] + IPV6_DST);
         lane4 src = (lane4)((lane8){s[0], s[1], s[2], s[3], s[0], s[1], s[2], s[3]} + src_keys);
         lane4 dst = (lane4)((lane8){d[0], d[1], d[2], d[3], d[0], d[1], d[2], d[3]} + dst_keys);
