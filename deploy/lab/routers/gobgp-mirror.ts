@@ -1,11 +1,11 @@
 // Puts GoBGP's multipath routes into the kernel, which GoBGP does by zebra alone: `node gobgp-mirror.js` in the router
 // namespace, beside gobgpd. Prints "ready" when the kernel has what GoBGP has, then follows every change.
 //
-// GoBGP's events say only that something changed; the whole table is read again then, once for many events. What this
-// program never installed it never removes. Ends when gobgpd does.
+// What this program never installed it never removes. Ends when gobgpd does.
 
 import { spawn } from 'node:child_process';
 import { run } from '../shell.ts';
+import { follower } from './follow.ts';
 import { multipath, parseRib } from './gobgp-json.ts';
 import { isIpv6 } from './router.ts';
 
@@ -46,19 +46,7 @@ async function mirror(): Promise<void> {
   for (const [prefix, hops] of routes) installed.set(prefix, hops);
 }
 
-let isDirty = false;
-let isWorking = false;
-
-async function follow(): Promise<void> {
-  isDirty = true;
-  if (isWorking) return;
-  isWorking = true;
-  while (isDirty) {
-    isDirty = false;
-    await mirror();
-  }
-  isWorking = false;
-}
+const follow = follower(mirror);
 
 for (const family of families) {
   const monitor = spawn('gobgp', ['-j', 'monitor', 'global', 'rib', '-a', family], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { run } from '../shell.ts';
+import { follower } from './follow.ts';
 import { type HopRow, resilientTable } from './kernel-routes.ts';
 
 const owners = ['bgp', 'bird'] as const;
@@ -88,23 +89,11 @@ async function mirror(): Promise<void> {
     }).catch(() => undefined);
     groups.clear();
     hopIds.clear();
-    isDirty = true;
+    void follow();
   }
 }
 
-let isDirty = false;
-let isWorking = false;
-
-async function follow(): Promise<void> {
-  isDirty = true;
-  if (isWorking) return;
-  isWorking = true;
-  while (isDirty) {
-    isDirty = false;
-    await mirror();
-  }
-  isWorking = false;
-}
+const follow = follower(mirror);
 
 for (const family of ['-4', '-6']) {
   await run(['ip', family, 'rule', 'add', 'priority', `${rulePriority}`, 'lookup', `${resilientTable}`]);
