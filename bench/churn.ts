@@ -3,10 +3,10 @@
 //
 // Not one packet may be lost, and the session may not flap. Exit status 1 when it did not hold. An interrupt takes the lab down.
 
-import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { failWith } from '../deploy/lab/arguments.ts';
-import { type Lab, tearDown } from '../deploy/lab/lab.ts';
+import { tearDownOnInterrupt } from '../deploy/lab/interrupt.ts';
+import type { Lab } from '../deploy/lab/lab.ts';
 import { preflight } from '../deploy/lab/preflight.ts';
 import { countRoutes } from '../deploy/lab/routers/kernel-routes.ts';
 import { vipPrefix, vipPrefix6 } from '../deploy/lab/topology.ts';
@@ -98,9 +98,7 @@ async function main(): Promise<void> {
   });
   if (values.help === true) return console.log(usage);
   preflight('frr', 'npm run bench:churn');
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => void tearDown(bedName).finally(() => process.exit(128 + constants.signals[name])));
-  }
+  tearDownOnInterrupt(bedName);
   const plan = { holdTimeSec, accepts: [vipPrefix, vipPrefix6, manyInside], maxPrefixes: 2 * many };
   const options = { name: bedName, router: 'frr', balancers: 1, backends: 3 } as const;
   const lab = await countedLab(options, { plan, documents: churnDocuments(many) });

@@ -4,11 +4,11 @@
 //
 // An interrupt takes everything down.
 
-import { availableParallelism, constants } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { failWith } from '../deploy/lab/arguments.ts';
-import { tearDown } from '../deploy/lab/lab.ts';
-import { preflight } from '../deploy/lab/preflight.ts';
+import { tearDownOnInterrupt } from '../deploy/lab/interrupt.ts';
+import { preflightTrouble } from '../deploy/lab/preflight.ts';
 import { messageOf, ToriiError } from '../src/errors.ts';
 import { EngineBed, type EngineWord } from './engine-bed.ts';
 import { httpMeasures, measureHttp } from './engine-http.ts';
@@ -81,13 +81,7 @@ function chosenEngines(word: string | undefined): readonly EngineWord[] {
 /** One sentence where this machine cannot have the beds. */
 function reasonToSkip(): string | null {
   if (availableParallelism() < 2) return 'generator and balancer need a processor each, and there is one';
-  try {
-    preflight('bird', 'npm run bench:engines');
-    return null;
-  } catch (error) {
-    if (!(error instanceof ToriiError) || error.code === 'internal') throw error;
-    return messageOf(error);
-  }
+  return preflightTrouble('bird', 'npm run bench:engines');
 }
 
 async function main(): Promise<void> {
@@ -109,14 +103,8 @@ async function main(): Promise<void> {
     for (const measure of [...engineMeasures(words), ...changeMeasures]) report({ ...measure, value: null });
     return;
   }
-  const interrupt = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => {
-      interrupt.abort(name);
-      void Promise.all(Object.values(bedNames).map(tearDown)).finally(() => process.exit(128 + constants.signals[name]));
-    });
-  }
-  const scope = { words, rounds: isQuick ? 2 : 5, isQuick, signal: interrupt.signal, report };
+  const signal = tearDownOnInterrupt(...Object.values(bedNames));
+  const scope = { words, rounds: isQuick ? 2 : 5, isQuick, signal, report };
   const running = await measureOnBed(scope);
   for (const word of running) await measureHttp(bedNames.http, word, scope);
   await measureOnLiveBed(scope);

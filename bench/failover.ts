@@ -3,16 +3,16 @@
 //
 // Of several rounds the slowest counts. An interrupt takes the lab down.
 
-import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { failWith, routerKind } from '../deploy/lab/arguments.ts';
-import { Lab, tearDown } from '../deploy/lab/lab.ts';
-import { preflight } from '../deploy/lab/preflight.ts';
+import { tearDownOnInterrupt } from '../deploy/lab/interrupt.ts';
+import { Lab } from '../deploy/lab/lab.ts';
+import { preflightTrouble } from '../deploy/lab/preflight.ts';
 import { RouteWatch } from '../deploy/lab/routers/kernel-routes.ts';
 import { planTopology, type RouterKind } from '../deploy/lab/topology.ts';
 import { startedBetween } from '../deploy/lab/traffic/summary.ts';
 import { Traffic } from '../deploy/lab/traffic/traffic.ts';
-import { messageOf, ToriiError } from '../src/errors.ts';
+import { ToriiError } from '../src/errors.ts';
 import { bfdTimes, failoverDocuments, holdTimeSec } from './failover-documents.ts';
 import { type Fault, faults } from './failover-faults.ts';
 import { type Measure, reporter } from './report.ts';
@@ -109,17 +109,6 @@ async function measureAll(router: RouterKind, rounds: number, report: Report): P
   }
 }
 
-/** One sentence where this machine cannot have the lab. */
-function reasonToSkip(router: RouterKind): string | null {
-  try {
-    preflight(router, 'npm run bench:failover');
-    return null;
-  } catch (error) {
-    if (!(error instanceof ToriiError) || error.code === 'internal') throw error;
-    return messageOf(error);
-  }
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -133,15 +122,13 @@ async function main(): Promise<void> {
   const router = routerKind(values.router ?? 'frr');
   if (router === 'gobgp') throw new ToriiError('usage', '--router: expected frr or bird (GoBGP knows no BFD), got gobgp');
   const report = reporter({ isJson: values.json === true, isQuick: values.quick === true });
-  const skipped = reasonToSkip(router);
+  const skipped = preflightTrouble(router, 'npm run bench:failover');
   if (skipped !== null) {
     process.stderr.write(`all is skipped: ${skipped}\n`);
     for (const fault of faults) reportFault(fault, null, report);
     return;
   }
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => void tearDown(bedName).finally(() => process.exit(128 + constants.signals[name])));
-  }
+  tearDownOnInterrupt(bedName);
   await measureAll(router, values.quick === true ? 1 : 3, report);
 }
 

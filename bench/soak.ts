@@ -4,11 +4,11 @@
 // Flaps are counted at both ends, and whose silence it was is told from the balancers' log and from the packets themselves. Exit
 // status 1 on any flap. An interrupt takes the lab down.
 
-import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { failWith, routerKind } from '../deploy/lab/arguments.ts';
-import { type Lab, tearDown } from '../deploy/lab/lab.ts';
+import { tearDownOnInterrupt } from '../deploy/lab/interrupt.ts';
+import type { Lab } from '../deploy/lab/lab.ts';
 import { missingFor, preflight } from '../deploy/lab/preflight.ts';
 import type { BfdTimes } from '../deploy/lab/routers/router.ts';
 import { tryRun } from '../deploy/lab/shell.ts';
@@ -157,9 +157,7 @@ async function main(): Promise<void> {
   if (settings.router === 'gobgp') throw new ToriiError('usage', '--router: expected frr or bird, which know BFD, got gobgp');
   preflight(settings.router, 'npm run soak');
   const report = reporter({ isJson: values.json, isQuick: false });
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => void tearDown(bedName).finally(() => process.exit(128 + constants.signals[name])));
-  }
+  tearDownOnInterrupt(bedName);
   const lab = await buildLab(settings);
   try {
     if (!settings.isRouterPlain) await raiseRouter(lab);

@@ -73,6 +73,17 @@ export function preflight(router: RouterKind | null, command: string, machine: M
   throw new ToriiError('usage', `not installed: ${programs}: run apt-get install -y ${packages}`);
 }
 
+/** What preflight() would throw, in one sentence; null where the lab can run. */
+export function preflightTrouble(router: RouterKind, command: string): string | null {
+  try {
+    preflight(router, command);
+    return null;
+  } catch (error) {
+    if (!(error instanceof ToriiError) || error.code === 'internal') throw error;
+    return error.message;
+  }
+}
+
 function thisMachine(): Machine {
   return { platform: process.platform, uid: process.getuid?.(), isExecutable: isInstalled };
 }

@@ -5,10 +5,9 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { failWith, routerKind } from '../../deploy/lab/arguments.ts';
-import { tearDown } from '../../deploy/lab/lab.ts';
+import { tearDownOnInterrupt } from '../../deploy/lab/interrupt.ts';
 import { preflight } from '../../deploy/lab/preflight.ts';
 import type { Family } from '../../deploy/lab/routers/router.ts';
 import { routerKinds } from '../../deploy/lab/topology.ts';
@@ -61,11 +60,7 @@ async function claimBeds(): Promise<void> {
 }
 
 async function runAll(selection: Selection): Promise<void> {
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => {
-      void tearDown(bedName).finally(() => process.exit(128 + constants.signals[name]));
-    });
-  }
+  tearDownOnInterrupt(bedName);
   const counts = { ok: 0, FAIL: 0, SKIP: 0 };
   for (const trial of trialsOf(selection)) {
     const result = await attempt(bedName, trial);
