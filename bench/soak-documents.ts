@@ -1,9 +1,17 @@
 // The documents of the soak: a constant part that carries the traffic, and a part of which each edition has another, so that
 // every reload changes tables, pools, weights, announced prefixes and their attributes. Pure.
 
-import { apiSocket, type LabDocuments, secretFile } from '../deploy/lab/documents.ts';
+import {
+  balancerPart,
+  bothVips,
+  hostPart,
+  type LabDocuments,
+  labDocument,
+  routerPeer,
+  tenantOf,
+} from '../deploy/lab/documents.ts';
 import type { BfdTimes } from '../deploy/lab/routers/router.ts';
-import { balancerAs, type LabNode, routerAs, type Topology } from '../deploy/lab/topology.ts';
+import type { LabNode, Topology } from '../deploy/lab/topology.ts';
 
 export const holdTimeSec = 9;
 /** Where the stream goes. */
@@ -17,44 +25,31 @@ const changingPools = 4;
 export function soakDocuments(bfd: BfdTimes): LabDocuments {
   return {
     balancer: (topology, node) => balancerDocument(topology, node, bfd, 0),
-    host: (topology, node) => document(topology, node, { devices: [{ name: 'eth0' }] }, 0),
-    localVips: ({ vips }) => Object.values(vips).map(({ address }) => `${address}/32`),
+    host: (topology, node) => labDocument(topology, node, { address6: node.address6, ...hostPart }, cluster(topology, 0)),
+    localVips: bothVips,
   };
 }
 
 export function balancerDocument(topology: Topology, node: LabNode, bfd: BfdTimes, edition: number): object {
   const { address, address6 } = topology.router.fabric;
-  const peers = [address, address6].map((peer) => ({ address: peer, as: routerAs, holdTimeSec, connectRetrySec: 1, bfd }));
+  const peers = [address, address6].map((each) => routerPeer(each, { holdTimeSec, bfd }));
   const own = {
-    devices: [{ name: 'eth0', engine: topology.options.engine }],
-    flowTable: { entries: 65_536 },
-    bgp: { localAs: balancerAs, drainSec: 0, peers },
+    address6: node.address6,
+    ...balancerPart(topology, { drainSec: 0, peers }),
     // Each reload would be a page.
     logs: { level: 'warn', format: 'json' },
   };
-  return document(topology, node, own, edition);
+  return labDocument(topology, node, own, cluster(topology, edition));
 }
 
-function document(topology: Topology, node: LabNode, own: object, edition: number): object {
+function cluster(topology: Topology, edition: number): object {
   const { acme, globex } = topology.vips;
   const [counted, ...others] = topology.backends.map(({ address }) => ({ address }));
   const udp = (address: string, pool: string) => ({ address, protocol: 'udp', ports: [streamVips.port], pool });
   return {
-    version: 1,
-    node: {
-      address: node.address,
-      address6: node.address6,
-      api: { socket: apiSocket(topology, node) },
-      logs: { level: 'info', format: 'json' },
-      ...own,
-    },
-    cluster: { secret: { file: secretFile(topology) } },
     tenants: [
       { name: 'stream', vips: streamAddresses().map((address) => udp(address, 'counted')) },
-      ...[acme, globex].map(({ tenant, address, port, pool }) => ({
-        name: tenant,
-        vips: [{ address, protocol: 'tcp', ports: [port], pool }],
-      })),
+      ...[acme, globex].map(tenantOf),
       {
         name: 'changing',
         vips: changingVips(edition).map(({ address, number }) => ({

@@ -5,7 +5,7 @@
 
 import { join } from 'node:path';
 import type { OperatorState } from '../../src/model/backend.ts';
-import { balancerAs, type LabNode, routerAs, type Topology } from './topology.ts';
+import { balancerAs, type LabNode, type LabVip, routerAs, type Topology } from './topology.ts';
 
 export const healthCheck = {
   type: 'http',
@@ -16,6 +16,9 @@ export const healthCheck = {
   rise: 2,
   fall: 2,
 } as const;
+
+/** For benches that wait for a backend's death or return, and load the machine meanwhile. */
+export const tcpCheck = { type: 'tcp', port: 80, intervalMs: 300, timeoutMs: 300, rise: 2, fall: 3 } as const;
 
 /** A dead backend must be out of every table this long after its death: all failing checks, one interval, and slack. */
 export const detectionMs = healthCheck.fall * (healthCheck.intervalMs + healthCheck.timeoutMs) + healthCheck.intervalMs + 500;
@@ -50,54 +53,66 @@ export interface LabDocuments {
 export const storyDocuments: LabDocuments = {
   balancer: balancerDocument,
   host: hostDocument,
-  localVips: ({ vips }) => Object.values(vips).map(({ address }) => `${address}/32`),
+  localVips: bothVips,
 };
 
 export function balancerDocument(topology: Topology, node: LabNode, intent: Intent = noIntent): object {
-  return {
-    version: 1,
-    node: {
-      address: node.address,
-      address6: node.address6,
-      devices: [{ name: 'eth0', engine: topology.options.engine }],
-      flowTable: { entries: 65_536 },
-      bgp: {
-        localAs: balancerAs,
-        drainSec: 1,
-        peers: [{ address: topology.router.fabric.address, as: routerAs, holdTimeSec: 9, connectRetrySec: 1 }],
-      },
-      api: { socket: apiSocket(topology, node) },
-      logs: { level: 'info', format: 'json' },
-    },
-    ...clusterPart(topology, intent),
-  };
+  const peers = [routerPeer(topology.router.fabric.address, { holdTimeSec: 9 })];
+  const own = { address6: node.address6, ...balancerPart(topology, { drainSec: 1, peers }) };
+  return labDocument(topology, node, own, clusterPart(topology, intent));
 }
 
 export function hostDocument(topology: Topology, node: LabNode): object {
+  return labDocument(topology, node, { address6: node.address6, ...hostPart }, clusterPart(topology, noIntent));
+}
+
+/** A document whose node section says where the node is and where its API, and what is its own; `cluster` is all but the secret. */
+export function labDocument(topology: Topology, node: LabNode, own: object, cluster: object): object {
   return {
     version: 1,
     node: {
       address: node.address,
-      address6: node.address6,
-      devices: [{ name: 'eth0' }],
       api: { socket: apiSocket(topology, node) },
       logs: { level: 'info', format: 'json' },
+      ...own,
     },
-    ...clusterPart(topology, noIntent),
+    cluster: { secret: { file: secretFile(topology) } },
+    ...cluster,
   };
+}
+
+/** Of a balancer's node section. */
+export function balancerPart(topology: Topology, bgp: { readonly drainSec: number; readonly peers: readonly object[] }): object {
+  return {
+    devices: [{ name: 'eth0', engine: topology.options.engine }],
+    flowTable: { entries: 65_536 },
+    bgp: { localAs: balancerAs, ...bgp },
+  };
+}
+
+/** Of a backend's. */
+export const hostPart = { devices: [{ name: 'eth0' }] } as const;
+
+/** A session with the lab's router, at that address of it. */
+export function routerPeer(address: string, own: object): object {
+  return { address, as: routerAs, connectRetrySec: 1, ...own };
+}
+
+/** The tenant of one of the lab's VIPs, which has that one alone. */
+export function tenantOf({ tenant, address, port, pool }: LabVip) {
+  return { name: tenant, vips: [{ address, protocol: 'tcp', ports: [port], pool }] } as const;
+}
+
+export function bothVips({ vips }: Topology): readonly string[] {
+  return Object.values(vips).map(({ address }) => `${address}/32`);
 }
 
 function clusterPart(topology: Topology, intent: Intent): object {
   const { acme, globex } = topology.vips;
   const backends = topology.backends.map(({ address }) => ({ address, state: intent.states[address] ?? 'active' }));
-  const vip = ({ address, port, pool }: typeof acme) => ({ address, protocol: 'tcp', ports: [port], pool });
   return {
-    cluster: { secret: { file: secretFile(topology) } },
     plans: { small: acmePlan },
-    tenants: [
-      { name: acme.tenant, plan: 'small', vips: [vip(acme)] },
-      { name: globex.tenant, vips: [vip(globex)] },
-    ],
+    tenants: [{ ...tenantOf(acme), plan: 'small' }, tenantOf(globex)],
     pools: {
       [acme.pool]: { backends, healthCheck },
       [globex.pool]: { backends, healthCheck },

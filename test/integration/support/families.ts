@@ -3,9 +3,16 @@
 // One tenant; every VIP has a pool of its own, since a pool's backends are of one family here. The balancer has a session
 // over each family, because routes go out over the session of their own.
 
-import { apiSocket, healthCheck, type LabDocuments, secretFile } from '../../../deploy/lab/documents.ts';
+import {
+  balancerPart,
+  healthCheck,
+  hostPart,
+  type LabDocuments,
+  labDocument,
+  routerPeer,
+} from '../../../deploy/lab/documents.ts';
 import { isIpv6 } from '../../../deploy/lab/routers/router.ts';
-import { balancerAs, type LabNode, type LabVip, routerAs, type Topology } from '../../../deploy/lab/topology.ts';
+import type { LabVip, Topology } from '../../../deploy/lab/topology.ts';
 
 export interface FamilyVip {
   /** What it shows, as the end of "carries HTTP …". */
@@ -25,7 +32,6 @@ export function labVip({ pool, asked }: FamilyVip): LabVip {
 
 export function familyDocuments(vips: readonly FamilyVip[]): LabDocuments {
   const cluster = (topology: Topology) => ({
-    cluster: { secret: { file: secretFile(topology) } },
     tenants: [
       {
         name: 'families',
@@ -45,29 +51,14 @@ export function familyDocuments(vips: readonly FamilyVip[]): LabDocuments {
       ]),
     ),
   });
-  const node = (topology: Topology, own: LabNode) => ({
-    address: own.address,
-    address6: own.address6,
-    devices: [{ name: 'eth0' }],
-    api: { socket: apiSocket(topology, own) },
-    logs: { level: 'info', format: 'json' },
-  });
   return {
-    balancer: (topology, own) => {
+    balancer: (topology, node) => {
       const { address, address6 } = topology.router.fabric;
-      const peers = [address, address6].map((peer) => ({ address: peer, as: routerAs, connectRetrySec: 1 }));
-      return {
-        version: 1,
-        node: {
-          ...node(topology, own),
-          devices: [{ name: 'eth0', engine: topology.options.engine }],
-          flowTable: { entries: 65_536 },
-          bgp: { localAs: balancerAs, drainSec: 0, peers },
-        },
-        ...cluster(topology),
-      };
+      const peers = [address, address6].map((each) => routerPeer(each, {}));
+      const own = { address6: node.address6, ...balancerPart(topology, { drainSec: 0, peers }) };
+      return labDocument(topology, node, own, cluster(topology));
     },
-    host: (topology, own) => ({ version: 1, node: node(topology, own), ...cluster(topology) }),
+    host: (topology, node) => labDocument(topology, node, { address6: node.address6, ...hostPart }, cluster(topology)),
     localVips: () => vips.map(({ address }) => (address.includes('/') ? address : `${address}/${isIpv6(address) ? 128 : 32}`)),
   };
 }
