@@ -11,10 +11,9 @@ import { preflight } from '../deploy/lab/preflight.ts';
 import { countRoutes } from '../deploy/lab/routers/kernel-routes.ts';
 import { vipPrefix, vipPrefix6 } from '../deploy/lab/topology.ts';
 import { until } from '../deploy/lab/until.ts';
-import { ToriiError } from '../src/errors.ts';
 import { churnDocuments, holdTimeSec, manyInside, streamVips } from './churn-documents.ts';
 import { type Measure, reporter } from './report.ts';
-import { countedLab, type Stream, startStream } from './stream.ts';
+import { countedLab, startLabStream } from './stream.ts';
 
 const bedName = 'torii-churn';
 const many = 10_000;
@@ -44,18 +43,6 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - startMs) / 1000;
 }
 
-async function stream(lab: Lab): Promise<Stream> {
-  const { namespaces, backends } = lab.topology;
-  const [counted] = backends;
-  if (counted === undefined) throw new ToriiError('internal', 'a lab without a backend');
-  const { first: address, count: addresses, port } = streamVips;
-  const [from, to] = [namespaces.client, counted.namespace];
-  const params = { id: 'stream', from, to, address, addresses, port, perSec, seconds: streamLimitSec };
-  const started = await startStream(lab.ledger, params);
-  await started.firstMs(patienceMs);
-  return started;
-}
-
 /** The backend of the many goes, and comes back. */
 async function churn(lab: Lab): Promise<Round> {
   const backend = lab.backends.at(-1);
@@ -72,7 +59,7 @@ async function churn(lab: Lab): Promise<Round> {
 
 async function measure(lab: Lab, rounds: number, report: (measure: Measure) => void): Promise<boolean> {
   await routed(lab, many);
-  const packets = await stream(lab);
+  const packets = await startLabStream(lab, streamVips, { perSec, seconds: streamLimitSec });
   const all: Round[] = [];
   for (let i = 0; i < rounds; i++) all.push(await churn(lab));
   const { sent, arrived } = await packets.end();

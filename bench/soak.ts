@@ -22,7 +22,7 @@ import { holdTimeSec, soakDocuments, streamVips } from './soak-documents.ts';
 import { reloadUntil } from './soak-reloads.ts';
 import { type Outcome, reportOutcome } from './soak-report.ts';
 import { flapsBetween, flapsSoFar, lossesSince } from './soak-watch.ts';
-import { countedLab, type Stream, startStream } from './stream.ts';
+import { countedLab, startLabStream } from './stream.ts';
 
 const bedName = 'torii-soak';
 const multiplier = 3;
@@ -72,17 +72,6 @@ async function everythingUp(lab: Lab): Promise<void> {
   await until(isUp, { what: 'every session to stay', timeoutMs: patienceMs, everyMs: 250 });
 }
 
-async function stream(lab: Lab, { perSec, minutes }: Settings): Promise<Stream> {
-  const { namespaces, backends } = lab.topology;
-  const [counted] = backends;
-  if (counted === undefined) throw new ToriiError('internal', 'a lab without a backend');
-  const { first: address, count: addresses, port } = streamVips;
-  const [from, to, seconds] = [namespaces.client, counted.namespace, Math.ceil(minutes * 60) + 300];
-  const started = await startStream(lab.ledger, { id: 'stream', from, to, address, addresses, port, perSec, seconds });
-  await started.firstMs(patienceMs);
-  return started;
-}
-
 /** At both ends of the link: what was sent late is told from what was held up on the way. */
 async function watchPace({ topology, balancers }: Lab): Promise<{ readonly ours: readonly BfdPace[]; readonly router: BfdPace }> {
   const ours = await Promise.all(balancers.map(async ({ node }) => await BfdPace.start(node.namespace, 'eth0')));
@@ -93,7 +82,8 @@ async function soak(lab: Lab, settings: Settings): Promise<Outcome> {
   const durationMs = settings.minutes * 60_000;
   const canCapture = missingFor(settings.router, ['tcpdump']).length === 0;
   const { vips } = lab.topology;
-  const packets = await stream(lab, settings);
+  const seconds = Math.ceil(settings.minutes * 60) + 300;
+  const packets = await startLabStream(lab, streamVips, { perSec: settings.perSec, seconds });
   const mode = { kind: 'fresh', perSec: requestsPerSec } as const;
   const requests = Traffic.start(lab, { vip: vips.globex, mode, durationMs: durationMs + 300_000 });
   const paces = canCapture ? await watchPace(lab) : null;

@@ -12,6 +12,8 @@ import { ToriiError } from '../src/errors.ts';
 const sourcePorts = 16;
 
 const labReadyMs = 60_000;
+/** Ends only what hangs. */
+const firstPacketMs = 120_000;
 
 /** A lab whose first backend takes no packet out of its outer header, so that a stream can be counted there: it has no host agent. */
 export async function countedLab(options: Partial<LabOptions>, setup: LabSetup): Promise<Lab> {
@@ -36,6 +38,12 @@ export interface StreamParams {
   readonly seconds: number;
 }
 
+export interface StreamVips {
+  readonly first: string;
+  readonly count: number;
+  readonly port: number;
+}
+
 export interface StreamReport {
   readonly sent: number;
   /** What the sender's own kernel did not take. */
@@ -51,6 +59,22 @@ export async function startStream(ledger: Ledger, params: StreamParams): Promise
   const numbers = [addresses, port, sourcePorts, perSec, seconds].map(String);
   const argv = [nativeProgram('stream'), address, ...numbers, `/run/netns/${to}`, 'eth0'];
   return new Stream(await startProgram(ledger, { id, namespace: from, argv }), logFile(ledger, id));
+}
+
+/** In a countedLab, from the client to the backend that counts. Resolves once the first packet has come through. */
+export async function startLabStream(
+  lab: Lab,
+  vips: StreamVips,
+  pace: Pick<StreamParams, 'perSec' | 'seconds'>,
+): Promise<Stream> {
+  const { namespaces, backends } = lab.topology;
+  const [counted] = backends;
+  if (counted === undefined) throw new ToriiError('internal', 'a lab without a backend');
+  const where = { from: namespaces.client, to: counted.namespace };
+  const what = { address: vips.first, addresses: vips.count, port: vips.port };
+  const stream = await startStream(lab.ledger, { id: 'stream', ...where, ...what, ...pace });
+  await stream.firstMs(firstPacketMs);
+  return stream;
 }
 
 export class Stream {
