@@ -3,12 +3,14 @@
 // Node shows the descriptor of a socket nowhere in its documented interface; `_handle.fd` has been there since its first
 // versions, and a test holds on to it. Without it nothing is guessed: protecting an accepted connection throws.
 
+import { readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { parseScopedAddress } from '../model/address.ts';
 import type { SocketAddon } from '../net.ts';
 import type { Connection, ConnectionHandlers } from './transport.ts';
 
 const lingerMs = 1000;
+const chunkBytes = 65_536;
 
 /** Canonical text of an address as Node gives it. */
 export function canonicalAddress(address: string | undefined): string {
@@ -56,8 +58,12 @@ export class TcpConnection implements Connection {
     if (this.#endedEarly !== undefined) this.#closed(this.#endedEarly);
   }
 
+  // A peer that says why and goes makes the next write fail, and Node then closes the socket with what it said unread.
   write(bytes: Uint8Array): void {
-    if (this.#socket.writable) this.#socket.write(bytes);
+    if (!this.#socket.writable) return;
+    this.#socket.write(bytes, (error) => {
+      if (error !== null && error !== undefined) this.#readRest();
+    });
   }
 
   // A write counts as done for Node once the kernel has it, and the kernel takes megabytes of keepalives: its own queue
@@ -88,6 +94,22 @@ export class TcpConnection implements Connection {
   reset(): void {
     this.#handlers = undefined;
     this.#socket.resetAndDestroy();
+  }
+
+  #readRest(): void {
+    const descriptor = descriptorOf(this.#socket);
+    if (descriptor === undefined) return;
+    try {
+      while (this.#handlers !== undefined) {
+        const chunk = new Uint8Array(chunkBytes);
+        const count = readSync(descriptor, chunk);
+        if (count === 0) return;
+        this.#handlers.onData(chunk.subarray(0, count));
+      }
+    } catch (error) {
+      // The end of what there is: nothing more yet, or the reset itself.
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+    }
   }
 
   #closed(text: string): void {

@@ -166,4 +166,15 @@ describe('a connection', () => {
     await ear.until(() => ear.closed !== undefined);
     expect([ear.text, ear.closed]).toEqual(['goodbye', 'the peer closed the connection']);
   });
+
+  it('shows what the other host said before it reset, though a write finds the reset first', async () => {
+    const [there, here] = await pair();
+    const ear = hear(here);
+    there.write(Buffer.from('goodbye'));
+    there.reset();
+    here.write(Buffer.from('still there?'));
+    await ear.until(() => ear.closed !== undefined);
+    expect(ear.text).toBe('goodbye');
+    expect(ear.closed).toContain('ECONNRESET');
+  });
 });
