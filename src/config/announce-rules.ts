@@ -25,11 +25,13 @@ interface Aggregate {
 export interface AnnounceScope {
   readonly document: Document;
   readonly written: readonly WrittenVip[];
+  /** All of them, or none where the document before had the same. */
+  readonly news: readonly WrittenVip[];
   readonly isUnicast: (address: string) => boolean;
 }
 
-export function checkAnnouncements({ document, written, isUnicast }: AnnounceScope, report: Report): void {
-  checkShared(document, written, report);
+export function checkAnnouncements({ document, written, news, isUnicast }: AnnounceScope, report: Report): void {
+  checkShared(document, news, report);
   const aggregates = document.tenants.flatMap(({ announce = [] }, tenant) =>
     announce.flatMap((text, i): readonly Aggregate[] => {
       const prefix = parsePrefix(text);

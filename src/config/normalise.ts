@@ -12,32 +12,53 @@ import { localVipName, vipName } from '../model/vip.ts';
 import type { Config, LocalVipConfig, NodeConfig, PoolConfig, RoutedVipConfig, TenantConfig, VipConfig } from './config.ts';
 import { splitListen } from './node-rules.ts';
 import type { Document, DocumentCheck, DocumentPeer, DocumentPool, DocumentTenant, DocumentVip } from './schema.ts';
-import { type WrittenVip, writtenVips } from './written-vips.ts';
+import type { WrittenVip } from './written-vips.ts';
 
 const defaultTimeoutMs = 500;
 
-export function normalise(document: Document): Config {
+export interface Checked {
+  readonly document: Document;
+  readonly written: readonly WrittenVip[];
+}
+
+export interface Normalised {
+  readonly document: Document;
+  readonly config: Config;
+}
+
+/** What is the very same object in both documents is so in both results. */
+export function normalise({ document, written }: Checked, before?: Normalised): Config {
   const plans = new Map<string, Plan>(Object.entries(document.plans).map(([name, plan]) => [name, { name, ...plan }]));
   const tenants = document.tenants.map(
     (tenant): TenantConfig => ({ name: tenant.name, plan: plans.get(tenant.plan ?? '') ?? null }),
   );
-  const owners = document.tenants.map(ownerOf);
+  const { vips, localVips } = before?.document.tenants === document.tenants ? before.config : allVipsOf(document, written);
+  const knownPools = new Map(before?.config.pools.map((pool) => [pool.name, pool]));
+  const pools = Object.entries(document.pools).map(([name, pool]) => {
+    const known = before?.document.pools[name] === pool ? knownPools.get(name) : undefined;
+    return known ?? poolOf(name, pool);
+  });
+  return {
+    node: nodeOf(document),
+    clusterSecret: document.cluster.secret ?? null,
+    tenants: tenants.sort(byName),
+    vips,
+    localVips,
+    pools: pools.sort(byName),
+  };
+}
+
+function allVipsOf({ tenants }: Document, all: readonly WrittenVip[]): Pick<Config, 'vips' | 'localVips'> {
+  const owners = tenants.map(ownerOf);
   const vips: VipConfig[] = [];
   const localVips: LocalVipConfig[] = [];
-  for (const written of writtenVips(document)) {
+  for (const written of all) {
     const owner = owners[written.tenant];
     if (owner === undefined) continue;
     if (written.vip.mode === 'local') localVips.push(localVipOf(written, owner));
     else vips.push(...vipsOf(written, owner));
   }
-  return {
-    node: nodeOf(document),
-    clusterSecret: document.cluster.secret ?? null,
-    tenants: tenants.sort(byName),
-    vips: vips.sort(byName),
-    localVips: localVips.sort(byName),
-    pools: Object.entries(document.pools).map(poolOf).sort(byName),
-  };
+  return { vips: vips.sort(byName), localVips: localVips.sort(byName) };
 }
 
 /** Code-unit order: the same on every machine, whatever its locale. */
@@ -130,7 +151,7 @@ function policyOf(keys: DocumentVip | DocumentTenant | DocumentPeer): Policy {
   };
 }
 
-function poolOf([name, pool]: [string, DocumentPool]): PoolConfig {
+function poolOf(name: string, pool: DocumentPool): PoolConfig {
   const backends = pool.backends.map(({ address: text, weight, state, mtu }): Backend => {
     const address = parseAddress(text) ?? text;
     return mtu === undefined ? { address, weight, state } : { address, weight, state, mtuBytes: mtu };

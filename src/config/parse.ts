@@ -1,18 +1,25 @@
 // Text of a document → Config, or every problem with its place. Pure; the config worker runs it.
 //
 // Four passes, each only when the one before found nothing: YAML or JSON, schema, rules between keys together with
-// what this version cannot do, normal form. Secrets stay references here; secrets.ts reads them.
+// what this version cannot do, normal form. Secrets stay references here; secrets.ts reads them. Given the document before, all
+// but the first pass over what is the same in both; the result, problems and places are those of reading it alone.
 
 import type { z } from 'zod';
 import { ToriiError } from '../errors.ts';
 import type { Config } from './config.ts';
+import { type Fitted, fit } from './fit.ts';
 import { normalise } from './normalise.ts';
 import { formatProblem, type Path, type Problem } from './problem.ts';
 import { formatWarning, Report, type Warning } from './report.ts';
-import { checkRules } from './rules.ts';
-import { documentSchema } from './schema.ts';
+import { type Checked, checkRules } from './rules.ts';
+import { sharing } from './same-values.ts';
 import { readTree } from './tree.ts';
 import { reportUnsupported } from './unsupported.ts';
+
+/** A document that was read without a problem, for the next one. */
+export interface ReadDocument extends Fitted, Checked {
+  readonly config: Config;
+}
 
 export type ParseResult =
   | {
@@ -20,27 +27,31 @@ export type ParseResult =
       readonly config: Config;
       readonly warnings: readonly Warning[];
       readonly lineOf: (path: Path) => number;
+      readonly read: ReadDocument;
     }
   | { readonly kind: 'bad'; readonly problems: readonly Problem[]; readonly warnings: readonly Warning[] };
 
 /** What a document is read for: to run it, or only to send a capture through its packet path. */
 export type Purpose = 'run' | 'replay';
 
-export function parseDocument(text: string, purpose: Purpose = 'run'): ParseResult {
+export function parseDocument(text: string, purpose: Purpose = 'run', before?: ReadDocument): ParseResult {
   const read = readTree(text);
   if ('problems' in read) return { kind: 'bad', problems: read.problems, warnings: [] };
-  const report = new Report(read.tree);
-  const result = documentSchema.safeParse(read.tree.value);
+  const tree = { ...read.tree, value: sharing(read.tree.value, before?.value) };
+  const report = new Report(tree);
+  const result = fit(tree.value, before);
   if (!result.success) {
     for (const issue of result.error.issues) reportIssue(issue, [], report);
     return { kind: 'bad', problems: report.problems, warnings: [] };
   }
-  checkRules(result.data, report);
+  const document = result.data;
+  const checked = checkRules(document, report, before);
   // All of that is about devices and probes, of which a replay has none.
-  if (purpose === 'run') reportUnsupported(result.data, report);
+  if (purpose === 'run') reportUnsupported(document, report);
   if (report.failed) return { kind: 'bad', problems: report.problems, warnings: report.warnings };
-  const lineOf = (path: Path): number => read.tree.locate(path, 'value').line;
-  return { kind: 'ok', config: normalise(result.data), warnings: report.warnings, lineOf };
+  const lineOf = (path: Path): number => tree.locate(path, 'value').line;
+  const config = normalise(checked, before);
+  return { kind: 'ok', config, warnings: report.warnings, lineOf, read: { value: tree.value, ...checked, config } };
 }
 
 export interface ParsedDocument {
@@ -48,16 +59,23 @@ export interface ParsedDocument {
   readonly warnings: readonly string[];
   /** "torii.yaml:7" */
   readonly placeOf: (path: Path) => string;
+  readonly read: ReadDocument;
+}
+
+export interface ParseOptions {
+  readonly purpose?: Purpose;
+  readonly before?: ReadDocument | undefined;
 }
 
 /** Like `parseDocument`, with the problems as one config_invalid error whose detail lists them. */
-export function parseOrThrow(text: string, fileName: string, purpose: Purpose = 'run'): ParsedDocument {
-  const result = parseDocument(text, purpose);
+export function parseOrThrow(text: string, fileName: string, { purpose, before }: ParseOptions = {}): ParsedDocument {
+  const result = parseDocument(text, purpose, before);
   if (result.kind === 'ok')
     return {
       config: result.config,
       warnings: result.warnings.map((warning) => formatWarning(warning, fileName)),
       placeOf: (path) => `${fileName}:${result.lineOf(path)}`,
+      read: result.read,
     };
   const lines = result.problems.map((problem) => formatProblem(problem, fileName));
   throw new ToriiError('config_invalid', lines.join('\n'), { detail: { problems: lines } });

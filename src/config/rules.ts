@@ -17,15 +17,28 @@ import type { Document, DocumentCheck, DocumentPool } from './schema.ts';
 import { checkSizes } from './size-rules.ts';
 import { pathOf, portPathOf, type WrittenVip, writtenVips } from './written-vips.ts';
 
-export function checkRules(document: Document, report: Report): void {
-  const written = writtenVips(document);
-  const vips = new VipSet();
+/** A document and what its rules know of it. */
+export interface Checked {
+  readonly document: Document;
+  readonly written: readonly WrittenVip[];
+  readonly vips: VipSet;
+}
+
+/** `before` passed: rules that can only refuse what it had, too, are not asked again. */
+export function checkRules(document: Document, report: Report, before?: Checked): Checked {
+  const known = before !== undefined && hasSameVips(document, before.document) ? before : undefined;
+  const written = known?.written ?? writtenVips(document);
+  const vips = known?.vips ?? new VipSet();
+  const news = known === undefined ? written : [];
   checkTenants(document, report);
-  for (const each of written) checkVip(each, { document, vips }, report);
+  for (const each of news) checkVip(each, { document, vips }, report);
   const localVips = checkLocalVips(written, vips, report);
-  checkAnnouncements({ document, written, isUnicast }, report);
-  for (const [name, pool] of Object.entries(document.pools)) checkPool({ document, name, pool, vips }, report);
-  checkSizes(document, written, report);
+  checkAnnouncements({ document, written, news, isUnicast }, report);
+  for (const [name, pool] of Object.entries(document.pools)) {
+    const isKnown = known?.document.pools[name] === pool;
+    checkPool({ document, name, pool, vips, isKnown }, report);
+  }
+  checkSizes(document, news, report);
   checkNode(document, (address) => vips.holds(address) || localVips.has(address), report);
   if (document.cluster.secret === undefined && vips.size > 0) {
     report.warn(
@@ -33,6 +46,17 @@ export function checkRules(document: Document, report: Report): void {
       'absent, so a fixed key is used; several balancers, or a hostile network, need one of their own',
     );
   }
+  return { document, written, vips };
+}
+
+/** And pools of the same names for them. */
+function hasSameVips(document: Document, before: Document): boolean {
+  const names = Object.keys(before.pools);
+  return (
+    document.tenants === before.tenants &&
+    Object.keys(document.pools).length === names.length &&
+    names.every((name) => Object.hasOwn(document.pools, name))
+  );
 }
 
 interface TakenPorts {
@@ -43,9 +67,9 @@ interface TakenPorts {
 }
 
 /** Addresses that are VIPs, and the port ranges taken at each. */
-class VipSet {
-  /** By prefix, then by protocol. */
-  readonly #prefixes = new Map<string, Map<string, TakenPorts[]>>();
+export class VipSet {
+  /** By prefix. */
+  readonly #prefixes = new Map<string, TakenPorts[]>();
   readonly #lengths = new Set<number>();
 
   get size(): number {
@@ -54,27 +78,25 @@ class VipSet {
 
   /** Who already has this port of the VIP, if anybody. A VIP of any port gives way to narrower ones. */
   add(by: WrittenVip, port: number, ports: PortRange): TakenPorts | undefined {
-    const taken = this.#takenOf(by.prefix, by.vip.protocol ?? '');
+    const taken = this.#takenOf(by.prefix);
     const clash = taken.find(
       (other) =>
-        isAnyPort(other.ports) === isAnyPort(ports) && other.ports.first <= ports.last && ports.first <= other.ports.last,
+        other.by.vip.protocol === by.vip.protocol &&
+        isAnyPort(other.ports) === isAnyPort(ports) &&
+        other.ports.first <= ports.last &&
+        ports.first <= other.ports.last,
     );
     taken.push({ ports, port, by });
     return clash;
   }
 
-  #takenOf(prefix: Prefix, protocol: string): TakenPorts[] {
+  #takenOf(prefix: Prefix): TakenPorts[] {
     const text = prefixText(prefix);
-    let protocols = this.#prefixes.get(text);
-    if (protocols === undefined) {
-      if (!isHostPrefix(prefix)) this.#lengths.add(prefix.length);
-      protocols = new Map();
-      this.#prefixes.set(text, protocols);
-    }
-    let taken = protocols.get(protocol);
+    let taken = this.#prefixes.get(text);
     if (taken === undefined) {
+      if (!isHostPrefix(prefix)) this.#lengths.add(prefix.length);
       taken = [];
-      protocols.set(protocol, taken);
+      this.#prefixes.set(text, taken);
     }
     return taken;
   }
@@ -148,12 +170,14 @@ interface PoolPlace {
   readonly name: string;
   readonly pool: DocumentPool;
   readonly vips: VipSet;
+  /** The document before had it, and these VIPs. */
+  readonly isKnown: boolean;
 }
 
-function checkPool({ document, name, pool, vips }: PoolPlace, report: Report): void {
+function checkPool({ document, name, pool, vips, isKnown }: PoolPlace, report: Report): void {
   const path: Path = ['pools', name];
   checkTableSize(pool, path, report);
-  checkBackends(pool, path, vips, report);
+  if (!isKnown) checkBackends(pool, path, vips, report);
   const { onAllDown, minHealthy, healthCheck } = pool;
   if (typeof onAllDown === 'object') {
     if (onAllDown.pool === name) report.problem([...path, 'onAllDown', 'pool'], 'another pool');

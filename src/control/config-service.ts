@@ -116,7 +116,7 @@ export class ConfigService {
     let fallback: string | null = null;
     try {
       if (text === null) throw new ToriiError('config_unreadable', error ?? `expected a readable document at ${source}`);
-      document = loadDocument(source, text, this.#params.env);
+      document = loadDocument(source, text, this.#params);
     } catch (cause) {
       if (lastGood === undefined) throw cause;
       fallback = messageOf(cause);
@@ -158,7 +158,7 @@ export class ConfigService {
     const current = this.#store.intent;
     if (current === null) throw new ToriiError('not_ready', 'no document is applied yet');
     try {
-      const document = loadDocument(source, text, this.#params.env);
+      const document = loadDocument(source, text, { env: this.#params.env, before: current.document });
       if (isSameDocument(current.document, document)) {
         this.#lastError = null;
         return this.#reply(id, { revision: current.revision, changes: [] });
@@ -300,5 +300,5 @@ export class ConfigService {
 }
 
 function loadLastGood({ source, text }: LastGood, env: NodeJS.ProcessEnv): LoadedDocument {
-  return loadDocument(`last good document of ${source}`, text, env);
+  return loadDocument(`last good document of ${source}`, text, { env });
 }

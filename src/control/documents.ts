@@ -1,6 +1,6 @@
 // Turns a source's text into a document that can be applied: parse, rules, secrets. Runs in the config worker.
 
-import { type Purpose, parseOrThrow, placesIn } from '../config/parse.ts';
+import { type ParseOptions, parseOrThrow, placesIn } from '../config/parse.ts';
 import { readClusterSecret } from '../config/secrets.ts';
 import { ToriiError } from '../errors.ts';
 import { guard } from './guard.ts';
@@ -8,22 +8,28 @@ import { restartNeeded } from './node-changes.ts';
 import { isSamePasswords, readPeerPasswords } from './peer-passwords.ts';
 import type { LoadedDocument } from './store.ts';
 
+interface Loading {
+  readonly env: NodeJS.ProcessEnv;
+  /** In force now: what is the same in both is not looked at again. */
+  readonly before?: LoadedDocument;
+}
+
 /** Throws config_invalid or secret_unreadable, every problem with its place. */
-export function loadDocument(source: string, text: string, env: NodeJS.ProcessEnv): LoadedDocument {
-  const { loaded, placeOf } = load(source, text, env, 'run');
+export function loadDocument(source: string, text: string, { env, before }: Loading): LoadedDocument {
+  const { loaded, placeOf } = load(source, text, env, { before: before?.read });
   return { ...loaded, peerPasswords: readPeerPasswords(loaded.config, env, placeOf) };
 }
 
 /** For a replay, on machines that need not have the peers' passwords, nor be able to run all of the document. */
 export function loadSilentDocument(source: string, text: string, env: NodeJS.ProcessEnv): LoadedDocument {
-  return load(source, text, env, 'replay').loaded;
+  return load(source, text, env, { purpose: 'replay' }).loaded;
 }
 
-function load(source: string, text: string, env: NodeJS.ProcessEnv, purpose: Purpose) {
-  const { config, warnings, placeOf } = parseOrThrow(text, source, purpose);
+function load(source: string, text: string, env: NodeJS.ProcessEnv, options: ParseOptions) {
+  const { config, warnings, placeOf, read } = parseOrThrow(text, source, options);
   const at = config.clusterSecret === null ? '' : placeOf(['cluster', 'secret']);
   const clusterSecret = readClusterSecret(config.clusterSecret, env, at);
-  const loaded: LoadedDocument = { source, text, config, clusterSecret, peerPasswords: new Map(), warnings };
+  const loaded: LoadedDocument = { source, text, config, clusterSecret, peerPasswords: new Map(), warnings, read };
   return { loaded, placeOf };
 }
 

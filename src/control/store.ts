@@ -5,6 +5,7 @@
 // The revision counts accepted changes of intent (documents and overrides), never observations. Pure: time comes in as a number.
 
 import type { Config } from '../config/config.ts';
+import type { ReadDocument } from '../config/parse.ts';
 import { ToriiError } from '../errors.ts';
 import { backendKey, type NextHop } from '../model/backend.ts';
 import { type HealthReport, type HealthTarget, healthKey, vipHealthKey } from '../model/health-check.ts';
@@ -20,6 +21,8 @@ export interface LoadedDocument {
   readonly clusterSecret: string;
   readonly peerPasswords: PeerPasswords;
   readonly warnings: readonly string[];
+  /** For the next one. */
+  readonly read: ReadDocument;
 }
 
 /** Everything that people said. */

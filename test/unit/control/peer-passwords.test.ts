@@ -23,7 +23,7 @@ const text = documentOf({
     },
   },
 });
-const load = () => loadDocument('torii.yaml', text, {});
+const load = () => loadDocument('torii.yaml', text, { env: {} });
 
 describe('the passwords of peers', () => {
   it('reach the speaker, each with its own peer', () => {

@@ -214,7 +214,7 @@ describe('a replayed packet', { timeout: 30_000 }, () => {
       }).flat();
       const { lines, out } = await replay(packets);
       const engine = new MemoryEngine({ flowEntries: 1_048_576 });
-      const document = loadDocument('torii.yaml', JSON.stringify(webDocument), {});
+      const document = loadDocument('torii.yaml', JSON.stringify(webDocument), { env: {} });
       engine.load(resolveAssumed(document, 1, { down: new Set(), mtuBytes: 1500 }));
       const alone = packets.flatMap((packet) => engine.run([{ bytes: packet.bytes, timeNs: packet.timeNs - startNs }]));
       engine.close();
