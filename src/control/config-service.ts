@@ -87,6 +87,7 @@ export class ConfigService {
       case 'unreadable':
         return this.#remember(message.message);
       case 'close':
+        this.#path = null;
         clearTimeout(this.#expiry);
         return this.#planner.close();
     }
@@ -212,10 +213,21 @@ export class ConfigService {
     this.#reply(id, compiler.explain(flow, desired));
   }
 
+  /** Step by step: a change that comes meanwhile waits for a step, not for the page. */
   #flows(id: number, query: FlowQuery): void {
     const { compiler, desired } = this.#forwarding();
-    const value = new TextEncoder().encode(JSON.stringify(compiler.flows(query, desired)));
-    this.#params.emit({ kind: 'reply', id, value }, [value.buffer]);
+    const search = compiler.flows(query, desired);
+    const goOn = (): void => {
+      try {
+        if (this.#path?.compiler !== compiler) throw new ToriiError('not_ready', 'torii is stopping');
+        if (search.step()) return void setImmediate(goOn);
+        const value = new TextEncoder().encode(JSON.stringify(search.view()));
+        this.#params.emit({ kind: 'reply', id, value }, [value.buffer]);
+      } catch (error) {
+        this.#fail(id, error);
+      }
+    };
+    goOn();
   }
 
   /** What is in force on a node that forwards. */

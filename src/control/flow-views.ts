@@ -16,18 +16,34 @@ export interface FlowNaming {
   view(page: FlowRecordPage): FlowsView;
 }
 
+/** What the indices of a record mean. */
+export interface FlowNames {
+  readonly vips: ReadonlyMap<number, KnownVip>;
+  readonly backends: ReadonlyMap<number, { readonly address: string; readonly generation: number }>;
+}
+
+export function flowNames(desired: Desired, { vips, backends }: Allocation): FlowNames {
+  return {
+    vips: vipsByIndex(desired, vips.owned),
+    backends: new Map(
+      [...backends.owned].map(([key, { index, generation }]) => [
+        index,
+        { address: key.slice(key.lastIndexOf('/') + 1), generation },
+      ]),
+    ),
+  };
+}
+
 /** Throws not_found for a VIP that the document does not have. */
-export function nameFlows(query: FlowQuery, desired: Desired, { vips, backends }: Allocation): FlowNaming {
-  if (query.vip !== null && !desired.vips.some(({ name }) => name === query.vip))
+export function nameFlows(query: FlowQuery, { vips, backends }: FlowNames): FlowNaming {
+  if (query.vip !== null && ![...vips.values()].some(({ vip }) => vip.name === query.vip))
     throw new ToriiError('not_found', `no VIP ${query.vip} that this node forwards`);
-  const vipOf = vipsByIndex(desired, vips.owned);
-  const backendOf = new Map([...backends.owned].map(([key, { index, generation }]) => [index, { key, generation }]));
   const address = ({ entry }: FlowCandidate): string | null => {
-    const owner = backendOf.get(entry.backendIndex);
-    return owner?.generation === entry.backendGeneration ? owner.key.slice(owner.key.lastIndexOf('/') + 1) : null;
+    const owner = backends.get(entry.backendIndex);
+    return owner?.generation === entry.backendGeneration ? owner.address : null;
   };
   const live = ({ entry, vipIndex }: FlowCandidate): DesiredVip | undefined => {
-    const known = vipOf.get(vipIndex);
+    const known = vips.get(vipIndex);
     return known !== undefined && entry.idleMs < known.limitsMs[entry.state] ? known.vip : undefined;
   };
   return {

@@ -13,12 +13,12 @@ import { parsePrefix } from '../model/address.ts';
 import { backendKey } from '../model/backend.ts';
 import type { Desired, DesiredPool } from '../model/desired.ts';
 import type { Flow } from '../model/flow.ts';
-import type { ExplainView, FlowQuery, FlowsView } from '../model/views.ts';
+import type { ExplainView, FlowQuery } from '../model/views.ts';
 import { type Allocation, emptyAllocation } from '../steering/allocate-all.ts';
 import { explain } from '../steering/explain.ts';
 import { type Compiled, compile } from '../steering/snapshot.ts';
-import { nameFlows } from './flow-views.ts';
-import type { Compiler, Draft, TableFacts } from './ports.ts';
+import { type FlowNames, flowNames, nameFlows } from './flow-views.ts';
+import type { Compiler, Draft, FlowSearch, TableFacts } from './ports.ts';
 
 interface NativeDraft extends Draft {
   readonly compiled: Omit<Compiled, 'bytes'>;
@@ -31,6 +31,7 @@ export class NativeCompiler implements Compiler {
   readonly #paths: PathTable;
   readonly #engine: EngineId;
   #recordReader: FlowRecords | undefined;
+  #flowNames: { readonly desired: Desired; readonly allocation: Allocation; readonly names: FlowNames } | undefined;
   #allocation: Allocation;
   readonly #slotCounts = new Map<string, ReadonlyMap<number, number>>();
 
@@ -101,11 +102,21 @@ export class NativeCompiler implements Compiler {
   }
 
   /** A page of the flows that are remembered. `desired` is what the tables in force were compiled from. */
-  flows(query: FlowQuery, desired: Desired): FlowsView {
-    const naming = nameFlows(query, desired, this.#allocation);
+  flows(query: FlowQuery, desired: Desired): FlowSearch {
+    const naming = nameFlows(query, this.#namesOf(desired));
     const { from, limit, source } = query;
     const prefix = source === null ? null : (parsePrefix(source) ?? null);
-    return naming.view(this.#records().page({ from, limit, source: prefix, wants: (each) => naming.wanted(each) }));
+    const search = this.#records().search({ from, limit, source: prefix, wants: (each) => naming.wanted(each) });
+    return { step: () => search.step(), view: () => naming.view(search.page()) };
+  }
+
+  /** Ten thousand VIPs are looked up once a document, not once a page. */
+  #namesOf(desired: Desired): FlowNames {
+    const known = this.#flowNames;
+    if (known?.desired === desired && known.allocation === this.#allocation) return known.names;
+    const names = flowNames(desired, this.#allocation);
+    this.#flowNames = { desired, allocation: this.#allocation, names };
+    return names;
   }
 
   #records(): FlowRecords {

@@ -49,7 +49,14 @@ export interface Compiler {
   /** Where the flow would go under the tables in force; `desired` is what they were compiled from. */
   explain(flow: Flow, desired: Desired): ExplainView;
   /** Throws not_found where flows have no records. */
-  flows(query: FlowQuery, desired: Desired): FlowsView;
+  flows(query: FlowQuery, desired: Desired): FlowSearch;
+}
+
+/** A page of flows on its way through tables of any size. */
+export interface FlowSearch {
+  /** Looks at a bounded part of them; false when the page is complete. */
+  step(): boolean;
+  view(): FlowsView;
 }
 
 export interface Verdict {

@@ -1,19 +1,21 @@
 // Reads the records of flows in place (`flows: { records: true }`), for `torii flows`. Read only: looking changes no flow.
 //
-// A page is a bounded stretch of the flow tables, worker by worker: short enough that nothing else of this thread waits long for it,
-// in a table of any size. What is not asked for is passed by before its record is read. Workers write meanwhile: a record that is being written, or is
-// another flow's than the entry at its place, is left out; a flow that comes or moves between two pages may be missed. Packets and
-// bytes are estimates (native/core/record.h).
+// A page is a bounded stretch of the flow tables, worker by worker, and is looked through in short steps, between which its thread
+// does whatever else it has to: in a table of any size, and without garbage for what is not asked for, since collecting it holds up
+// other threads, too. Workers write meanwhile: a record that is being written, or is another flow's than the entry at its place, is
+// left out; a flow that comes or moves between two steps may be missed. Packets and bytes are estimates (native/core/record.h).
 
 import { addressBytes, addressText, familyOf, type Prefix } from '../model/address.ts';
 import type { Flow } from '../model/flow.ts';
 import type { FlowEntry } from '../steering/explain.ts';
 import { constantOf, offsetsOf } from '../steering/layout.ts';
 import type { DataplaneAddon, EngineId } from './addon.ts';
-import type { FlowTable } from './flow-table.ts';
+import { emptyEntry, type FlowTable, type WritableEntry } from './flow-table.ts';
 
-/** Places looked at in one go: a few milliseconds. */
-const scanMax = 32_768;
+/** Places looked at in one step: a few tenths of a millisecond. */
+export const stepPlaces = 8192;
+/** And for one page: a table of millions takes a few requests, not hundreds. */
+export const pagePlaces = 262_144;
 const nsPerSec = 1_000_000_000n;
 const tcpNumber = 6;
 
@@ -31,7 +33,7 @@ export interface FlowRecordPage {
   readonly next: number | null;
 }
 
-/** What is known of a flow before its record is taken apart. */
+/** What is known of a flow before its record is taken apart. Good until `wants` returns. */
 export interface FlowCandidate {
   readonly entry: FlowEntry;
   readonly vipIndex: number;
@@ -67,21 +69,20 @@ export class FlowRecords {
     this.#at = offsetsOf(layout, 'flow_record', fields);
   }
 
-  page({ from, limit, source, wants }: FlowScan): FlowRecordPage {
-    const end = Math.min(this.#table.places, from + scanMax);
+  search(scan: FlowScan): FlowRecordSearch {
+    const { places } = this.#table;
     const nowMs = this.#table.nowMs();
     const nowSec = Number((this.#addon.now() / nsPerSec) & 0xffff_ffffn);
-    const isFrom = source === null ? null : sourceTest(source);
-    const records: FlowRecord[] = [];
-    let place = from;
-    for (; place < end && records.length < limit; place++) {
-      const entry = this.#table.at(place, nowMs);
-      if (entry === undefined || (isFrom !== null && !isFrom(this.#words, this.#sourceOf(place)))) continue;
+    const isFrom = scan.source === null ? null : sourceTest(scan.source);
+    const found = (place: number, candidate: Candidate): FlowRecord | undefined => {
+      if (!this.#table.look(place, nowMs, candidate.entry)) return undefined;
+      if (isFrom !== null && !isFrom(this.#words, this.#sourceOf(place))) return undefined;
       const vipIndex = this.#bytes.getUint16(place * this.#lineBytes + this.#at.vip, true);
-      const record = wants({ entry, vipIndex }) ? this.#read(place, entry, nowSec) : undefined;
-      if (record !== undefined && record.vipIndex === vipIndex) records.push(record);
-    }
-    return { records, next: place < this.#table.places ? place : null };
+      candidate.vipIndex = vipIndex;
+      const record = scan.wants(candidate) ? this.#read(place, { ...candidate.entry }, nowSec) : undefined;
+      return record?.vipIndex === vipIndex ? record : undefined;
+    };
+    return new FlowRecordSearch({ scan, places, found });
   }
 
   #sourceOf(place: number): number {
@@ -112,6 +113,53 @@ export class FlowRecords {
       packets: big(at.packets),
       bytes: big(at.bytes),
     };
+  }
+}
+
+interface Candidate {
+  readonly entry: WritableEntry;
+  vipIndex: number;
+}
+
+interface SearchParams {
+  readonly scan: FlowScan;
+  readonly places: number;
+  readonly found: (place: number, candidate: Candidate) => FlowRecord | undefined;
+}
+
+/** One page on its way. */
+export class FlowRecordSearch {
+  readonly #params: SearchParams;
+  readonly #candidate: Candidate = { entry: emptyEntry(), vipIndex: 0 };
+  readonly #records: FlowRecord[] = [];
+  readonly #end: number;
+  #place: number;
+
+  constructor(params: SearchParams) {
+    this.#params = params;
+    this.#place = params.scan.from;
+    this.#end = Math.min(params.places, params.scan.from + pagePlaces);
+  }
+
+  /** The first place that has not been looked at. */
+  get place(): number {
+    return this.#place;
+  }
+
+  /** Looks at stepPlaces at most; false when the page is complete. */
+  step(): boolean {
+    const { found, scan } = this.#params;
+    const end = Math.min(this.#end, this.#place + stepPlaces);
+    for (; this.#place < end && this.#records.length < scan.limit; this.#place++) {
+      const record = found(this.#place, this.#candidate);
+      if (record !== undefined) this.#records.push(record);
+    }
+    return this.#place < this.#end && this.#records.length < scan.limit;
+  }
+
+  /** What has been found so far. */
+  page(): FlowRecordPage {
+    return { records: this.#records, next: this.#place < this.#params.places ? this.#place : null };
   }
 }
 

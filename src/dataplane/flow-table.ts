@@ -13,6 +13,13 @@ const states = [undefined, 'probation', 'established', 'fin'] as const;
 const seenMask = 0x3fffffff;
 const nsPerMs = 1_000_000n;
 
+/** One that is filled in again and again: a million objects would cost more than looking at a million places. */
+export type WritableEntry = { -readonly [Key in keyof FlowEntry]: FlowEntry[Key] };
+
+export function emptyEntry(): WritableEntry {
+  return { worker: 0, state: 'probation', idleMs: 0, backendIndex: 0, backendGeneration: 0 };
+}
+
 export class FlowTable {
   readonly #addon: DataplaneAddon;
   readonly #words: BigUint64Array;
@@ -57,10 +64,11 @@ export class FlowTable {
     return this.#shape.workers * this.#shape.flowLines * this.#flowsPerLine;
   }
 
-  /** The entry at a place by its number, expired or not; undefined: nothing is there. */
-  at(place: number, nowMs: number): FlowEntry | undefined {
+  /** Fills in the entry at a place by its number, expired or not; false: nothing is there. */
+  look(place: number, nowMs: number, entry: WritableEntry): boolean {
     const line = Math.floor(place / this.#flowsPerLine);
-    return this.#entry(this.#wordOf(place, line), Math.floor(line / this.#shape.flowLines), nowMs);
+    entry.worker = Math.floor(line / this.#shape.flowLines);
+    return this.#fill(this.#wordOf(place, line), nowMs, entry);
   }
 
   /** The lower half of the fingerprint at a place. */
@@ -78,17 +86,20 @@ export class FlowTable {
   }
 
   #entry(at: number, worker: number, nowMs: number): FlowEntry | undefined {
+    const entry = { ...emptyEntry(), worker };
+    return this.#fill(at, nowMs, entry) ? entry : undefined;
+  }
+
+  #fill(at: number, nowMs: number, entry: WritableEntry): boolean {
     const low = this.#halves[2 * (at + this.#at.meta)] ?? 0;
     const state = states[low >>> 30];
-    if (state === undefined) return undefined;
+    if (state === undefined) return false;
     const high = this.#halves[2 * (at + this.#at.meta) + 1] ?? 0;
-    return {
-      worker,
-      state,
-      idleMs: (nowMs - (low & seenMask)) & seenMask,
-      backendGeneration: (high >>> 8) & 0xff,
-      backendIndex: high >>> 16,
-    };
+    entry.state = state;
+    entry.idleMs = (nowMs - (low & seenMask)) & seenMask;
+    entry.backendGeneration = (high >>> 8) & 0xff;
+    entry.backendIndex = high >>> 16;
+    return true;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadDataplaneAddon } from '../../src/dataplane/addon.ts';
-import { FlowRecords } from '../../src/dataplane/flow-records.ts';
+import { type FlowRecordPage, FlowRecords, type FlowScan, pagePlaces, stepPlaces } from '../../src/dataplane/flow-records.ts';
 import { FlowTable } from '../../src/dataplane/flow-table.ts';
 import { MemoryEngine } from '../../src/dataplane/memory-engine.ts';
 import type { Desired } from '../../src/model/desired.ts';
@@ -28,6 +28,13 @@ function engineWith(desired: Desired, flowEntries = 1024): { engine: MemoryEngin
   return { engine, records: new FlowRecords(addon, engine.engine, new FlowTable(addon, engine.engine)) };
 }
 
+/** A page, looked through to its end. */
+function pageOf(records: FlowRecords, scan: FlowScan): FlowRecordPage {
+  const search = records.search(scan);
+  while (search.step());
+  return search.page();
+}
+
 const everything = { from: 0, limit: 10_000, source: null, wants: () => true };
 
 /** One burst of frames that come `agoSec` before now. */
@@ -41,7 +48,7 @@ describe('the record of a flow', () => {
     const syn = tcp('S');
     burst(engine, [syn], 30);
     for (const agoSec of [25, 10, 0]) burst(engine, [tcp('A')], agoSec);
-    const { records: found, next } = records.page(everything);
+    const { records: found, next } = pageOf(records, everything);
     expect(next).toBeNull();
     expect(found.map((each) => flowText(each))).toEqual(['tcp 198.51.100.7:40000 203.0.113.10:80']);
     expect(found[0]).toMatchObject({ packets: 4, bytes: syn.length + 3 * tcp('A').length, ageSec: 30 });
@@ -60,8 +67,7 @@ describe('the record of a flow', () => {
     const large = { payload: new Uint8Array(1400) };
     burst(engine, [tcp('S'), udp(1), tcp6('S'), tcp('S', 2, { ethernet: { vlans: [7] } }), udp(3, large)]);
     expect(
-      records
-        .page(everything)
+      pageOf(records, everything)
         .records.map((each) => flowText(each))
         .sort(),
     ).toEqual([
@@ -78,7 +84,7 @@ describe('the record of a flow', () => {
     burst(engine, [tcp('S'), tcp('A')], 90);
     burst(engine, [tcp('FA')], 80);
     burst(engine, [tcp('S')], 5);
-    expect(records.page(everything).records).toMatchObject([{ packets: 1, ageSec: 5 }]);
+    expect(pageOf(records, everything).records).toMatchObject([{ packets: 1, ageSec: 5 }]);
   });
 
   it.each([
@@ -98,7 +104,7 @@ describe('the record of a flow', () => {
         Array.from({ length: size }, (_, i) => tcp('A', (i * 7 + n) % flows)),
       );
     }
-    const found = records.page(everything).records;
+    const found = pageOf(records, everything).records;
     const each = (bursts * size) / flows;
     expect(found.length).toBe(flows);
     for (const { packets, bytes } of found) {
@@ -121,8 +127,7 @@ describe('the record of a flow', () => {
     burst(engine, [ethernetFrame(icmpPacket({ from: '10.0.3.254', to: vipAddress, type: 3, code: 4, body: quote }))]);
     burst(engine, [ethernetFrame(icmpPacket({ from: '10.0.3.254', to: nodeAddress, type: 8 })), tcp('R', 5)]);
     expect(
-      records
-        .page(everything)
+      pageOf(records, everything)
         .records.map(({ protocol, packets }) => `${protocol} ${packets}`)
         .sort(),
     ).toEqual(['tcp 1', 'udp 1']);
@@ -135,7 +140,7 @@ describe('the record of a flow', () => {
         engine,
         Array.from({ length: 50 }, (_, j) => tcp('S', i + j)),
       );
-    const found = records.page(everything).records.map((each) => each.source.port);
+    const found = pageOf(records, everything).records.map((each) => each.source.port);
     expect(found.length).toBe(engine.counters.workers()[0]?.flows);
     expect(new Set(found).size).toBe(found.length);
   });
@@ -148,7 +153,7 @@ describe('the record of a flow', () => {
     );
     const ports: number[] = [];
     for (let from: number | null = 0; from !== null; ) {
-      const page = records.page({ ...everything, from, limit: 7 });
+      const page = pageOf(records, { ...everything, from, limit: 7 });
       expect(page.records.length).toBeLessThanOrEqual(7);
       ports.push(...page.records.map(({ source }) => source.port));
       from = page.next;
@@ -174,7 +179,7 @@ describe('the pages of a table in use', () => {
     const seen: number[] = [];
     let others = 1000;
     for (let at: number | null = 0; at !== null; ) {
-      const page = records.page({ ...everything, from: at, limit: 9 });
+      const page = pageOf(records, { ...everything, from: at, limit: 9 });
       seen.push(...page.records.map(({ source }) => source.port - 40_000));
       at = page.next;
       burst(
@@ -185,19 +190,48 @@ describe('the pages of a table in use', () => {
     expect(seen.filter((port) => port < 400).toSorted((a, b) => a - b)).toEqual(stay);
   });
 
-  it('end early in a large table, so that nobody waits long for one, and go on to its end', () => {
-    const { engine, records } = engineWith(both, 1 << 17);
-    burst(engine, [tcp('S')]);
-    const ends: number[] = [];
-    const found: number[] = [];
-    for (let at: number | null = 0; at !== null; ) {
-      const page = records.page({ ...everything, from: at });
-      found.push(page.records.length);
-      ends.push((page.next ?? 1 << 17) - at);
-      at = page.next;
-    }
-    expect(found.reduce((sum, each) => sum + each, 0)).toBe(1);
-    expect(Math.max(...ends)).toBeLessThanOrEqual(32_768);
+  it.each([
+    ['of any', () => true],
+    ['of none', () => false],
+  ])(
+    'are looked through a bounded number of places at a time, in search %s, and go on to the end of a large table',
+    (_, wants) => {
+      const places = 1 << 19;
+      const { engine, records } = engineWith(both, places);
+      burst(
+        engine,
+        Array.from({ length: 5000 }, (_, i) => from(`10.1.${i >> 8}.${i & 255}`, 1000)),
+      );
+      const looked: number[] = [];
+      const pages: number[] = [];
+      let found = 0;
+      for (let at: number | null = 0; at !== null; ) {
+        const search = records.search({ ...everything, from: at, wants });
+        for (let before = at, isMore = true; isMore; before = search.place) {
+          isMore = search.step();
+          looked.push(search.place - before);
+        }
+        pages.push(search.place - at);
+        found += search.page().records.length;
+        at = search.page().next;
+      }
+      expect(Math.max(...looked)).toBe(stepPlaces);
+      expect(Math.max(...pages)).toBe(pagePlaces);
+      expect(looked.reduce((sum, each) => sum + each, 0)).toBe(places);
+      expect(found).toBe(wants() ? 5000 : 0);
+    },
+  );
+
+  it('end a step as soon as they are full', () => {
+    const { engine, records } = engineWith(both);
+    burst(
+      engine,
+      Array.from({ length: 60 }, (_, i) => tcp('S', i)),
+    );
+    const search = records.search({ ...everything, limit: 7 });
+    expect(search.step()).toBe(false);
+    expect(search.page().records.length).toBe(7);
+    expect(search.place).toBeLessThan(1024);
   });
 
   it('have what comes from a prefix, bit by bit', () => {
@@ -209,8 +243,7 @@ describe('the pages of a table in use', () => {
     );
     burst(engine, [tcp6('S')]);
     const within = (address: string, length: number) =>
-      records
-        .page({ ...everything, source: { address, length } })
+      pageOf(records, { ...everything, source: { address, length } })
         .records.map(({ source }) => source.address)
         .toSorted();
     expect(within('10.0.0.0', 25)).toEqual(['10.0.0.1']);

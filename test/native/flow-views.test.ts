@@ -34,7 +34,11 @@ describe('the flows of a node', () => {
   const send = (frame: Uint8Array, agoSec = 0): void => {
     memory.run([{ bytes: frame, timeNs: nowNs - BigInt(agoSec) * second }]);
   };
-  const flows = (query: Partial<FlowQuery> = {}): FlowsView => compiler.flows({ ...all, ...query }, desired);
+  const flows = (query: Partial<FlowQuery> = {}): FlowsView => {
+    const search = compiler.flows({ ...all, ...query }, desired);
+    while (search.step());
+    return search.view();
+  };
 
   it('have the names of the document, in order of nothing', () => {
     send(tcp('S'), 5);

@@ -2,7 +2,7 @@
 
 import { ConfigService } from '../../../src/control/config-service.ts';
 import type { FromConfig, NodeFacts, Outcome, ReplyOf, Request } from '../../../src/control/messages.ts';
-import type { Compiler, Counters, Draft, Keeper, LastGood, SavedWords } from '../../../src/control/ports.ts';
+import type { Compiler, Counters, Draft, FlowSearch, Keeper, LastGood, SavedWords } from '../../../src/control/ports.ts';
 import { decodeRoutes } from '../../../src/control/route-lines.ts';
 import { ToriiError } from '../../../src/errors.ts';
 import type { Desired } from '../../../src/model/desired.ts';
@@ -49,6 +49,7 @@ export class RecordingCompiler implements Compiler {
   readonly drafted: Desired[] = [];
   kept = 0;
   refuse = (_desired: Desired): boolean => false;
+  search: FlowSearch | null = null;
 
   draft(desired: Desired): Draft {
     if (this.refuse(desired)) throw new ToriiError('capacity', 'the tables are too small');
@@ -73,8 +74,9 @@ export class RecordingCompiler implements Compiler {
     throw new Error('not asked here');
   }
 
-  flows(): never {
-    throw new Error('not asked here');
+  flows(): FlowSearch {
+    if (this.search === null) throw new Error('not asked here');
+    return this.search;
   }
 }
 

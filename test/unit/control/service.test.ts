@@ -163,3 +163,47 @@ describe('the password of a peer', () => {
     }
   });
 });
+
+describe('a page of flows', () => {
+  const query = { vip: null, backend: null, source: null, limit: 100, from: 0 };
+  const page = { flows: [], next: 7 };
+  const asked = async (bed: Bed, step: () => boolean): Promise<unknown> => {
+    bed.compiler.search = { step, view: () => page };
+    const bytes = await bed.ask<'flows'>({ kind: 'flows', query });
+    return JSON.parse(Buffer.from(bytes).toString());
+  };
+
+  it('is looked through in turns, between which others are answered', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    let isChanged = false;
+    let steps = 0;
+    const answer = asked(bed, () => {
+      steps++;
+      return !isChanged;
+    });
+    expect(await bed.view<VipView[]>('vips')).toHaveLength(1);
+    await new Promise(setImmediate);
+    expect(await bed.view<VipView[]>('vips')).toHaveLength(1);
+    isChanged = true;
+    expect(await answer).toEqual(page);
+    expect(steps).toBeGreaterThan(1);
+  });
+
+  it('is refused when the service ends meanwhile', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    const answer = codeOf(asked(bed, () => true));
+    bed.service.take({ kind: 'close' });
+    expect(await answer).toBe('not_ready');
+  });
+
+  it('that cannot be looked through to its end is an error, not silence', async () => {
+    const bed = new Bed();
+    await bed.start(text);
+    const broken = (): never => {
+      throw new Error('broken');
+    };
+    expect(await codeOf(asked(bed, broken))).toBe('internal');
+  });
+});
