@@ -295,6 +295,7 @@ static napi_value js_start(napi_env env, napi_callback_info info)
         napi_get_named_property(env, element, "engine", &v);
         napi_get_value_string_utf8(env, v, engine_name, sizeof engine_name, NULL);
         how.spec[i].busy_poll = field_u32(env, element, "busyPoll");
+        how.spec[i].without_tcx = field_u32(env, element, "withoutTcx");
         if (!engines_of(engine_name, how.spec[i].engines))
             return throw_error(env, "bad_request", "start: no such engine");
     }

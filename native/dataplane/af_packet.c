@@ -5,12 +5,12 @@
  * frames as we do; a shield keeps it from those for VIPs. Without one it drops them by itself only as long as it does not forward:
  * open refuses a device then that does, and state finds one that begins to. */
 #define _GNU_SOURCE
+#include "forwarding.h"
 #include "link.h"
 #include "packet_ring.h"
 #include "shield.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -28,13 +28,13 @@
 struct af_packet {
     struct queue queue;
     int rx_fd, tx_fd;
-    int forwarding_fd[2]; /* the kernel's settings, IPv4 of the device and IPv6 of the host; -1 where there is none */
     char name[DEVICE_NAME_BYTES];
     u32 worker, mtu;
     _Atomic u64 dropped; /* for want of room; the kernel forgets when asked */
     struct packet_ring ring;
     /* Of the device, held by its first worker. */
     struct shield shield;
+    struct forwarding forwarding;
     struct link_settings settings;
 };
 
@@ -53,25 +53,9 @@ static bool refuse_errno(struct device_error *error, const char *device, const c
     return false;
 }
 
-static void open_forwarding(struct af_packet *a)
-{
-    char path[96];
-    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/forwarding", a->name);
-    a->forwarding_fd[0] = open(path, O_RDONLY | O_CLOEXEC);
-    a->forwarding_fd[1] = open("/proc/sys/net/ipv6/conf/all/forwarding", O_RDONLY | O_CLOEXEC);
-}
-
-/* With forwarding on, the kernel would route every VIP packet a second time and send redirects. */
 static bool is_forwarded(const struct af_packet *a)
 {
-    if (a->worker != 0 || shield_is_up(&a->shield))
-        return false;
-    for (u32 i = 0; i < 2; i++) {
-        char value = '0';
-        if (a->forwarding_fd[i] >= 0 && pread(a->forwarding_fd[i], &value, 1, 0) == 1 && value == '1')
-            return true;
-    }
-    return false;
+    return a->worker == 0 && !shield_is_up(&a->shield) && forwarding_is_on(&a->forwarding);
 }
 
 static u32 mtu_of(const struct af_packet *a)
@@ -112,7 +96,7 @@ static bool check_device(struct af_packet *a, const char *name, struct device_er
                  a->mtu, name, RING_MTU_MAX);
         return false;
     }
-    open_forwarding(a);
+    forwarding_open(&a->forwarding, a->name);
     return true;
 }
 
@@ -138,11 +122,11 @@ static void restore(const struct af_packet *a)
 }
 
 /* One for the device, so the first worker's. False: there is none, and the kernel would do harm. */
-static bool raise_shield(struct af_packet *a, struct steering *steering, struct device_error *error)
+static bool raise_shield(struct af_packet *a, const struct device_open *how, struct device_error *error)
 {
     if (a->worker != 0)
         return true;
-    shield_open(&a->shield, steering, a->queue.ifindex);
+    shield_open(&a->shield, &(struct shield_open){how->steering, a->queue.ifindex, how->without_tcx});
     if (!is_forwarded(a))
         return true;
     error->code = "device_unusable";
@@ -241,9 +225,7 @@ static void af_packet_close(struct queue *queue)
         close(a->rx_fd);
     if (a->tx_fd >= 0)
         close(a->tx_fd);
-    for (u32 i = 0; i < 2; i++)
-        if (a->forwarding_fd[i] >= 0)
-            close(a->forwarding_fd[i]);
+    forwarding_close(&a->forwarding);
     free(a);
 }
 
@@ -259,12 +241,12 @@ static struct queue *af_packet_open(const struct device_open *how, struct device
     a->ring = packet_ring_none;
     a->shield = shield_none;
     snprintf(a->name, sizeof a->name, "%s", how->name);
-    a->tx_fd = a->forwarding_fd[0] = a->forwarding_fd[1] = -1;
+    a->tx_fd = a->forwarding.fd[0] = a->forwarding.fd[1] = -1;
     a->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->rx_fd < 0)
         refuse_errno(error, how->name, "opening a packet socket");
     else if (check_device(a, how->name, error) && split(a, error) && open_rx(a, how, error) && open_tx(a, how->name, error) &&
-             raise_shield(a, how->steering, error))
+             raise_shield(a, how, error))
         return &a->queue;
     af_packet_close(&a->queue);
     return NULL;
@@ -279,6 +261,11 @@ static u32 af_packet_fds(const struct queue *queue, int *fds)
 static u32 af_packet_rx(struct queue *queue, struct packet *packets, u32 max, u64 *oversize)
 {
     return packet_ring_take(&((struct af_packet *)queue)->ring, packets, max, oversize);
+}
+
+static void af_packet_tend(struct queue *queue)
+{
+    shield_keep(&((struct af_packet *)queue)->shield);
 }
 
 static u64 af_packet_lost(struct queue *queue)
@@ -334,6 +321,7 @@ const struct device_ops af_packet = {
     .rx = af_packet_rx,
     .tx = af_packet_tx,
     .state = af_packet_state,
+    .tend = af_packet_tend,
     .lost = af_packet_lost,
     .facts = af_packet_facts,
 };

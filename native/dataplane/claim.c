@@ -1,5 +1,7 @@
 #include "claim.h"
+#include "clsact.h"
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,8 +14,10 @@ int claim_device(const char *name, struct device_error *error)
     int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "torii-device-%s", name);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0)
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0) {
+        clsact_remove(if_nametoindex(name)); /* whoever left one is gone */
         return fd;
+    }
     if (errno == EADDRINUSE) {
         error->code = "address_in_use";
         snprintf(error->text, sizeof error->text,

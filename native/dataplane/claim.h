@@ -1,7 +1,7 @@
 /* Keeps two balancers of one network namespace off the same device: each would answer and forward every packet.
  *
  * A claim is an abstract UNIX socket: such names belong to a network namespace, and the kernel gives them up with the process,
- * however it ends. */
+ * however it ends. What such an end left on the device, a filter of shield.h, goes with the next claim. */
 #pragma once
 #include "device.h"
 

@@ -19,6 +19,7 @@ struct device_spec {
     char name[DEVICE_NAME_BYTES];
     const struct device_ops *engines[ENGINES_PER_DEVICE]; /* the first that starts; NULL: no more */
     bool busy_poll; /* asked for, where the engine can */
+    bool without_tcx; /* for tests: as on a kernel that has none */
 };
 
 /* Why something did not start: `code` is a key of src/errors.ts, `text` a sentence that says what to do. */
@@ -41,7 +42,7 @@ struct device_open {
     u32 worker, workers;
     u32 *group; /* what the workers of one device share; 0 until the first has opened it. One opens at a time */
     bool is_best; /* there is another engine to fall back to: rather refuse than run in a mode that is worse than that one */
-    bool busy_poll;
+    bool busy_poll, without_tcx;
     void **shared;              /* the engine's own for this device: what its workers have in common */
     struct steering *steering;  /* what VIP traffic is, for engines that take it from the kernel */
 };
@@ -82,6 +83,7 @@ struct device_ops {
     u32 (*rx)(struct queue *, struct packet *packets, u32 max, u64 *oversize);
     /* Sends out_len bytes of each; bit i of the result: packet i was not taken. */
     u64 (*tx)(struct queue *, struct packet *const *packets, u32 count);
+    void (*tend)(struct queue *); /* several times a second, whatever the device's state: what must be kept fresh; NULL: nothing */
     enum device_state (*state)(struct queue *); /* of a device that is there and has a link; DEVICE_GONE: to be opened anew */
     /* Gives the kernel what the core passed on, where it does not have it anyway; NULL: it always has. */
     void (*pass)(struct queue *, struct packet *const *packets, u32 count);

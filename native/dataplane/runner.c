@@ -61,7 +61,8 @@ struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_e
 {
     struct device_open how = {
         .name = all->spec[d].name, .worker = worker, .workers = all->count, .group = &all->group[d], .busy_poll = all->spec[d].busy_poll,
-        .is_best = all->ops[d] != last_engine(&all->spec[d]), .shared = &all->shared[d], .steering = &all->steering,
+        .without_tcx = all->spec[d].without_tcx, .is_best = all->ops[d] != last_engine(&all->spec[d]), .shared = &all->shared[d],
+        .steering = &all->steering,
     };
     pthread_mutex_lock(&all->opening);
     struct queue *queue = all->ops[d]->open(&how, error);
@@ -71,11 +72,22 @@ struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_e
     return queue;
 }
 
+static void tend(struct runner *r, struct queue *queue)
+{
+    if (!queue->ops->tend)
+        return;
+    pthread_mutex_lock(&r->holding); /* it may change what its facts say */
+    queue->ops->tend(queue);
+    pthread_mutex_unlock(&r->holding);
+}
+
 void inspect_queue(struct runner *r, u32 d)
 {
     struct queue *queue = r->queue[d];
-    if (queue)
+    if (queue) {
         COUNT_WORKER(&r->worker->core, rx_lost, queue->ops->lost(queue));
+        tend(r, queue);
+    }
     enum device_state state = query_state(r->all, d, queue);
     if (state == DEVICE_GONE) {
         struct device_error error;

@@ -22,7 +22,7 @@ struct runner {
     u64 looked_packets, looked_busy_ns, looked_lost; /* its counters when overload_look was asked last */
     size_t populated; /* bytes of its flow table that have pages */
     struct queue *queue[DEVICES_MAX]; /* by device; NULL while it is gone */
-    pthread_mutex_t holding; /* its worker takes it to open or close one; who reads facts, too */
+    pthread_mutex_t holding; /* its worker takes it to open, tend or close one; who reads facts, too */
     _Atomic u32 state[DEVICES_MAX];
     u32 rx_bytes[BURST_MAX];
     struct packet packets[BURST_MAX];

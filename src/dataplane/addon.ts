@@ -53,6 +53,8 @@ export interface DeviceSpec {
   readonly engine: EngineName | 'auto';
   /** 1: the worker polls the device's queues itself, where the engine and the kernel can. */
   readonly busyPoll?: 0 | 1;
+  /** For tests. 1: as on a kernel before Linux 6.6, which has no tcx. */
+  readonly withoutTcx?: 0 | 1;
 }
 
 /** `forwarding`: works, but the kernel would send the same packets a second time; `mtu`: larger packets than the engine takes may come. */

@@ -29,8 +29,8 @@ export function bedDesired(vips: DesiredWords['vips'] = [`${bed.vip}:80/tcp`]): 
   return { ...desired, node: { ...desired.node, devices }, pools };
 }
 
-/** `+busy`: with busy polling. */
-export type NodeEngine = DeviceSpec['engine'] | 'af_xdp+busy';
+/** `+busy`: with busy polling; `+clsact`: as on a kernel without tcx. */
+export type NodeEngine = DeviceSpec['engine'] | 'af_xdp+busy' | 'af_packet+clsact';
 
 export class PacketNode {
   readonly #child: ChildProcess;

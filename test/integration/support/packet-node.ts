@@ -1,6 +1,6 @@
 // A balancer without control plane, for tests of the live engine: run in its namespace, told by IPC what to do.
 //
-//     node packet-node.js WORKERS[@CORE,...] ENGINE[+busy] DEVICE...
+//     node packet-node.js WORKERS[@CORE,...] ENGINE[+busy|+clsact] DEVICE...
 //
 // Says {ready} or {failed}, then answers each request with one message.
 
@@ -77,9 +77,14 @@ async function main([workerWords = '1', engine = '', ...devices]: readonly strin
   const [workerCount, cores] = workerWords.split('@');
   const dataplane = new LiveDataplane({ workers: Number(workerCount), flowEntries: 65536 });
   const compiler = new NativeCompiler(loadDataplaneAddon(), dataplane.engine);
-  const [engineName, busy] = engine.split('+');
+  const [engineName, way] = engine.split('+');
   dataplane.start(
-    devices.map((name) => ({ name, engine: engineName as DeviceSpec['engine'], busyPoll: busy === 'busy' ? 1 : 0 })),
+    devices.map((name) => ({
+      name,
+      engine: engineName as DeviceSpec['engine'],
+      busyPoll: way === 'busy' ? 1 : 0,
+      withoutTcx: way === 'clsact' ? 1 : 0,
+    })),
     cores?.split(',').map(Number) ?? [],
   );
   let vips: Draft['indices']['vips'] | undefined;
