@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ToriiError } from '../errors.ts';
-import { flowText, parseFlow } from '../model/flow.ts';
+import { flowText, readFlow } from '../model/flow.ts';
 import type { ApiContext } from './context.ts';
 import { errorResponses, explainView } from './schemas.ts';
 
@@ -19,13 +19,8 @@ export function explainRoutes({ control }: ApiContext): FastifyPluginAsyncZod {
         schema: { summary: 'Explain a flow', tags: ['explain'], querystring, response: { 200: explainView, ...errorResponses } },
       },
       async (request) => {
-        const flow = parseFlow(request.query.flow);
-        if (flow === undefined) {
-          throw new ToriiError(
-            'bad_request',
-            `flow: expected "tcp 198.51.100.7:40000 203.0.113.10:80", got "${request.query.flow}"`,
-          );
-        }
+        const flow = readFlow(request.query.flow);
+        if (typeof flow === 'string') throw new ToriiError('bad_request', `flow: ${flow}`);
         return control.explain(flowText(flow));
       },
     );

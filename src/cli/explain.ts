@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { ToriiError } from '../errors.ts';
-import { flowText, parseFlow } from '../model/flow.ts';
+import { flowText, readFlow } from '../model/flow.ts';
 import type { ExplainView } from '../model/views.ts';
 import { askAll } from './fleet.ts';
 import { withExample } from './help.ts';
@@ -25,11 +25,8 @@ export function addExplain(program: Command, io: Io): void {
     'torii explain tcp [2001:db8:9::7]:40000 [2001:db8::10]:443',
   ]);
   command.action(async (words: readonly string[]) => {
-    const text = words.join(' ');
-    const flow = parseFlow(text);
-    if (flow === undefined) {
-      throw new ToriiError('usage', `explain: expected a flow like tcp 198.51.100.7:40000 203.0.113.10:80, got "${text}"`);
-    }
+    const flow = readFlow(words.join(' '));
+    if (typeof flow === 'string') throw new ToriiError('usage', `explain: ${flow}`);
     await explain(openSession(command, io), flowText(flow), command.opts<{ json?: boolean }>().json === true);
   });
 }

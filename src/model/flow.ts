@@ -20,15 +20,27 @@ export interface Flow {
 
 /** Reads either form; undefined when it is neither, a port is 0 or missing, or the families differ. */
 export function parseFlow(text: string): Flow | undefined {
+  const read = readFlow(text);
+  return typeof read === 'string' ? undefined : read;
+}
+
+/** Like parseFlow, with a sentence in place of undefined: what was expected and what came. */
+export function readFlow(text: string): Flow | string {
   const words = text.trim().split(/\s+/);
-  const [protocol, from, to] = words[1] === '>' ? arrowForm(words) : words;
-  if (words.length !== 3 || (protocol !== 'tcp' && protocol !== 'udp')) return undefined;
-  const source = parseEndpoint(from ?? '');
-  const destination = parseEndpoint(to ?? '');
-  if (source === undefined || destination === undefined) return undefined;
-  if (familyOf(source.address) !== familyOf(destination.address)) return undefined;
+  const [protocol, from = '', to = ''] = words[1] === '>' ? arrowForm(words) : words;
+  if (words.length !== 3) return `expected a flow like tcp 198.51.100.7:40000 203.0.113.10:80, got ${JSON.stringify(text)}`;
+  if (protocol !== 'tcp' && protocol !== 'udp')
+    return `protocol: expected tcp or udp, got ${JSON.stringify(protocol ?? 'nothing')}`;
+  const source = parseEndpoint(from);
+  if (source === undefined) return `source: ${expectedEndpoint}, got ${JSON.stringify(from)}`;
+  const destination = parseEndpoint(to);
+  if (destination === undefined) return `destination: ${expectedEndpoint}, got ${JSON.stringify(to)}`;
+  if (familyOf(source.address) !== familyOf(destination.address))
+    return `expected source and destination of one family, got ${from} and ${to}`;
   return { protocol, source, destination };
 }
+
+const expectedEndpoint = 'expected ADDRESS:PORT with an IPv4 address or an IPv6 one in brackets, and a port of 1 to 65535';
 
 /** The first form, with canonical addresses; parseFlow reads it back. */
 export function flowText({ protocol, source, destination }: Flow): string {

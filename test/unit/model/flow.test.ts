@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Flow, flowText, parseFlow } from '../../../src/model/flow.ts';
+import { type Flow, flowText, parseFlow, readFlow } from '../../../src/model/flow.ts';
 
 const port = fc.integer({ min: 1, max: 65535 });
 const v4 = fc.record({ address: fc.ipV4(), port });
@@ -47,5 +47,15 @@ describe('a written flow', () => {
     '198.51.100.7:1 > 203.0.113.10:80',
   ])('is refused when it is %j', (text) => {
     expect(parseFlow(text)).toBeUndefined();
+  });
+
+  it.each([
+    ['tcp', 'expected a flow like tcp 198.51.100.7:40000 203.0.113.10:80, got "tcp"'],
+    ['icmp 198.51.100.7:1 203.0.113.10:1', 'protocol: expected tcp or udp, got "icmp"'],
+    ['tcp 198.51.100.7 203.0.113.10:80', /^source: expected ADDRESS:PORT .*, got "198\.51\.100\.7"$/],
+    ['tcp 198.51.100.7:1 203.0.113.10:70000', /^destination: expected ADDRESS:PORT .*, got "203\.0\.113\.10:70000"$/],
+    ['tcp 198.51.100.7:1 [2001:db8::1]:80', /one family, got 198\.51\.100\.7:1 and \[2001:db8::1\]:80$/],
+  ])('names the part of %j that is wrong', (text, words) => {
+    expect(readFlow(text)).toMatch(words);
   });
 });
