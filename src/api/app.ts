@@ -13,7 +13,7 @@ import { backendRoutes } from './backends.ts';
 import { captureRoutes } from './capture.ts';
 import type { ApiContext } from './context.ts';
 import { explainRoutes } from './explain.ts';
-import { sendFailure, sendNoRoute } from './failures.ts';
+import { bodyLimitBytes, sendFailure, sendNoRoute } from './failures.ts';
 import { flowRoutes } from './flows.ts';
 import { healthRoutes } from './health.ts';
 import { isLoopback } from './listeners.ts';
@@ -25,8 +25,6 @@ import type { ApiOptions } from './server.ts';
 import { statusRoutes } from './status.ts';
 import { tenantRoutes } from './tenants.ts';
 import { vipRoutes } from './vips.ts';
-
-const bodyLimitBytes = 64 * 1024;
 
 export async function buildApp({ control, metricsText, audit, logger, version }: ApiOptions): Promise<FastifyInstance> {
   const app = Fastify({

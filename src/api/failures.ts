@@ -6,12 +6,30 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { ToriiError } from '../errors.ts';
 import { bodyOf } from './client-error.ts';
 
+export const bodyLimitBytes = 64 * 1024;
+
+/** What fastify says in words that name neither what was expected nor what came. */
+const refusals: ReadonlyMap<string, string> = new Map([
+  ['FST_ERR_CTP_BODY_TOO_LARGE', `expected a body of at most ${bodyLimitBytes} bytes, got a larger one`],
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'expected a body of content-type application/json, got another type or none'],
+  ['FST_ERR_CTP_EMPTY_JSON_BODY', 'expected a JSON object as body, like {}, got nothing'],
+  ['FST_ERR_CTP_INVALID_JSON_BODY', 'expected a JSON object as body, got what is no JSON'],
+]);
+
+/** "Invalid input: expected object, received null" → "expected object, got null". */
+function inOurWords(message: string): string {
+  return message
+    .replace(/^Invalid (input|option|type): expected/, 'expected')
+    .replace(/, received (\S+)$/, ', got $1')
+    .replace(/^Unrecognized key/, 'unknown key');
+}
+
 export function toToriiError(error: unknown): ToriiError {
   if (error instanceof ToriiError) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const problems = error.validation.map(({ instancePath, message }) => ({
       path: instancePath.slice(1),
-      message: message ?? '',
+      message: inOurWords(message ?? ''),
     }));
     const where = error.validationContext ?? 'request';
     const all = problems.map(
@@ -20,8 +38,9 @@ export function toToriiError(error: unknown): ToriiError {
     return new ToriiError('bad_request', all.join('; '), { detail: problems });
   }
   // Fastify's own refusals: body too large, broken JSON, wrong content type.
-  const status = (error as Partial<FastifyError> | null)?.statusCode ?? 500;
-  if (status >= 400 && status < 500) return new ToriiError('bad_request', (error as FastifyError).message, { cause: error });
+  const { statusCode = 500, code = '', message = '' } = (error ?? {}) as Partial<FastifyError>;
+  if (statusCode >= 400 && statusCode < 500)
+    return new ToriiError('bad_request', refusals.get(code) ?? message, { cause: error });
   return new ToriiError('internal', 'a defect in torii; its log has the particulars', { cause: error });
 }
 

@@ -162,6 +162,19 @@ describe('changing', () => {
     expect(api.node.changes).toEqual([]);
   });
 
+  it.each([
+    ['{bad', 'application/json', 'expected a JSON object as body, got what is no JSON'],
+    ['', 'application/json', 'expected a JSON object as body, like {}, got nothing'],
+    ['null', 'application/json', 'body: expected object, got null'],
+    ['a=1', 'application/x-www-form-urlencoded', 'expected a body of content-type application/json, got another type or none'],
+    [' '.repeat(65_537), 'application/json', 'expected a body of at most 65536 bytes, got a larger one'],
+  ])('says of the body %.10j of %s what was expected and what came', async (body, type, message) => {
+    const head = `POST /v1/reload HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: ${type}\r\n`;
+    const answer = await api.converse(`${head}content-length: ${body.length}\r\n\r\n${body}`);
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)).error).toMatchObject({ code: 'bad_request', message });
+    expect(api.node.reloads).toEqual([]);
+  });
+
   it('names the key that is unknown', async () => {
     const { text } = await api.ask(backendPath, { method: 'PATCH', body: { weight: 1, colour: 'red' } });
     expect(JSON.parse(text).error.message).toContain('colour');
