@@ -76,8 +76,16 @@ export class UndoRecord {
     rmSync(this.#path, { force: true });
   }
 
+  #readText(directory: string): string | undefined {
+    try {
+      return readIfThere(directory, fileName);
+    } catch (error) {
+      throw new ToriiError('no_privilege', `cannot read ${this.#path}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
   #read(directory: string): Changes {
-    const text = readIfThere(directory, fileName);
+    const text = this.#readText(directory);
     if (text === undefined) return noChanges;
     try {
       const { place, ...changes } = JSON.parse(text) as Changes & { readonly place: string };
