@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { messageOf, ToriiError } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { CliFailure } from './failure.ts';
 import { withExample } from './help.ts';
 import type { Io } from './io.ts';
@@ -43,8 +43,9 @@ function addCheck(program: Command, io: Io): void {
     if (command.opts<{ json?: boolean }>().json === true) io.out(`${JSON.stringify(result)}\n`);
     for (const warning of result.warnings) io.err(`warning: ${clean(warning)}\n`);
     if (result.summary === null) {
-      throw new ToriiError('config_invalid', `${file}: ${counted(result.problems.length, 'problem')}`, {
+      throw new CliFailure('config_invalid', `${file}: ${counted(result.problems.length, 'problem')}`, {
         detail: result.problems,
+        next: 'mend these lines, then check it again',
       });
     }
     const { tenants, vips, pools, backends, peers } = result.summary;

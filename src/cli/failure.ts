@@ -13,8 +13,9 @@ type NextSteps = Partial<Record<ErrorCode, string>>;
 const nextSteps: NextSteps = {
   api_unreachable: 'is the daemon running (systemctl status torii)? Name another node with --api or TORII_API',
   no_privilege: 'run it as root, or with the capabilities that its unit in deploy/systemd gives it',
-  not_found: 'the document, and torii vips, backends, tenants and peers, have all names',
-  not_here: 'set it in the document (torii check FILE tests it), then torii reload',
+  not_found: 'torii vips, backends, tenants, peers and engine list what there is',
+  output_failed: 'does the directory exist, has it room, and may this user write there?',
+  not_here: 'set it in the document (torii check FILE tests it), then systemctl restart torii, where that may be',
   not_ready: 'torii status says what it waits for',
   config_unreadable: 'does the file exist, and may this user read it? --config names another document',
   secret_unreadable: `make the file, or let this user read it; ${secretStep}`,

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
+import { errorTable } from '../errors.ts';
 import { operatorName } from '../model/operator.ts';
 
 export interface Io {
@@ -18,6 +19,8 @@ export interface Io {
   /** Standard output is a terminal: clear it between repaints. */
   readonly isTerminal: boolean;
   readonly hasColour: boolean;
+  /** Of that terminal; null where standard output is none, or does not say. */
+  readonly widthColumns: number | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Who asks, for the audit log. */
   readonly operator: string;
@@ -32,7 +35,10 @@ export function processIo(): Io {
   // `torii vips | head` closes the pipe early; that is no failure of ours.
   let hasOtherWork = false;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') process.exit(70);
+    if (error.code !== 'EPIPE') {
+      stderr.write(`torii: standard output cannot be written: ${error.message}\n`);
+      process.exit(errorTable.output_failed.exitCode);
+    }
     if (!hasOtherWork) process.exit(0);
   });
   return {
@@ -48,6 +54,9 @@ export function processIo(): Io {
     },
     isTerminal,
     hasColour: isTerminal && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
+    get widthColumns() {
+      return isTerminal && stdout.columns > 0 ? stdout.columns : null;
+    },
     env,
     operator: operatorName(`${env['SUDO_USER'] ?? userName()}@${hostname()}`),
     now: Date.now,

@@ -14,7 +14,7 @@ import { peersPage } from './pages/peers.ts';
 import { statusPage } from './pages/status.ts';
 import { tenantsPage } from './pages/tenants.ts';
 import { vipsPage } from './pages/vips.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, type Session, screenOf } from './session.ts';
 
 interface LookVerb {
   readonly verb: string;
@@ -107,7 +107,7 @@ async function look(session: Session, load: LoadPage, name: string | null, optio
   while (!stop.aborted) {
     if (io.isTerminal && options.json !== true) io.out('\u001b[H\u001b[2J');
     try {
-      await lookOnce({ ...session, screen: { ...session.screen, nowMs: io.now() } }, load, name, options);
+      await lookOnce({ ...session, screen: screenOf(io) }, load, name, options);
     } catch (error) {
       // A daemon that restarts is what people watch for: keep watching.
       if (!(error instanceof ToriiError)) throw error;

@@ -19,8 +19,13 @@ export function openSession(command: Command, io: Io): Session {
   return {
     io,
     clients: [...new Set(apis)].map((each) => new Client(each, io.operator)),
-    screen: { hasColour: io.hasColour, nowMs: io.now() },
+    screen: screenOf(io),
   };
+}
+
+/** As it is now: clock and width change under --watch. */
+export function screenOf(io: Io): Screen {
+  return { hasColour: io.hasColour, nowMs: io.now(), widthColumns: io.widthColumns ?? undefined };
 }
 
 export function collectApi(api: string, before: readonly string[] | undefined): readonly string[] {

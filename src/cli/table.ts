@@ -14,17 +14,44 @@ export interface Column<Row> {
   readonly title: string;
   readonly align?: 'left' | 'right';
   readonly cell: (row: Row) => string | Cell;
+  /** Left out where the terminal is too narrow for all: the highest number first. */
+  readonly spareable?: number;
 }
 
 export interface Screen {
   readonly hasColour: boolean;
   readonly nowMs: number;
+  /** Of the terminal; absent where lines are as long as they like. */
+  readonly widthColumns?: number | undefined;
 }
 
 const tones = { good: '\u001b[32m', warn: '\u001b[33m', bad: '\u001b[31m', plain: '' } as const;
 const gap = '  ';
 
+/** On a terminal that is too narrow columns are left out, and named below; the last one, mostly a reason, may wrap. */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen): string {
+  const { shown, spared } = fitting(columns, rows, screen.widthColumns ?? Number.POSITIVE_INFINITY);
+  const note = spared.length === 0 ? '' : `(left out here: ${spared.join(', ')}; a wider terminal, a pipe and --json have all)\n`;
+  return wholeTable(shown, rows, screen) + note;
+}
+
+function fitting<Row>(columns: readonly Column<Row>[], rows: readonly Row[], widthColumns: number) {
+  const widthOf = ({ title, cell }: Column<Row>): number =>
+    rows.reduce((width, row) => Math.max(width, asCell(cell(row)).text.length), title.length) + gap.length;
+  const leastNeeded = columns.filter(({ spareable }) => spareable !== undefined);
+  leastNeeded.sort((a, b) => (b.spareable ?? 0) - (a.spareable ?? 0));
+  const spared = new Set<Column<Row>>();
+  let width = columns.slice(0, -1).reduce((sum, column) => sum + widthOf(column), columns.at(-1)?.title.length ?? 0);
+  for (const column of leastNeeded) {
+    if (width <= widthColumns) break;
+    spared.add(column);
+    width -= widthOf(column);
+  }
+  const shown = columns.filter((column) => !spared.has(column));
+  return { shown, spared: columns.filter((column) => spared.has(column)).map(({ title }) => title) };
+}
+
+function wholeTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], screen: Screen): string {
   const cells = rows.map((row) => columns.map(({ cell }) => asCell(cell(row))));
   const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((line) => line[i]?.text.length ?? 0)));
   const pad = (cell: Cell, i: number): string => {

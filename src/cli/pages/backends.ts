@@ -24,16 +24,22 @@ const columns: readonly Column<BackendView>[] = [
   },
   { title: 'WEIGHT', align: 'right', cell: ({ weight }) => number(weight) },
   { title: 'SHARE', align: 'right', cell: ({ share }) => `${(share * 100).toFixed(1)} %` },
-  { title: 'PACKETS', align: 'right', cell: ({ traffic }) => number(traffic.packets) },
-  { title: 'FLOWS SEEN', align: 'right', cell: ({ traffic }) => number(traffic.newFlows) },
+  { title: 'PACKETS', align: 'right', spareable: 3, cell: ({ traffic }) => number(traffic.packets) },
+  { title: 'FLOWS SEEN', align: 'right', spareable: 1, cell: ({ traffic }) => number(traffic.newFlows) },
   {
     title: 'ICMP ERRORS',
     align: 'right',
+    spareable: 2,
     cell: ({ unreachable }) => ({ text: number(unreachable), tone: unreachable > 0 ? 'warn' : 'plain' }),
   },
-  { title: 'NEXT HOP', cell: nextHopCell },
-  { title: 'REASON', cell: ({ reason }) => reason ?? '' },
+  { title: 'NEXT HOP', spareable: 4, cell: nextHopCell },
+  { title: 'REASON', cell: (backend) => backend.reason ?? strayWords(backend) ?? '' },
 ];
+
+/** A host agent that is not there is seen by nothing else: checks ask the backend's own address, not through the outer header. */
+export function strayWords({ unreachable }: BackendView): string | null {
+  return unreachable === 0 ? null : `${number(unreachable)} ICMP errors came about its packets: does torii host run there?`;
+}
 
 export const backendsPage: LoadPage = async (client, name) => {
   const all = await client.read('backends');

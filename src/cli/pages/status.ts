@@ -4,6 +4,7 @@ import type { PeerStatus } from '../../model/peer.ts';
 import type { BackendView, OverrideView, StatusView, VipView, WorkerView } from '../../model/views.ts';
 import { durationText } from '../duration.ts';
 import { clean, number, paint, type Screen, type Tone } from '../table.ts';
+import { strayWords } from './backends.ts';
 import type { LoadPage } from './page.ts';
 import { reasonOf } from './peers.ts';
 
@@ -41,12 +42,14 @@ function statusText(parts: Parts, screen: Screen): string {
   const { status } = parts;
   const problems = problemsOf(parts, screen.nowMs);
   const spared = sparedOf(parts);
+  const sinceStart = sinceStartOf(parts);
   return [
     ...heading(status, screen),
     ...summary(status, screen),
     ...(problems.length === 0
       ? []
       : ['', paint({ text: 'Wrong now:', tone: 'bad' }, screen), ...problems.map((each) => `  ${clean(each)}`)]),
+    ...(sinceStart.length === 0 ? [] : ['', 'Since it started:', ...sinceStart.map((each) => `  ${clean(each)}`)]),
     ...(spared.length === 0 ? [] : ['', 'Out of use on purpose:', ...spared.map((each) => `  ${clean(each)}`)]),
     ...(status.warnings.length === 0 ? [] : ['', 'Warnings:', ...status.warnings.map((each) => `  ${clean(each)}`)]),
     ...(status.overrides.length === 0
@@ -116,7 +119,7 @@ function problemsOf({ status, vips, backends, peers }: Parts, nowMs: number): re
     ...some(
       peers
         .filter(({ state }) => state !== 'established')
-        .map((peer) => `peer ${peer.address} ${peer.state} ${reasonOf(peer, nowMs)}`.trim()),
+        .map((peer) => `peer ${peer.address} has no session (${peer.state}): ${reasonOf(peer, nowMs) || 'no answer yet'}`),
       'torii peers',
     ),
     ...some(
@@ -128,7 +131,7 @@ function problemsOf({ status, vips, backends, peers }: Parts, nowMs: number): re
     ...some(
       backends
         .filter((backend) => !backend.takesNewFlows && !isSpared(backend))
-        .map(({ pool, address, health, reason }) => `backend ${pool}/${address} ${health}: ${reason ?? 'takes no new flows'}`),
+        .map(({ pool, address, reason }) => `backend ${pool}/${address}: ${reason ?? 'takes no new flows'}`),
       'torii backends',
     ),
   ];
@@ -152,6 +155,27 @@ function sparedOf({ vips, backends }: Parts): readonly string[] {
         .filter((backend) => !backend.takesNewFlows && isSpared(backend))
         .map(({ pool, address, reason }) => `backend ${pool}/${address}: ${reason ?? 'takes no new flows'}`),
       'torii backends',
+    ),
+  ];
+}
+
+/** What counters tell that nothing else sees; they say that it was, not that it still is. */
+function sinceStartOf({ vips, backends }: Parts): readonly string[] {
+  const limited = new Map<string, number>();
+  for (const { tenant, drops } of vips) limited.set(tenant, (limited.get(tenant) ?? 0) + (drops['cps_limited'] ?? 0));
+  return [
+    ...some(
+      backends.flatMap((backend) => {
+        const words = backend.takesNewFlows ? strayWords(backend) : null;
+        return words === null ? [] : [`backend ${backend.pool}/${backend.address}: ${words}`];
+      }),
+      'torii backends',
+    ),
+    ...some(
+      [...limited]
+        .filter(([, count]) => count > 0)
+        .map(([tenant, count]) => `tenant ${tenant}: ${number(count)} new flows above its plan were dropped (cps_limited)`),
+      'torii tenants',
     ),
   ];
 }

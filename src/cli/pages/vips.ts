@@ -35,9 +35,9 @@ const columns: readonly Column<VipView>[] = [
           }
         : { text: health, tone: health === 'up' ? 'plain' : 'bad' },
   },
-  { title: 'PACKETS', align: 'right', cell: ({ traffic }) => number(traffic.packets) },
-  { title: 'IN', align: 'right', cell: ({ traffic }) => bytes(traffic.bytesIn) },
-  { title: 'NEW FLOWS', align: 'right', cell: ({ traffic }) => number(traffic.newFlows) },
+  { title: 'PACKETS', align: 'right', spareable: 1, cell: ({ traffic }) => number(traffic.packets) },
+  { title: 'IN', align: 'right', spareable: 3, cell: ({ traffic }) => bytes(traffic.bytesIn) },
+  { title: 'NEW FLOWS', align: 'right', spareable: 2, cell: ({ traffic }) => number(traffic.newFlows) },
   { title: 'REASON', cell: (vip) => reasonOf(vip) },
 ];
 

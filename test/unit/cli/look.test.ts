@@ -39,6 +39,7 @@ describe('torii vips', () => {
   it.each([
     [['vips', '203.0.113.11:80/tcp'], '203.0.113.10:80/tcp'],
     [['vips', 'acmee'], 'acme'],
+    [['tenants', 'acem'], 'acme'],
     [['backends', 'acme-wb'], 'acme-web'],
     [['tenants', 'acne'], 'acme'],
     [['peers', '10.0.1.2'], '10.0.1.1'],
@@ -195,7 +196,7 @@ describe('torii status', () => {
     expect(onPurpose).toMatch(
       /^\n {2}vip 203\.0\.113\.66:80\/tcp blackhole: announced as a blackhole\n {2}backend acme-web\/10\.0\.2\.31: weight 0\n {2}backend acme-web\/10\.0\.2\.32: draining by alice\n/,
     );
-    expect(wrong).toContain('backend acme-web/10.0.2.33 down: down (timed out)');
+    expect(wrong).toContain('backend acme-web/10.0.2.33: down (timed out)');
     expect(wrong).not.toMatch(/10\.0\.2\.3[12]/);
   });
 
@@ -203,7 +204,33 @@ describe('torii status', () => {
     const { out } = await torii(at(node, 'status'));
     expect(out).toMatch(/^READY {2}10\.0\.1\.11, torii 0\.1\.0, engine af_packet/);
     expect(out).toContain('vip [2001:db8::10]:443/tcp withheld: no backend of pool acme-web is up');
-    expect(out).toContain('backend acme-web/10.0.2.22 down: health check: connection refused');
+    expect(out).toContain('backend acme-web/10.0.2.22: health check: connection refused');
+  });
+
+  it('names the backend whose packets come back as errors, and the tenant above its plan', async () => {
+    const [backend] = views.backends;
+    const [vip] = views.vips;
+    if (backend === undefined || vip === undefined) throw new Error('nothing to start from');
+    node.node.views = {
+      ...views,
+      backends: [{ ...backend, takesNewFlows: true, reason: null, unreachable: 12 }],
+      vips: [
+        { ...vip, drops: { cps_limited: 1000 } },
+        { ...vip, vip: '203.0.113.11:80/tcp', drops: { cps_limited: 234, no_backend: 5 } },
+      ],
+    };
+    const { out } = await torii(at(node, 'status'));
+    expect(out).toContain(
+      `Since it started:\n  backend acme-web/${backend.address}: 12 ICMP errors came about its packets: does torii host run there?\n  tenant acme: 1,234 new flows above its plan were dropped (cps_limited)\n`,
+    );
+    expect((await torii(at(node, 'backends'))).out).toContain('does torii host run there?');
+  });
+
+  it('says of a peer that it has no session, and why', async () => {
+    const [peer] = views.peers;
+    if (peer === undefined) throw new Error('no peer to start from');
+    node.node.views = { ...views, peers: [{ ...peer, state: 'active', lastError: null }] };
+    expect((await torii(at(node, 'status'))).out).toContain(`peer ${peer.address} has no session (active): no answer yet\n`);
   });
 
   it('says of each worker how busy it is, in what bursts, and on which core', async () => {

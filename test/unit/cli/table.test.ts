@@ -28,6 +28,24 @@ describe('a table', () => {
     expect(table(columns, ['down'], { ...plain, hasColour: true })).toContain('\u001b[31mdown\u001b[0m');
   });
 
+  it('leaves out what is least needed where the terminal is too narrow, and names it', () => {
+    const columns = [
+      { title: 'NAME', cell: (row: string) => row },
+      { title: 'PACKETS', spareable: 1, cell: () => '1,234' },
+      { title: 'NEXT HOP', spareable: 2, cell: () => '02:00:00:00:00:02 eth0' },
+      { title: 'REASON', cell: () => 'a reason that is longer than all of the line, and wraps' },
+    ];
+    const titles = (widthColumns: number) =>
+      table(columns, ['web1'], { ...plain, widthColumns })
+        .split('\n')[0]
+        ?.split(/ {2,}/);
+    expect(titles(80)).toEqual(['NAME', 'PACKETS', 'NEXT HOP', 'REASON']);
+    expect(titles(40)).toEqual(['NAME', 'PACKETS', 'REASON']);
+    expect(titles(10)).toEqual(['NAME', 'REASON']);
+    expect(table(columns, ['web1'], { ...plain, widthColumns: 40 })).toContain('(left out here: NEXT HOP; ');
+    expect(table(columns, ['web1'], plain)).not.toContain('left out');
+  });
+
   it('lets no control character of anybody reach the terminal', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 20 }), (text) => {

@@ -15,12 +15,13 @@ interface Setting {
   readonly env?: Record<string, string>;
   readonly launchers?: Launchers;
   readonly hasColour?: boolean;
+  readonly widthColumns?: number;
   /** Called after each write to standard output; may interrupt a --watch. */
   readonly onOut?: (written: string, interrupt: () => void) => void;
 }
 
 export async function torii(args: readonly string[], setting: Setting = {}): Promise<Outcome> {
-  const { env = {}, launchers = {}, hasColour = false, onOut } = setting;
+  const { env = {}, launchers = {}, hasColour = false, widthColumns = null, onOut } = setting;
   const interrupted = new AbortController();
   let out = '';
   let err = '';
@@ -41,6 +42,7 @@ export async function torii(args: readonly string[], setting: Setting = {}): Pro
     drained: async () => {},
     isTerminal: hasColour,
     hasColour,
+    widthColumns,
     env,
     operator: 'eve@bastion',
     now: () => Date.parse('2025-01-01T01:00:00.000Z'),
