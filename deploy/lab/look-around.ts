@@ -22,7 +22,7 @@ export function lookAround(lab: Lab): string {
   }[lab.router.kind];
   return [
     `Lab ${name} is up. Try:`,
-    `  ${inside(client)} curl -s http://${acme.address}/    # a request, with what the backend saw`,
+    `  ${inside(client)} curl -sw '\\n' http://${acme.address}/    # a request, with what the backend saw`,
     `  ${inside(router)} ip route show ${acme.address}    # the router's next hops`,
     `  ${seeRouter}`,
     ...(first === undefined ? [] : [`  ${torii} status --api ${first.socket}`, `  ${torii} backends --api ${first.socket}`]),
