@@ -46,10 +46,14 @@ function skipItems(text: string, token: RegExp, count: number): Found | undefine
   return { keyOffset: token.lastIndex };
 }
 
-/** Moves to just before the comma or bracket behind the value. By hand: all but a few values of a large document are skipped. */
 function skipValue(text: string, token: RegExp): void {
+  token.lastIndex = behindValue(text, token.lastIndex);
+}
+
+/** Offset of the comma or bracket behind the value. By hand: all but a few values of a large document are skipped. */
+export function behindValue(text: string, start: number): number {
   let depth = 0;
-  let at = token.lastIndex;
+  let at = start;
   for (; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === quote) at = endOfString(text, at);
@@ -57,11 +61,11 @@ function skipValue(text: string, token: RegExp): void {
     else if (depth === 0 && (code === comma || code === closeBracket || code === closeBrace)) break;
     else if (code === closeBracket || code === closeBrace) depth--;
   }
-  token.lastIndex = at;
+  return at;
 }
 
 /** Offset of the quote that ends the string which begins at `at`. */
-function endOfString(text: string, at: number): number {
+export function endOfString(text: string, at: number): number {
   let end = at + 1;
   while (end < text.length && text.charCodeAt(end) !== quote) end += text.charCodeAt(end) === backslash ? 2 : 1;
   return end;

@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { ToriiError } from '../errors.ts';
 import type { Config } from './config.ts';
 import { type Fitted, fit } from './fit.ts';
+import type { JsonText } from './json-change.ts';
 import { normalise } from './normalise.ts';
 import { formatProblem, type Path, type Problem } from './problem.ts';
 import { formatWarning, Report, type Warning } from './report.ts';
@@ -18,6 +19,8 @@ import { reportUnsupported } from './unsupported.ts';
 
 /** A document that was read without a problem, for the next one. */
 export interface ReadDocument extends Fitted, Checked {
+  /** Null where it is no JSON. */
+  readonly text: string | null;
   readonly config: Config;
 }
 
@@ -35,7 +38,7 @@ export type ParseResult =
 export type Purpose = 'run' | 'replay';
 
 export function parseDocument(text: string, purpose: Purpose = 'run', before?: ReadDocument): ParseResult {
-  const read = readTree(text);
+  const read = readTree(text, isJson(before) ? before : undefined);
   if ('problems' in read) return { kind: 'bad', problems: read.problems, warnings: [] };
   const tree = { ...read.tree, value: sharing(read.tree.value, before?.value) };
   const report = new Report(tree);
@@ -51,7 +54,17 @@ export function parseDocument(text: string, purpose: Purpose = 'run', before?: R
   if (report.failed) return { kind: 'bad', problems: report.problems, warnings: report.warnings };
   const lineOf = (path: Path): number => tree.locate(path, 'value').line;
   const config = normalise(checked, before);
-  return { kind: 'ok', config, warnings: report.warnings, lineOf, read: { value: tree.value, ...checked, config } };
+  return {
+    kind: 'ok',
+    config,
+    warnings: report.warnings,
+    lineOf,
+    read: { text: tree.isJson ? text : null, value: tree.value, ...checked, config },
+  };
+}
+
+function isJson(before: ReadDocument | undefined): before is ReadDocument & JsonText {
+  return before !== undefined && before.text !== null;
 }
 
 export interface ParsedDocument {

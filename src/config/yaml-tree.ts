@@ -28,7 +28,7 @@ export function readYaml(text: string): { readonly tree: Tree } | { readonly pro
   const problems = document.errors.map((error) => syntaxProblem(error.message, position(error.pos[0])));
   if (problems.length > 0) return { problems };
   try {
-    return { tree: { value: document.toJS(), locate: (path, part) => position(offsetOf(document, path, part)) } };
+    return { tree: { value: document.toJS(), isJson: false, locate: (path, part) => position(offsetOf(document, path, part)) } };
   } catch (error) {
     return { problems: [syntaxProblem(messageOf(error), { line: 1, column: 1 })] };
   }

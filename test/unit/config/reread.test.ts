@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { countKeys, readChange } from '../../../src/config/json-change.ts';
+import { countWrittenKeys } from '../../../src/config/json-locate.ts';
 import { type ParseResult, parseDocument, type ReadDocument } from '../../../src/config/parse.ts';
 import { sharing } from '../../../src/config/same-values.ts';
 
@@ -161,7 +163,7 @@ describe('a document that is read after another one', () => {
           value = next;
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
     expect([...kinds].sort()).toEqual(['bad', 'ok']);
   });
@@ -194,6 +196,58 @@ describe('a document that is read after another one', () => {
     const result = parseDocument(JSON.stringify({ ...first, tenants: [acme, { ...other, vips }] }), 'run', before);
     const problems = result.kind === 'bad' ? result.problems.map(({ path }) => path) : [];
     expect(problems).toEqual(['pools.dns.backends[1].address']);
+  });
+});
+
+describe('a JSON text that is mostly another one', () => {
+  const anyText = fc
+    .tuple(fc.jsonValue(), fc.constantFrom('', 1, '\t'))
+    .map(([value, space]) => JSON.stringify({ value, list: [value, { 'a"]': value }] }, null, space));
+
+  it('has the values that it has alone, wherever and whatever the difference', () => {
+    let changes = 0;
+    fc.assert(
+      fc.property(
+        anyText,
+        fc.nat(),
+        fc.nat(8),
+        fc.constantFrom('', ' ', '1', '"', '"a', ',1', '{"b":1}', '[]', ',"a":1,"a":2', '}', '\\'),
+        (text, from, cut, put) => {
+          const at = from % text.length;
+          const next = text.slice(0, at) + put + text.slice(at + cut);
+          const before = { text, value: JSON.parse(text) as unknown };
+          const value = readChange(next, before);
+          expect(JSON.stringify(before.value)).toBe(JSON.stringify(JSON.parse(text)));
+          if (value === undefined) return;
+          changes++;
+          expect(value).toEqual(JSON.parse(next));
+          expect(countWrittenKeys(next)).toBe(countKeys(value));
+        },
+      ),
+      { numRuns: 3000 },
+    );
+    expect(changes).toBeGreaterThan(100);
+  });
+
+  it('has every other value from there', () => {
+    const pools = { a: [{ x: 1 }, { x: 2 }], b: [{ x: 3 }] };
+    const before = { text: JSON.stringify({ tenants: [{}], pools }), value: { tenants: [{}], pools } };
+    const after = readChange(before.text.replace('"x":2', '"x":  25'), before) as typeof before.value | undefined;
+    expect(after).toEqual({ tenants: [{}], pools: { ...pools, a: [{ x: 1 }, { x: 25 }] } });
+    expect(after?.tenants).toBe(before.value.tenants);
+    expect(after?.pools.b).toBe(pools.b);
+    expect(after?.pools.a[0]).toBe(pools.a[0]);
+  });
+
+  it.each([
+    ['a key twice', '"x":2', '"x":2,"x":3'],
+    ['a value too many', '"x":2}', '"x":2},'],
+    ['another top', '{"pools"', ' {"pools"'],
+  ])('is read as a whole with %s', (_, part, instead) => {
+    const value = { pools: { a: [{ x: 1 }, { x: 2 }] } };
+    const text = JSON.stringify(value);
+    expect(text).toContain(part);
+    expect(readChange(text.replace(part, instead), { text, value })).toBeUndefined();
   });
 });
 
