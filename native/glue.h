@@ -27,6 +27,20 @@ static inline napi_value string(napi_env env, const char *s)
     return out;
 }
 
+static inline napi_value boolean(napi_env env, bool v)
+{
+    napi_value out;
+    napi_get_boolean(env, v, &out);
+    return out;
+}
+
+static inline napi_value bigint(napi_env env, uint64_t v)
+{
+    napi_value out;
+    napi_create_bigint_uint64(env, v, &out);
+    return out;
+}
+
 static inline napi_value object(napi_env env)
 {
     napi_value out;
@@ -58,6 +72,31 @@ static inline uint32_t field_u32(napi_env env, napi_value source, const char *na
 {
     napi_value v;
     return napi_get_named_property(env, source, name, &v) == napi_ok ? as_u32(env, v) : 0;
+}
+
+static inline bool field_bool(napi_env env, napi_value source, const char *name)
+{
+    napi_value v;
+    bool out = false;
+    if (napi_get_named_property(env, source, name, &v) == napi_ok)
+        napi_get_value_bool(env, v, &out);
+    return out;
+}
+
+/* Cut to `size`. */
+static inline void field_text(napi_env env, napi_value source, const char *name, char *out, size_t size)
+{
+    napi_value v;
+    out[0] = 0;
+    if (napi_get_named_property(env, source, name, &v) == napi_ok)
+        napi_get_value_string_utf8(env, v, out, size, NULL);
+}
+
+/* Of a bigint; what it was where `v` is none. */
+static inline void read_u64(napi_env env, napi_value v, uint64_t *out)
+{
+    bool is_whole;
+    napi_get_value_bigint_uint64(env, v, out, &is_whole);
 }
 
 /* Bytes of any typed array; NULL when `v` is none. */

@@ -25,7 +25,7 @@ static struct capture_prefix read_prefix(napi_env env, napi_value source, const 
 /* CaptureFilter of src/dataplane/addon.ts. */
 static struct capture_filter read_capture_filter(napi_env env, napi_value source)
 {
-    struct capture_filter filter = {
+    return (struct capture_filter){
         .verdicts = field_u32(env, source, "verdicts"),
         .vip = field_u32(env, source, "vip"),
         .client = read_prefix(env, source, "client"),
@@ -34,11 +34,8 @@ static struct capture_filter read_capture_filter(napi_env env, napi_value source
         .sample = field_u32(env, source, "sample"),
         .rate = field_u32(env, source, "ratePerSec"),
         .snap_bytes = field_u32(env, source, "snapBytes"),
+        .with_output = field_bool(env, source, "withOutput"),
     };
-    napi_value v;
-    napi_get_named_property(env, source, "withOutput", &v);
-    napi_get_value_bool(env, v, &filter.with_output);
-    return filter;
 }
 
 static const char *capture_filter_trouble(const struct capture_filter *f)

@@ -5,13 +5,6 @@
 
 #define FACTS_MAX 512 /* hardware queues of all devices */
 
-static napi_value boolean(napi_env env, bool v)
-{
-    napi_value out;
-    napi_get_boolean(env, v, &out);
-    return out;
-}
-
 static void set_ring(napi_env env, napi_value rings, const char *name, struct ring_level level)
 {
     napi_value ring = object(env);

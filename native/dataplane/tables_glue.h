@@ -22,9 +22,7 @@ static const char *read_table_job(napi_env env, napi_value source, struct table_
     const u16 *takes = field_bytes(env, source, "takesNew", &takes_size);
     job->filled = field_bytes(env, source, "filled", &filled_size);
     job->slots = field_bytes(env, source, "slots", &slots_size);
-    napi_value has_filled;
-    napi_get_named_property(env, source, "hasFilled", &has_filled);
-    napi_get_value_bool(env, has_filled, &job->has_filled);
+    job->has_filled = field_bool(env, source, "hasFilled");
     u32 n = job->count = (u32)(ids_size / 16);
     job->size = (u32)(slots_size / sizeof *job->slots);
     if (weights_size != n * 4u || backends_size != n * 2u || takes_size != n * 2u || filled_size != slots_size)
@@ -54,12 +52,10 @@ static const char *maglev_trouble(enum maglev_error error)
 
 static napi_value table_checksums(napi_env env, const struct table_job *job)
 {
-    napi_value out, checksum;
+    napi_value out;
     napi_create_array_with_length(env, 2, &out);
-    napi_create_bigint_uint64(env, job->fill_checksum, &checksum);
-    napi_set_element(env, out, 0, checksum);
-    napi_create_bigint_uint64(env, job->table_checksum, &checksum);
-    napi_set_element(env, out, 1, checksum);
+    napi_set_element(env, out, 0, bigint(env, job->fill_checksum));
+    napi_set_element(env, out, 1, bigint(env, job->table_checksum));
     return out;
 }
 

@@ -22,13 +22,6 @@ struct instance {
 
 /* ---- Small helpers over napi ---- */
 
-static napi_value boolean(napi_env env, bool v)
-{
-    napi_value out;
-    napi_get_boolean(env, v, &out);
-    return out;
-}
-
 static napi_value null(napi_env env)
 {
     napi_value out;

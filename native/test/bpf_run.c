@@ -6,7 +6,7 @@
 #include "../bpf/control.h"
 #include "../dataplane/memory.h"
 #include "tables.h"
-#include "../dataplane/output_glue.h"
+#include "../dataplane/engine_glue.h"
 #include "bpf_bench.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -194,16 +194,11 @@ static const char *run_frame(struct bpf_engine *b, const u8 *frame, u32 length, 
 
 /* ---- Node-API glue ---- */
 
-static struct capacity capacity_of(napi_env env, napi_value object)
+static struct capacity own_capacity(napi_env env, napi_value source)
 {
-    static const char *const names[] = {"vips", "backends", "tenants", "snapshotLines", "slotLines", "flowLines", "workers"};
-    u32 words[7] = {0};
-    for (u32 i = 0; i < 7; i++) {
-        napi_value v;
-        if (napi_get_named_property(env, object, names[i], &v) == napi_ok)
-            words[i] = as_u32(env, v);
-    }
-    return (struct capacity){words[0], words[1], words[2], words[3], words[4], words[5], words[6], .records = 0};
+    struct capacity c = capacity_of(env, source);
+    c.records = 0; /* balancer.c writes none */
+    return c;
 }
 
 /* The arguments and the handle behind the first; NULL after throwing. */
@@ -233,7 +228,7 @@ static napi_value js_prepare(napi_env env, napi_callback_info info)
     char path[4096];
     napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
     napi_get_value_string_utf8(env, argv[0], path, sizeof path, &length);
-    struct capacity c = capacity_of(env, argv[1]);
+    struct capacity c = own_capacity(env, argv[1]);
     struct bpf_engine *b = load_object(path, &c);
     if (!b)
         return throw_error(env, errno == EPERM ? "privilege" : "internal", strerror(errno));
@@ -248,7 +243,7 @@ static napi_value js_open(napi_env env, napi_callback_info info)
     struct bpf_engine *b = begin(env, info, argv, false);
     if (!b)
         return NULL;
-    struct capacity c = capacity_of(env, argv[1]);
+    struct capacity c = own_capacity(env, argv[1]);
     if (b->engine || !attach(b, &c))
         return throw_error(env, "capacity", "already open, or larger than prepared");
     return NULL;
@@ -269,40 +264,22 @@ static napi_value js_load(napi_env env, napi_callback_info info)
     napi_value argv[ARGS_MAX];
     size_t size;
     u64 now = 0;
-    bool lossless;
     struct bpf_engine *b = begin(env, info, argv, true);
     if (!b)
         return NULL;
     const void *bytes = bytes_of(env, argv[1], &size);
-    napi_get_value_bigint_uint64(env, argv[2], &now, &lossless);
+    read_u64(env, argv[2], &now);
     enum load_error error = engine_load(b->engine, bytes, size / LINE_BYTES, now);
     if (error != LOAD_OK)
         return throw_error(env, "snapshot_invalid", load_error_text(error));
     return number(env, atomic_load(&b->engine->generation));
 }
 
-/* shape(handle) → where the blocks of the counters lie, in lines. */
 static napi_value js_shape(napi_env env, napi_callback_info info)
 {
-    napi_value argv[ARGS_MAX], out;
+    napi_value argv[ARGS_MAX];
     struct bpf_engine *b = begin(env, info, argv, true);
-    if (!b)
-        return NULL;
-    const struct engine *e = b->engine;
-    const struct core *core = &e->worker[0].core;
-    const struct {
-        const char *name;
-        size_t value;
-    } fields[] = {
-        {"workers", e->capacity.workers},       {"linesPerWorker", e->counter_lines_per_worker},
-        {"vipCounters", core->vip_counters},    {"backendCounters", core->backend_counters},
-        {"tenantCounters", core->tenant_counters}, {"flowLines", e->capacity.flow_lines},
-        {"slotLines", e->capacity.slot_lines},
-    };
-    napi_create_object(env, &out);
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        napi_set_named_property(env, out, fields[i].name, number(env, (double)fields[i].value));
-    return out;
+    return b ? shape_value(env, b->engine) : NULL;
 }
 
 /* view(handle, table): live memory of a map. */
@@ -320,30 +297,23 @@ static napi_value js_view(napi_env env, napi_callback_info info)
     return out;
 }
 
-/* run(handle, worker, frames, lengths, timesNs, outcomes) → {bytes, frames}; as the memory engine's. */
+/* run(…) of engine_glue.h → {bytes, frames}; as the memory engine's. */
 static napi_value js_run(napi_env env, napi_callback_info info)
 {
     napi_value argv[ARGS_MAX];
     struct bpf_engine *b = begin(env, info, argv, true);
-    if (!b)
-        return NULL;
-    size_t input_size, lengths_size, times_size, outcomes_size;
-    u32 worker = as_u32(env, argv[1]);
-    const u8 *input = bytes_of(env, argv[2], &input_size);
-    const u32 *lengths = bytes_of(env, argv[3], &lengths_size);
-    const u64 *times_ns = bytes_of(env, argv[4], &times_size);
-    struct outcome *outcomes = bytes_of(env, argv[5], &outcomes_size);
-    size_t n = lengths_size / sizeof *lengths;
+    struct run_input run;
     struct memory_output output = {0};
+    if (!b || !read_run(env, argv, b->engine, &run))
+        return NULL;
+    const u8 *frame = run.bytes;
     const char *problem = NULL;
     u64 now = 0;
-    if (worker >= b->engine->capacity.workers || times_size != n * sizeof *times_ns || outcomes_size != n * sizeof *outcomes)
-        return throw_error(env, "bad_request", "run: the arrays do not fit each other");
-    for (size_t i = 0; i < n && !problem; i++) {
-        now = times_ns[i] > now ? times_ns[i] : now;
-        aim(b, worker, now);
-        problem = run_frame(b, input, lengths[i], &outcomes[i], &output);
-        input += lengths[i];
+    for (u32 i = 0; i < run.count && !problem; i++) {
+        now = run.times_ns[i] > now ? run.times_ns[i] : now;
+        aim(b, run.worker, now);
+        problem = run_frame(b, frame, run.lengths[i], &run.outcomes[i], &output);
+        frame += run.lengths[i];
     }
     napi_value out = problem ? throw_error(env, "internal", problem) : output_value(env, &output);
     memory_output_free(&output);

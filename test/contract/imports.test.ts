@@ -154,8 +154,12 @@ describe('the native rooms', () => {
     expect(files.filter((file) => /#include ".*glue\.h"/.test(text(file)))).toEqual([
       'native/dataplane/addon.c',
       'native/dataplane/capture_glue.h',
+      'native/dataplane/engine_glue.h',
       'native/dataplane/facts_glue.h',
-      'native/dataplane/output_glue.h',
+      'native/dataplane/handles_glue.h',
+      'native/dataplane/layout_glue.h',
+      'native/dataplane/live_glue.h',
+      'native/dataplane/memory_glue.h',
       'native/dataplane/tables_glue.h',
       'native/net/addon.c',
       'native/net/bfd_glue.c',
