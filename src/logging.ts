@@ -1,5 +1,6 @@
 // Structured logs on standard error: one line of JSON each on a journal or pipe, readable on a terminal. Main thread; the
-// other threads post theirs to it.
+// other threads post theirs to it. A journal is told the level before the line, by sd-daemon(3)'s prefix, which it takes off:
+// `journalctl -u torii -p warning`.
 //
 // The same message (level, words and text fields equal) is written five times in ten seconds and then counted; the count
 // follows when the ten seconds end, so that a flapping peer cannot fill a disk or hide the rest. A field named like a
@@ -7,6 +8,7 @@
 
 import { isatty } from 'node:tty';
 import pino, { type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
+import { isJournal, journalLine } from './journal.ts';
 
 export interface LogOptions {
   readonly level: LevelWithSilent;
@@ -41,7 +43,11 @@ export function createLogger({ level, format, destination }: LogOptions): Logger
         },
       },
     },
-    isText ? { write: (line: string) => sink.write(readableLine(line)) } : sink,
+    isText
+      ? { write: (line: string) => sink.write(readableLine(line)) }
+      : destination === undefined && isJournal(2, process.env)
+        ? { write: (line: string) => sink.write(journalLine(line)) }
+        : sink,
   );
 }
 

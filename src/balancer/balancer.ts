@@ -12,6 +12,7 @@ import { type Api, startApi } from '../api/server.ts';
 import type { NodeConfig } from '../config/config.ts';
 import { FileSource } from '../config/file-source.ts';
 import { stateDirectory } from '../config/state-dir.ts';
+import { isLoss } from '../control/diff.ts';
 import type { BootReply, FromConfig, NodeFacts, Outcome } from '../control/messages.ts';
 import { LiveNodeControl } from '../control/node-control.ts';
 import type { PathWatch } from '../control/path-watch.ts';
@@ -257,7 +258,7 @@ export class Balancer {
 
   async #logChanges(revision: number, changes: readonly string[]): Promise<void> {
     for (const [i, change] of changes.slice(0, changesLogged).entries()) {
-      this.#log.info({ revision }, change);
+      this.#log[isLoss(change) ? 'warn' : 'info']({ revision }, change);
       if (i % linesInOneGo === linesInOneGo - 1) await turn();
     }
     const more = changes.length - changesLogged;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
 import { errorTable } from '../errors.ts';
+import { isJournal, journalError } from '../journal.ts';
 import { operatorName } from '../model/operator.ts';
 
 export interface Io {
@@ -43,7 +44,8 @@ export function processIo(): Io {
   });
   return {
     out: (text) => void stdout.write(text),
-    err: (text) => void stderr.write(text),
+    // A role under systemd ends with words, too.
+    err: (text) => void stderr.write(isJournal(2, env) ? journalError(text) : text),
     outBytes: async (bytes) => {
       if (!stdout.write(bytes)) await once(stdout, 'drain').catch(() => undefined);
     },

@@ -31,6 +31,14 @@ export function diff(old: Desired | null, next: Desired): readonly string[] {
   return lines.all;
 }
 
+const lostBackend = /^backend .*: takes new flows → (?!draining|disabled|weight 0)/;
+const lostVip = /^VIP .*: announced → withheld \((?!removed from|maintenance by|held by)/;
+
+/** Whether a sentence tells of something that failed, rather than of what somebody asked for. */
+export function isLoss(change: string): boolean {
+  return lostBackend.test(change) || lostVip.test(change);
+}
+
 function backendsOf(desired: Desired | null): readonly DesiredBackend[] {
   return desired?.pools.flatMap((pool) => pool.backends) ?? [];
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { diff, maxLines } from '../../../src/control/diff.ts';
+import { diff, isLoss, maxLines } from '../../../src/control/diff.ts';
 import { guard } from '../../../src/control/guard.ts';
 import { withLeaving } from '../../../src/control/leaving.ts';
 import { lostByHealth, routesOf } from '../../../src/control/routes.ts';
@@ -71,6 +71,24 @@ describe('the difference of two states', () => {
       'backend web/10.0.2.21: takes new flows → down (tcp 80: connection refused)',
       'VIP 203.0.113.10:80/tcp: announced → withheld (no usable backend in pool web: 10.0.2.21 down (tcp 80: connection refused))',
     ]);
+  });
+
+  it('tells what failed from what somebody asked for', () => {
+    const text = documentOf({ pools: { web: { backends: ['10.0.2.21'] } } });
+    const before = desiredOf(text);
+    const failed = desiredOf(text, { observed: observedOf(configOf(text), { '10.0.2.21': down }) });
+    expect(diff(before, failed).map(isLoss)).toEqual([false, true, true]);
+    expect(diff(failed, before).some(isLoss)).toBe(false);
+    const drained = documentOf({ pools: { web: { backends: [{ address: '10.0.2.21', state: 'draining' }] } } });
+    const asked = diff(before, desiredOf(drained)).filter((change) => change.startsWith('backend'));
+    expect(asked.map(isLoss)).toEqual([false, false]);
+    const weightless = documentOf({ pools: { web: { backends: [{ address: '10.0.2.21', weight: 0 }] } } });
+    expect(
+      diff(before, desiredOf(weightless))
+        .filter((change) => change.startsWith('backend'))
+        .some(isLoss),
+    ).toBe(false);
+    expect(isLoss('VIP 203.0.113.10:80/tcp: announced → withheld (held by eve at 03:00 (203.0.113.10:80/tcp))')).toBe(false);
   });
 
   it('sees an attribute that a route did not have before', () => {
