@@ -36,6 +36,9 @@ function backendAddress(i: number, isOther: boolean): string {
   return `10.${isOther ? 88 : 80}.${i >> 8}.${i & 255}`;
 }
 
+/** The first pool's first backend, as operators name it. */
+export const firstBackend = `pool-0/${backendAddress(0, false)}`;
+
 export function documentOf({ vips, pools, backends, protocol }: DocumentSize, edition: Edition = {}): object {
   const { isOther = false, firstWeight = 100 } = edition;
   const perPool = Math.floor(backends / pools);

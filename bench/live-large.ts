@@ -1,9 +1,9 @@
 // What a document of 10,000 VIPs and 10,000 backends costs a live daemon: how soon a change of it is in force, and for how long
 // its main thread, which talks to routers' sessions and operators, could do nothing else meanwhile.
 
-import type { DocumentSize } from './documents.ts';
+import { type DocumentSize, firstBackend } from './documents.ts';
 import type { LiveBed } from './live-bed.ts';
-import { median, reloadOnce, settled } from './live-reload.ts';
+import { median, quiet, reloadOnce, sayOnce, settled } from './live-reload.ts';
 import type { BenchOptions, Measure } from './report.ts';
 
 const size: DocumentSize = { vips: 10_000, pools: 200, backends: 10_000, protocol: 'udp', format: 'json' };
@@ -14,10 +14,11 @@ const busy = { name: `main thread busy at a stretch, ${size.vips} VIPs`, unit: '
 const late = { name: `main thread late at most, ${size.vips} VIPs`, unit: 'ms' } as const;
 
 const change = { name: `one backend of ${size.vips} VIPs changed, under traffic`, unit: 'ms', limit: 250 } as const;
+const word = { name: `one backend of ${size.vips} VIPs drained, under traffic`, unit: 'ms' } as const;
 const lost = { name: 'packets lost meanwhile', unit: 'packets', limit: 0 } as const;
 
 /** Of measureChange. */
-export const changeMeasures: readonly Omit<Measure, 'value'>[] = [change, lost];
+export const changeMeasures: readonly Omit<Measure, 'value'>[] = [change, word, lost];
 
 /** The stream's own bound on addresses; all of them are VIPs. */
 const streamVips = 4096;
@@ -61,20 +62,31 @@ export async function measureLarge(bed: LiveBed, { isQuick, signal, report }: Sc
   report({ ...late, value: Math.max(0, ...delays.map(({ lateMs }) => lateMs)) });
 }
 
-/** One backend's weight again and again, while packets to thousands of the VIPs are under way. Replaces the running daemon. */
+/**
+ * One backend's weight in the document again and again, then an operator's word on that backend and its end, while packets to
+ * thousands of the VIPs are under way. Replaces the running daemon.
+ */
 export async function measureChange(bed: LiveBed, { isQuick, signal, report }: Scope): Promise<void> {
   await startLarge(bed, signal);
   const stream = await bed.stream({ vips: streamVips, perSec: streamPerSec });
   await stream.firstMs(streamPatienceMs);
+  const rounds = isQuick ? 3 : 8;
   const times: number[] = [];
-  for (let i = 0; i < (isQuick ? 3 : 8) && !signal.aborted; i++) {
+  for (let i = 0; i < rounds && !signal.aborted; i++) {
     times.push(await reloadOnce(bed, size, { firstWeight: 101 + i }));
     await settled(bed);
+  }
+  const words: number[] = [];
+  for (let i = 0; i < rounds && !signal.aborted; i++) {
+    words.push(await sayOnce(bed, firstBackend, i % 2 === 0 ? 'draining' : null));
+    await quiet(bed);
   }
   const { sent, arrived } = await stream.end();
   signal.throwIfAborted();
   report({ ...change, value: median(times) });
   report({ name: `${change.name}, fastest of ${times.length}`, value: Math.min(...times), unit: 'ms' });
+  report({ ...word, value: median(words) });
+  report({ name: `${word.name}, fastest of ${words.length}`, value: Math.min(...words), unit: 'ms' });
   report({ ...lost, value: sent - arrived });
   report({ name: 'packets sent meanwhile, 10000 VIPs', value: sent, unit: 'packets' });
 }

@@ -1,7 +1,8 @@
-// One reload on the live bed, timed from the document's replacement to the moment at which GET /v1/status says that every
-// worker has adopted it; and the quiet before the next one.
+// One change on the live bed, timed from the document's replacement, or from an operator's request, to the moment at which
+// GET /v1/status says that every worker has adopted it; and the quiet before the next one.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { callApi } from '../deploy/lab/api-client.ts';
 import { until } from '../deploy/lab/until.ts';
 import { graceMs } from '../src/control/planner.ts';
 import { ToriiError } from '../src/errors.ts';
@@ -22,11 +23,24 @@ export async function reloadOnce(bed: LiveBed, size: DocumentSize, edition: Edit
   return appliedMs(after) - replacedMs;
 }
 
+/** As `torii drain` and `torii undrain` (null) say it. Milliseconds; the node must be quiet before. */
+export async function sayOnce(bed: LiveBed, backend: string, state: 'draining' | null): Promise<number> {
+  const path = `/v1/backends/${encodeURIComponent(backend)}`;
+  const askedMs = Date.now();
+  await callApi({ socket: bed.balancer.socket, path, method: 'PATCH', body: { state, why: 'benchmark' }, timeoutMs: patienceMs });
+  return appliedMs(await bed.balancer.read('status')) - askedMs;
+}
+
 /** Waits until every backend of the document in force is used, the tables have forgotten what left it, and nothing changes any more. */
 export async function settled(bed: LiveBed): Promise<void> {
+  await awaitStatus(bed, 'every backend to be usable', ({ backends }) => backends.usable === backends.total);
+  await quiet(bed);
+}
+
+/** Waits until nothing changes any more. */
+export async function quiet(bed: LiveBed): Promise<void> {
   const quietMs = graceMs + 300;
   let { generation } = await bed.balancer.read('status');
-  await awaitStatus(bed, 'every backend to be usable', ({ backends }) => backends.usable === backends.total);
   for (;;) {
     await delay(quietMs);
     const { generation: now } = await bed.balancer.read('status');
