@@ -4,6 +4,7 @@
 // Guarantees: unknown keys, oversized bodies and foreign Host headers on changes are refused; every failure has the one
 // error shape; reads go out as the bytes they came in. Left out: TLS, roles, the dashboard.
 
+import { setImmediate as turn } from 'node:timers/promises';
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController, type RouteOptions } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -57,7 +58,10 @@ export async function buildApp({ control, metricsText, audit, logger, version }:
     reloadRoutes,
     healthRoutes,
   ];
-  for (const each of routes) await app.register(each(context));
+  for (const each of routes) {
+    await app.register(each(context));
+    await turn();
+  }
   await app.ready();
   return app;
 }

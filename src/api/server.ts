@@ -4,6 +4,7 @@
 // application (app.ts) is loaded, which the first of them or warmUp() starts.
 
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { messageOf, ToriiError } from '../errors.ts';
 import { type Endpoint, endpointText } from '../model/flow.ts';
@@ -74,6 +75,17 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
 }
 
+/**
+ * What the application is made of, part by part: in one go it would hold this thread for half a second of processor time, just
+ * when a packet path that has only just started needs looking after.
+ */
+async function importLibraries(): Promise<void> {
+  for (const part of [() => import('fastify'), () => import('zod'), () => import('fastify-type-provider-zod')]) {
+    await part();
+    await turn();
+  }
+}
+
 /** The application from its first use on. */
 class LazyApp {
   readonly #options: ApiOptions;
@@ -85,7 +97,8 @@ class LazyApp {
 
   /** Null where it cannot be built, which is a defect of ours and said once. */
   load(): Promise<FastifyInstance | null> {
-    this.#loading ??= import('./app.ts')
+    this.#loading ??= importLibraries()
+      .then(() => import('./app.ts'))
       .then(({ buildApp }) => buildApp(this.#options))
       .catch((error: unknown) => {
         this.#options.logger.error({ err: error }, `the API cannot answer: ${messageOf(error)}`);

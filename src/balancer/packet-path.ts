@@ -4,7 +4,7 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import type { DeviceConfig, NodeConfig } from '../config/config.ts';
-import { afterLook, freshWatch, lookIntervalMs, type PathWatch } from '../control/path-watch.ts';
+import { afterLook, freshWatch, nextLookMs, type PathWatch } from '../control/path-watch.ts';
 import type { PacketPath } from '../control/ports.ts';
 import type { DeviceSpec, DeviceState, EngineName, QueueFacts } from '../dataplane/addon.ts';
 import { LiveDataplane } from '../dataplane/dataplane.ts';
@@ -44,7 +44,8 @@ export class LivePath implements PacketPath {
   /** Worker n stays on cores[n]; empty: they run anywhere. */
   readonly cores: readonly number[];
   readonly #log: Logger;
-  readonly #timer: NodeJS.Timeout;
+  readonly #onLook: LivePathParams['onLook'];
+  #timer: NodeJS.Timeout;
   readonly #raised: Raised;
   readonly #bound: Bound;
   #watch = freshWatch;
@@ -77,13 +78,8 @@ export class LivePath implements PacketPath {
     this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });
     this.#samples = [this.#sample()];
     this.#states = this.deviceNames.map(() => 'up');
-    this.#timer = setInterval(() => {
-      this.#samples = [...this.#samples.slice(-paceLooks), this.#sample()];
-      const progress = this.dataplane.progress();
-      this.#states = progress.devices.map(({ state }) => state);
-      this.#watch = afterLook(this.#watch, progress);
-      onLook(this.#watch);
-    }, lookIntervalMs);
+    this.#onLook = onLook;
+    this.#timer = this.#lookLater();
   }
 
   /** By worker, over the last second. */
@@ -131,11 +127,25 @@ export class LivePath implements PacketPath {
 
   stop(): void {
     this.#isStopped = true;
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.neighbours.close();
     this.dataplane.stop();
     this.#bound.restore();
     this.#raised.restore();
+  }
+
+  #lookLater(): NodeJS.Timeout {
+    return setTimeout(() => this.#look(), nextLookMs(this.#watch));
+  }
+
+  #look(): void {
+    // A look between two others would make the last second a shorter one.
+    if (this.#watch.missedAtMs.size === 0) this.#samples = [...this.#samples.slice(-paceLooks), this.#sample()];
+    const progress = this.dataplane.progress();
+    this.#states = progress.devices.map(({ state }) => state);
+    this.#watch = afterLook(this.#watch, { ...progress, atMs: performance.now() });
+    this.#timer = this.#lookLater();
+    this.#onLook(this.#watch);
   }
 
   #sample(): PaceSample {

@@ -135,6 +135,16 @@ describe.skipIf(!canRun)('a balancer with a packet worker that stands still', ()
     await until(async () => (await reasonOf('203.0.113.10:80/tcp')) === null, { what: 'the reason to go', timeoutMs: 20_000 });
   });
 
+  it('withdraws what it forwards also where the worker stops in the moment of the first announcement', async () => {
+    await bed.routeIs(forwarded, true);
+    const frozen = await freeze(workersOf(daemon.pid ?? 0)[0] ?? 0);
+    const goneMs = await bed.routeIs(forwarded, false);
+    console.log(`the route was gone from the router's kernel ${Math.round(goneMs)} ms after the worker stopped`);
+    frozen.stdin?.end();
+    await once(frozen, 'exit');
+    await bed.routeIs(forwarded, true);
+  });
+
   it.each([
     ['a packet worker', () => workersOf(daemon.pid ?? 0)[0] ?? 0],
     ['the main thread', () => daemon.pid ?? 0],
