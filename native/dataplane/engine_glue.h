@@ -20,7 +20,7 @@ static inline struct capacity capacity_of(napi_env env, napi_value source)
     };
 }
 
-/* Where the blocks of the counters lie, in lines; shape() of src/dataplane/addon.ts. */
+/* Where the blocks of the counters lie, in lines; CounterShape of src/dataplane/addon.ts. */
 static inline napi_value shape_value(napi_env env, const struct engine *e)
 {
     const struct core *core = &e->worker[0].core;
