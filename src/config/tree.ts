@@ -19,6 +19,11 @@ export interface Tree {
 
 /** The text's values, or why it is no YAML. `before`: the one that it mostly repeats. */
 export function readTree(text: string, before?: JsonText): { readonly tree: Tree } | { readonly problems: readonly Problem[] } {
+  const nul = text.indexOf('\0');
+  if (nul >= 0) {
+    const got = 'a NUL, as in UTF-16 or a file that is no text';
+    return { problems: [{ path: '', expected: 'text in UTF-8', got, ...positionAt(text, nul) }] };
+  }
   const json = readJson(text, before);
   if (json !== undefined) {
     // Without what is not there, which all of the text would have to be walked for.

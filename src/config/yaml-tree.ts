@@ -9,6 +9,8 @@ import { messageOf } from '../errors.ts';
 import type { Path, Position, Problem } from './problem.ts';
 import type { Tree } from './tree.ts';
 
+const mostErrors = 10;
+
 let loaded: typeof Yaml | undefined;
 
 function loadYaml(): typeof Yaml {
@@ -25,8 +27,16 @@ export function readYaml(text: string): { readonly tree: Tree } | { readonly pro
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const problems = document.errors.map((error) => syntaxProblem(error.message, position(error.pos[0])));
+  // One slip makes many errors, of which the first ones say what it is.
+  const problems = document.errors.slice(0, mostErrors).map(({ code, message, pos }) => {
+    const here = position(pos[0]);
+    if (code !== 'MULTIPLE_DOCS') return syntaxProblem(message, here);
+    return { path: '', expected: 'one document', got: 'another one behind "---"', ...here };
+  });
   if (problems.length > 0) return { problems };
+  if (document.contents === null) {
+    return { problems: [{ path: '', expected: 'a document', got: 'an empty text', line: 1, column: 1 }] };
+  }
   try {
     return { tree: { value: document.toJS(), isJson: false, locate: (path, part) => position(offsetOf(document, path, part)) } };
   } catch (error) {

@@ -213,7 +213,25 @@ describe('a problem', () => {
   });
 
   it('is a document of nothing', () => {
-    expect(problemsOf('')).toEqual(['expected a mapping, got null (torii.yaml:1)']);
+    expect(problemsOf('')).toEqual(['expected a document, got an empty text (torii.yaml:1)']);
+    expect(problemsOf('# nothing yet\n')).toEqual(['expected a document, got an empty text (torii.yaml:1)']);
+  });
+
+  it('is a second document behind the first', () => {
+    expect(problemsOf('version: 1\n---\nplans: {}\n')).toEqual([
+      'expected one document, got another one behind "---" (torii.yaml:2)',
+    ]);
+  });
+
+  it('is text in UTF-16, and no text at all', () => {
+    for (const text of ['v\0e\0r\0', '\u007fELF\0'])
+      expect(problemsOf(text)).toEqual([
+        'expected text in UTF-8, got a NUL, as in UTF-16 or a file that is no text (torii.yaml:1)',
+      ]);
+  });
+
+  it('is told by the first of the errors that one slip makes', () => {
+    expect(problemsOf(`version: 1\nnode: ${'['.repeat(100)}\n`).length).toBe(10);
   });
 
   it('is a bomb of aliases, not a crash', () => {
