@@ -18,10 +18,6 @@ const restartDelayMs = 1000;
 // Withdrawing takes a second at most beyond the drain, closing and BFD's farewell three.
 const closePatienceMs = 5000;
 
-export function startBgpThread(config: SpeakerConfig, options: BgpThreadOptions): RemoteSpeaker {
-  return new RemoteSpeaker(config, options);
-}
-
 export class RemoteSpeaker implements Speaker {
   readonly #options: BgpThreadOptions;
   readonly #requests = new Map<number, (entries: readonly PeerMessage[] | undefined) => void>();

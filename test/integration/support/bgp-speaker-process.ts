@@ -4,13 +4,13 @@
 // {"close": graceful}; each line on stdout is a PeerStatus[] or {"log": …}.
 
 import { createInterface } from 'node:readline';
-import { startBgpThread } from '../../../src/bgp/remote-speaker.ts';
+import { RemoteSpeaker } from '../../../src/bgp/remote-speaker.ts';
 import type { Advertisement, SpeakerConfig } from '../../../src/model/peer.ts';
 
 type Command = { readonly set: readonly Advertisement[] } | { readonly configure: SpeakerConfig } | { readonly close: boolean };
 
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
-const speaker = startBgpThread(JSON.parse(process.argv[2] ?? '') as SpeakerConfig, {
+const speaker = new RemoteSpeaker(JSON.parse(process.argv[2] ?? '') as SpeakerConfig, {
   onPeers: say,
   onLog: (log) => say({ log }),
 });

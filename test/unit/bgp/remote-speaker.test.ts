@@ -19,7 +19,7 @@ describe.skipIf(!isBuilt)('the bgp thread', () => {
 
   beforeEach(async () => {
     router = await HostileRouter.start();
-    const { startBgpThread } = (await import(built.href)) as typeof Remote;
+    const { RemoteSpeaker } = (await import(built.href)) as typeof Remote;
     const peer = {
       address: '127.0.0.1',
       port: router.port,
@@ -29,7 +29,7 @@ describe.skipIf(!isBuilt)('the bgp thread', () => {
       connectRetrySec: 1,
       policy: {},
     };
-    speaker = startBgpThread(
+    speaker = new RemoteSpeaker(
       { localAs: 65010, routerId: '10.66.0.11', drainSec: 0, peers: [peer] },
       {
         onPeers: () => {
@@ -94,12 +94,12 @@ describe.skipIf(!isBuilt)('the bgp thread', () => {
   });
 
   it('is started again with the newest configuration and routes when it dies', async () => {
-    const { startBgpThread } = (await import(built.href)) as typeof Remote;
+    const { RemoteSpeaker } = (await import(built.href)) as typeof Remote;
     await speaker?.close(false);
     const logs: string[] = [];
     const good = { localAs: 65010, routerId: '10.66.0.11', drainSec: 0, peers: [] };
     // Not a configuration at all: the thread ends before it has begun.
-    const dead = startBgpThread(
+    const dead = new RemoteSpeaker(
       { ...good, peers: undefined as never },
       { onPeers: () => changed(), onLog: ({ message }) => logs.push(message) },
     );
