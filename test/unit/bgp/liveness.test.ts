@@ -102,8 +102,15 @@ describe('a speaker whose peer BFD watches', () => {
   });
 
   it('takes no notice of peers it no longer has', () => {
-    const { events } = setUp();
+    const { network, speaker, events, order } = setUp();
+    const connection = establish(network.answer());
+    connection.take();
+    const before = speaker.peers();
+    const told = [...order];
     events.onLost('10.66.0.99');
     events.onRegained('10.66.0.99');
+    expect(connection.take()).toEqual([]);
+    expect(speaker.peers()).toEqual(before);
+    expect(order).toEqual(told);
   });
 });
