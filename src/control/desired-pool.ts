@@ -1,13 +1,13 @@
 // One pool of the desired state: operator's word and observed health of each backend joined into "takes new flows"
 // and "keeps flows", each with the reason in words. Pure.
 
-import type { PoolConfig } from '../config/config.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
 import { familyOf } from '../model/address.ts';
 import { type Backend, backendKey, type Health, type NextHop, type OperatorState } from '../model/backend.ts';
 import type { DesiredBackend, DesiredPool } from '../model/desired.ts';
 import { healthKey } from '../model/health-check.ts';
 import { type Override, type Overrides, overrideKey, wordsOf } from './overrides.ts';
-import { noDemands, type PoolDemands } from './pool-demands.ts';
+import { demandsOf, noDemands, type PoolDemands } from './pool-demands.ts';
 
 export interface ObservedHealth {
   readonly health: Health;
@@ -38,12 +38,53 @@ const notYetChecked: ObservedHealth = { health: 'unknown', reason: 'waiting for 
 const ipv6MtuBytes = 1280;
 const outerBytes = { 4: 20, 6: 40 } as const;
 
-export function resolvePool(
-  pool: PoolConfig,
-  overrides: Overrides,
-  observed: Observed,
-  demands: PoolDemands = noDemands,
-): DesiredPool {
+export interface PoolInput {
+  readonly config: Config;
+  readonly overrides: Overrides;
+  readonly observed: Observed;
+}
+
+/** Pools that were made of it. */
+export interface KnownPools extends PoolInput {
+  readonly desired: { readonly pools: readonly DesiredPool[] };
+}
+
+/** A pool of `before` of which nothing has changed is the very same one. */
+export function resolvePools(input: PoolInput, before: KnownPools | null): readonly DesiredPool[] {
+  const { config, overrides, observed } = input;
+  const demands = demandsOf(config);
+  const known = before === null ? new Map<PoolConfig, DesiredPool>() : stillTrue(before, input, demands);
+  return config.pools.map((pool) => known.get(pool) ?? resolvePool(pool, overrides, observed, demands.get(pool.name)));
+}
+
+type Demands = ReturnType<typeof demandsOf>;
+
+/** Those that would become what they were. */
+function stillTrue(before: KnownPools, { overrides, observed }: PoolInput, demands: Demands): Map<PoolConfig, DesiredPool> {
+  const known = new Map<PoolConfig, DesiredPool>();
+  if (before.observed.health !== observed.health || before.observed.nextHops !== observed.nextHops) return known;
+  const spokenOf = poolsSpokenOf(before.overrides, overrides);
+  const demanded = demandsOf(before.config);
+  for (const [i, pool] of before.config.pools.entries()) {
+    const desired = before.desired.pools[i];
+    const isDemandedAlike = isSameDemand(demanded.get(pool.name), demands.get(pool.name));
+    if (desired !== undefined && isDemandedAlike && !spokenOf.has(pool.name)) known.set(pool, desired);
+  }
+  return known;
+}
+
+function isSameDemand(a: PoolDemands = noDemands, b: PoolDemands = noDemands): boolean {
+  return a.servesIpv6 === b.servesIpv6 && a.isDirect === b.isDirect;
+}
+
+/** Names of pools of whose backends a word was said, or taken back, in between. */
+function poolsSpokenOf(old: Overrides, next: Overrides): ReadonlySet<string> {
+  if (old === next) return new Set();
+  const changed = [...old, ...next].filter(([key]) => old.get(key) !== next.get(key));
+  return new Set(changed.map(([, { target }]) => target.slice(0, Math.max(0, target.lastIndexOf('/')))));
+}
+
+function resolvePool(pool: PoolConfig, overrides: Overrides, observed: Observed, demands: PoolDemands = noDemands): DesiredPool {
   const backends = pool.backends.map((backend) => withDemands(resolveBackend(pool, backend, overrides, observed), demands));
   const fallback = typeof pool.onAllDown === 'object' ? pool.onAllDown.pool : null;
   const { name, tableSize } = pool;
@@ -70,7 +111,7 @@ function opensUp(backend: DesiredBackend): DesiredBackend {
 
 function resolveBackend(pool: PoolConfig, backend: Backend, overrides: Overrides, observed: Observed): DesiredBackend {
   const { address } = backend;
-  const key = backendKey(pool.name, address);
+  const key = overrides.size === 0 ? '' : backendKey(pool.name, address);
   const stateOverride = overrides.get(overrideKey('state', key));
   const weightOverride = overrides.get(overrideKey('weight', key));
   const state = (stateOverride?.value as OperatorState | undefined) ?? backend.state;

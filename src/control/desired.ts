@@ -9,20 +9,25 @@ import type { LocalVipConfig, PoolConfig, VipConfig } from '../config/config.ts'
 import type { AnnounceState, Desired, DesiredDevice, DesiredLocalVip, DesiredPool, DesiredVip } from '../model/desired.ts';
 import { announceState, type RouteInput, type RouteScope, routeScope, withheld } from './announce-state.ts';
 import { serviceState } from './desired-local-vip.ts';
-import { type Observed, resolvePool } from './desired-pool.ts';
-import { demandsOf } from './pool-demands.ts';
+import { type KnownPools, type Observed, resolvePools } from './desired-pool.ts';
 
 export interface ResolveInput extends RouteInput {
   readonly revision: number;
   /** 64 hex digits. */
   readonly clusterSecret: string;
   readonly observed: Observed;
+  /** An earlier one: what comes out as it did there is the very same object, VIPs and pools and the list of all VIPs. */
+  readonly before?: Resolved | null;
+}
+
+/** A desired state and what it was made of. */
+export interface Resolved extends KnownPools {
+  readonly desired: Desired;
 }
 
 export function resolve(input: ResolveInput): Desired {
-  const { config } = input;
-  const demands = demandsOf(config);
-  const pools = config.pools.map((pool) => resolvePool(pool, input.overrides, input.observed, demands.get(pool.name)));
+  const { config, before = null } = input;
+  const pools = resolvePools(input, before);
   const byName = new Map(pools.map((pool) => [pool.name, pool]));
   const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
   const { address, address6, devices, answers, entropy } = config.node;
@@ -32,10 +37,21 @@ export function resolve(input: ResolveInput): Desired {
     node: { address, address6, devices: devices.map(({ name }) => deviceOf(name, input.observed)), answers, entropy },
     clusterSecret: input.clusterSecret,
     tenants: config.tenants,
-    vips: config.vips.map((vip) => resolveVip(vip, scope)),
-    localVips: config.localVips.map((vip) => resolveLocalVip(vip, scope)),
+    vips: kept(
+      config.vips.map((vip, i) => resolveVip(vip, before?.config.vips[i] === vip ? before.desired.vips[i] : undefined, scope)),
+      before?.desired.vips,
+    ),
+    localVips: kept(
+      config.localVips.map((vip) => resolveLocalVip(vip, scope)),
+      before?.desired.localVips,
+    ),
     pools,
   };
+}
+
+/** `before` where it holds the same objects. */
+function kept<Item>(items: readonly Item[], before: readonly Item[] | undefined): readonly Item[] {
+  return before?.length === items.length && items.every((item, i) => item === before[i]) ? before : items;
 }
 
 /** A device that was not looked at yet sends nothing: no next hop is resolved then either. */
@@ -50,9 +66,13 @@ interface Scope {
   readonly configs: ReadonlyMap<string, PoolConfig>;
 }
 
-function resolveVip(vip: VipConfig, scope: Scope): DesiredVip {
+/** `known`: what became of it before. */
+function resolveVip(vip: VipConfig, known: DesiredVip | undefined, scope: Scope): DesiredVip {
   const pool = scope.pools.get(vip.pool);
   const fallback = pool !== undefined && !pool.usable ? scope.pools.get(pool.fallback ?? '') : undefined;
+  const activePool = fallback?.usable === true ? fallback.name : vip.pool;
+  const announce = announceState(vip, poolState(vip, scope), scope.routes);
+  if (known?.activePool === activePool && isSameState(known.announce, announce)) return known;
   // Each by its name: copying an object with more keys added is a hundred times slower, and there may be ten thousand.
   const { name, prefix, tenant, policy, aggregate, isBlackhole, protocol, ports, hash, encap, entropy, timeouts } = vip;
   return {
@@ -65,13 +85,20 @@ function resolveVip(vip: VipConfig, scope: Scope): DesiredVip {
     protocol,
     ports,
     pool: vip.pool,
-    activePool: fallback?.usable === true ? fallback.name : vip.pool,
+    activePool,
     hash,
     encap,
     entropy,
     timeouts,
-    announce: announceState(vip, poolState(vip, scope), scope.routes),
+    announce,
   };
+}
+
+function isSameState(a: AnnounceState, b: AnnounceState): boolean {
+  if (a.kind === 'announce' || b.kind === 'announce') return a.kind === b.kind;
+  return (
+    a.kind === b.kind && a.reason === b.reason && (a.kind === 'withheld' ? a.by : null) === (b.kind === 'withheld' ? b.by : null)
+  );
 }
 
 function resolveLocalVip(vip: LocalVipConfig, scope: Scope): DesiredLocalVip {

@@ -71,6 +71,7 @@ interface Comparison<Item extends object> {
 }
 
 function compare<Item extends object>(old: readonly Item[], next: readonly Item[], how: Comparison<Item>): void {
+  if (old === next) return;
   const { nameOf, fieldsOf, lines } = how;
   // Mostly nothing came or went, and a large list has few changes: names are made for those alone.
   const left = next.length === old.length ? next.flatMap((item, i) => pairIfChanged(old[i], item)) : null;
@@ -93,8 +94,10 @@ function pairIfChanged<Item extends object>(
   was: Item | undefined,
   item: Item,
 ): readonly { readonly was: Item; readonly item: Item }[] {
-  return was === undefined || isSame(was, item) ? [] : [{ was, item }];
+  return was === undefined || was === item || isSame(was, item) ? none : [{ was, item }];
 }
+
+const none: readonly never[] = [];
 
 /** Equal in every key of `a`, objects in turn by theirs. Lists are compared by reference, which errs on the side of looking closer. */
 function isSame(a: object, b: object): boolean {

@@ -17,6 +17,7 @@ export interface WithLeaving {
 
 /** `next`, plus the VIPs of `loaded` (what the tables hold now) that it lacks. */
 export function withLeaving(loaded: Config, next: Config): WithLeaving {
+  if (loaded.vips === next.vips) return { config: next, leaving: new Set() };
   const staying = new Set(next.vips.map(({ name }) => name));
   const missing = loaded.vips.filter(({ name }) => !staying.has(name));
   if (missing.length === 0) return { config: next, leaving: new Set() };

@@ -10,7 +10,8 @@
 import type { Config } from '../config/config.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import type { Desired } from '../model/desired.ts';
-import { resolve } from './desired.ts';
+import { type AskedOf, askedOf } from './asked.ts';
+import { type Resolved, resolve } from './desired.ts';
 import type { Observed } from './desired-pool.ts';
 import { diff } from './diff.ts';
 import { afterWords, nextDrainEndMs, nothingDraining } from './draining.ts';
@@ -21,7 +22,7 @@ import type { Overrides } from './overrides.ts';
 import { type PeerPasswords, passwordChanges, withPasswords } from './peer-passwords.ts';
 import type { Compiler, Draft } from './ports.ts';
 import { lostByHealth, type PlannedRoute, replacedOf, routesOf } from './routes.ts';
-import { backendAddressesOf, healthTargetsOf, type Intent, type Store } from './store.ts';
+import type { Intent, Store } from './store.ts';
 import { Told } from './told.ts';
 import { afterObserving, coldStart, nextEndMs } from './warm-up.ts';
 
@@ -39,9 +40,8 @@ export interface Waiter {
   readonly failed: (error: ToriiError) => void;
 }
 
-export interface Applied {
+export interface Applied extends Resolved {
   readonly intent: Intent;
-  readonly config: Config;
   readonly leaving: ReadonlySet<string>;
   readonly desired: Desired;
   /** Of `desired`. */
@@ -97,6 +97,8 @@ export class Planner {
   #routes: readonly PlannedRoute[] = [];
   #toldConfig: Config | null = null;
   #knownConfig: Config | null = null;
+  #asked: AskedOf | null = null;
+  #announced: { readonly routes: readonly PlannedRoute[]; readonly prefixes: ReadonlySet<string> } | undefined;
   readonly #told = new Told();
 
   constructor(params: PlannerParams) {
@@ -190,6 +192,7 @@ export class Planner {
     const { config, leaving } = withLeaving(loaded, documented);
     const { overrides, revision } = intent;
     const { observed } = this.#params.store;
+    const before = this.newest;
     const desired = resolve({
       revision,
       config,
@@ -199,9 +202,18 @@ export class Planner {
       leaving,
       warming: this.#warm(config, observed),
       draining: this.#drain(config, overrides),
-      announced: new Set(this.#routes.map(({ prefix }) => prefix)),
+      announced: this.#announcedPrefixes(),
+      before,
     });
-    return { intent, config, leaving, desired, routes: routesOf(desired) };
+    const isRoutedAlike = before?.desired.vips === desired.vips && before.desired.localVips === desired.localVips;
+    const routes = isRoutedAlike ? before.routes : routesOf(desired);
+    return { intent, config, overrides, observed, leaving, desired, routes };
+  }
+
+  #announcedPrefixes(): ReadonlySet<string> {
+    const routes = this.#routes;
+    if (this.#announced?.routes !== routes) this.#announced = { routes, prefixes: new Set(routes.map(({ prefix }) => prefix)) };
+    return this.#announced.prefixes;
   }
 
   #drain({ node }: Config, overrides: Overrides): ReadonlySet<string> {
@@ -260,7 +272,7 @@ export class Planner {
     ];
     // What is still there and not wanted goes with this outcome: #withdraw has left nothing else.
     const replaced = this.#notAmong(routes);
-    this.#routes = [...routes, ...replaced];
+    this.#routes = replaced.length === 0 ? routes : [...routes, ...replaced];
     const needs = this.#needsOf(config, intent.document.peerPasswords);
     const outcome: Outcome = {
       compile,
@@ -284,8 +296,7 @@ export class Planner {
   #needsOf(config: Config, passwords: PeerPasswords): Pick<Outcome, 'targets' | 'addresses' | 'node'> {
     if (config === this.#toldConfig) return { targets: null, addresses: null, node: null };
     this.#toldConfig = config;
-    const targets = healthTargetsOf(config);
-    const addresses = backendAddressesOf(config);
+    const { targets, addresses } = this.#askedOf(config);
     const node = withPasswords(config.node, passwords);
     return {
       targets: this.#told.news('targets', targets),
@@ -298,8 +309,13 @@ export class Planner {
   #forget(config: Config): void {
     if (config === this.#knownConfig) return;
     this.#knownConfig = config;
-    const keys = healthTargetsOf(config).map(({ key }) => key);
-    this.#params.store.forget(new Set(keys), new Set(backendAddressesOf(config)));
+    const { keys, addressSet } = this.#askedOf(config);
+    this.#params.store.forget(keys, addressSet);
+  }
+
+  #askedOf(config: Config): AskedOf {
+    this.#asked = askedOf(config, this.#asked);
+    return this.#asked;
   }
 
   #takeBack(batch: Batch, error: ToriiError): void {
@@ -345,5 +361,6 @@ export class Planner {
 
 /** The same prefixes in the same order, as mostly; ten thousand are looked up in a set only where something came or went. */
 function hasEach(routes: readonly PlannedRoute[], others: readonly PlannedRoute[]): boolean {
+  if (routes === others) return true;
   return routes.length === others.length && routes.every(({ prefix }, i) => others[i]?.prefix === prefix);
 }

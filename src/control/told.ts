@@ -4,14 +4,18 @@ import { encodeRoutes, type RouteLine } from './route-lines.ts';
 import type { PlannedRoute } from './routes.ts';
 
 export class Told {
+  readonly #values = new Map<string, unknown>();
   readonly #texts = new Map<string, string>([
     ['targets', '[]'],
     ['addresses', '[]'],
   ]);
   readonly #routes = new Map<string, PlannedRoute>();
+  #lastRoutes: readonly PlannedRoute[] | null = null;
 
   /** JSON bytes of a value, or null when main already has an equal one. */
   news(what: 'targets' | 'addresses' | 'node', value: unknown): Uint8Array<ArrayBuffer> | null {
+    if (this.#values.get(what) === value) return null;
+    this.#values.set(what, value);
     const text = JSON.stringify(value);
     if (this.#texts.get(what) === text) return null;
     this.#texts.set(what, text);
@@ -20,19 +24,24 @@ export class Told {
 
   /** Those that main does not have, or has otherwise. */
   newRoutes(routes: readonly PlannedRoute[]): Uint8Array<ArrayBuffer> | null {
+    if (routes === this.#lastRoutes) return null;
+    this.#lastRoutes = routes;
     const news = routes.filter((route) => !isSame(route, this.#routes.get(route.prefix)));
     for (const route of news) this.#routes.set(route.prefix, route);
     return encodeRoutes(news.map(lineOf));
   }
 
   withdrawn(prefixes: Iterable<string>): void {
+    this.#lastRoutes = null;
     for (const prefix of prefixes) this.#routes.delete(prefix);
   }
 
   /** Main has taken nothing of the last outcome: whatever comes next is news again. */
   forget(): void {
+    this.#values.clear();
     this.#texts.clear();
     this.#routes.clear();
+    this.#lastRoutes = null;
   }
 }
 
