@@ -18,6 +18,7 @@ import { nextHopTrouble } from './next-hops.ts';
 import type { NotificationMessage } from './notification.ts';
 import { Outbound, type OutboundSetting } from './outbound.ts';
 import { peerSocket } from './peer-socket.ts';
+import { RefreshPace } from './refresh-pace.ts';
 import type { Routes } from './rib-out.ts';
 import { fsmConfig, outboundSetting } from './session-setting.ts';
 import type { Connection, Transport } from './transport.ts';
@@ -44,6 +45,7 @@ interface Established {
   readonly negotiated: Negotiated;
   readonly outbound: Outbound;
   readonly inbound: Inbound;
+  readonly refreshes: RefreshPace;
   readonly sinceMs: number;
 }
 
@@ -212,7 +214,7 @@ export class PeerSession {
       case 'established':
         return this.#establish(action.link, link, action.negotiated);
       case 'refresh':
-        return this.#established?.outbound.refresh(action.family);
+        return this.#established?.refreshes.ask(action.family);
       case 'hear':
         if (this.#established?.inbound.hear(action.message, this.#options.clock.isoTime()) === true) this.#options.onChange();
         return;
@@ -283,7 +285,9 @@ export class PeerSession {
     const { localAs } = this.#speaker;
     const { as: peerAs, role } = this.#peer;
     const inbound = new Inbound({ localAs, peerAs, role }, negotiated);
-    this.#established = { linkId, link, negotiated, outbound, inbound, sinceMs: this.#options.clock.nowMs() };
+    const { clock } = this.#options;
+    const refreshes = new RefreshPace(clock, (family) => outbound.refresh(family));
+    this.#established = { linkId, link, negotiated, outbound, inbound, refreshes, sinceMs: clock.nowMs() };
     this.#failures.established();
     link.watchSending(negotiated.holdTimeSec);
     this.#options.onLog('info', `session established with AS ${peerAs}, hold time ${negotiated.holdTimeSec} s`);
@@ -315,6 +319,7 @@ export class PeerSession {
     const line = this.#failures.ended(action, this.#options.clock.isoTime());
     if (line !== null) this.#options.onLog('warn', line);
     if (!action.wasEstablished) return;
+    this.#established?.refreshes.stop();
     this.#established = undefined;
     this.#flaps += 1;
   }

@@ -93,21 +93,22 @@ describe('a peer that knows more than the old protocol', () => {
     expect(sent.map((message) => message.announced.length)).toEqual([10_000, 0]);
   });
 
-  it('is told its routes again between begin and end', () => {
-    const { network, speaker } = setUp();
+  it('is told its routes again between begin and end', async () => {
+    const { network, speaker, clock } = setUp();
     speaker.set([host(1), host(2)]);
     const connection = establish(network.answer(), modern);
     connection.take();
     connection.say(ask);
     expect(story(connection)).toEqual(['begin', '203.0.113.1/32,203.0.113.2/32', 'end']);
     speaker.set([]);
+    await clock.advance(1000);
     connection.take();
     connection.say(ask);
     expect(story(connection)).toEqual(['begin', 'end']);
   });
 
-  it('is told so only after its first full set, and sees no end before all was told', () => {
-    const { network, speaker } = setUp();
+  it('is told so only after its first full set, and sees no end before all was told', async () => {
+    const { network, speaker, clock } = setUp();
     speaker.set([host(1)]);
     const connection = network.answer();
     connection.backlogBytes = 100_000;
@@ -116,8 +117,7 @@ describe('a peer that knows more than the old protocol', () => {
     expect(story(connection)).toEqual([]);
     connection.drain();
     expect(story(connection)).toEqual(['203.0.113.1/32', 'End-of-RIB', 'begin', '203.0.113.1/32', 'end']);
-    connection.say(ask);
-    connection.take();
+    await clock.advance(1000);
     connection.backlogBytes = 100_000;
     connection.say(ask);
     speaker.set([host(2)]);
@@ -126,15 +126,35 @@ describe('a peer that knows more than the old protocol', () => {
     expect(story(connection)).toEqual(['-203.0.113.1/32', '203.0.113.2/32', 'end']);
   });
 
-  it('is told once more when it asks while it is being told', () => {
-    const { network, speaker } = setUp();
+  it('is told once more when it asks while it is being told', async () => {
+    const { network, speaker, clock } = setUp();
     speaker.set([host(1)]);
     const connection = establish(network.answer(), modern);
     connection.take();
     connection.backlogBytes = 100_000;
-    connection.say(ask, ask);
+    connection.say(ask);
+    await clock.advance(1000);
+    connection.say(ask);
     connection.drain();
     expect(story(connection)).toEqual(['begin', '203.0.113.1/32', 'end', 'begin', '203.0.113.1/32', 'end']);
+  });
+
+  it('is told twice when it asks a thousand times in a second, and no more when it stops or the session ends', async () => {
+    const { network, speaker, clock } = setUp();
+    speaker.set([host(1)]);
+    const connection = establish(network.answer(), modern);
+    connection.take();
+    connection.say(...Array.from({ length: 1000 }, () => ask));
+    const once = ['begin', '203.0.113.1/32', 'end'];
+    expect(story(connection)).toEqual(once);
+    await clock.advance(1000);
+    expect(story(connection)).toEqual(once);
+    await clock.advance(1000);
+    expect(story(connection)).toEqual([]);
+    connection.say(ask, ask, { kind: 'notification', code: 6, subcode: 4, data: new Uint8Array() });
+    connection.take();
+    await clock.advance(1000);
+    expect(story(connection)).toEqual([]);
   });
 });
 
