@@ -10,7 +10,8 @@ import type { SocketAddon } from '../net.ts';
 import type { Connection, ConnectionHandlers } from './transport.ts';
 
 const lingerMs = 1000;
-const chunkBytes = 65_536;
+/** What Node reads at a time at most; while a read is as long, it reads on at once, 32 times over. */
+const longestReadBytes = 65_536;
 
 /** Canonical text of an address as Node gives it. */
 export function canonicalAddress(address: string | undefined): string {
@@ -35,6 +36,7 @@ export class TcpConnection implements Connection {
   readonly #addon: SocketAddon;
   #handlers: ConnectionHandlers | undefined;
   #endedEarly: string | undefined;
+  #isWaiting = false;
 
   constructor(socket: Socket, addon: SocketAddon) {
     this.#socket = socket;
@@ -53,7 +55,10 @@ export class TcpConnection implements Connection {
 
   start(handlers: ConnectionHandlers): void {
     this.#handlers = handlers;
-    this.#socket.on('data', (bytes: Buffer) => this.#handlers?.onData(bytes));
+    this.#socket.on('data', (bytes: Buffer) => {
+      this.#handlers?.onData(bytes);
+      if (bytes.length >= longestReadBytes) this.#letOthersIn();
+    });
     this.#socket.on('drain', () => this.#handlers?.onWritable());
     if (this.#endedEarly !== undefined) this.#closed(this.#endedEarly);
   }
@@ -96,12 +101,23 @@ export class TcpConnection implements Connection {
     this.#socket.resetAndDestroy();
   }
 
+  // Timers and the other sessions have a turn before a peer that sends without end goes on.
+  #letOthersIn(): void {
+    this.#isWaiting = true;
+    this.#socket.pause();
+    setImmediate(() => {
+      this.#isWaiting = false;
+      this.#socket.resume();
+    });
+  }
+
   #readRest(): void {
     const descriptor = descriptorOf(this.#socket);
-    if (descriptor === undefined) return;
+    // What waits in the socket's own buffer would come first.
+    if (descriptor === undefined || this.#isWaiting) return;
     try {
       while (this.#handlers !== undefined) {
-        const chunk = new Uint8Array(chunkBytes);
+        const chunk = new Uint8Array(longestReadBytes);
         const count = readSync(descriptor, chunk);
         if (count === 0) return;
         this.#handlers.onData(chunk.subarray(0, count));

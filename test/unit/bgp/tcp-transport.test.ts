@@ -177,4 +177,26 @@ describe('a connection', () => {
     expect(ear.text).toBe('goodbye');
     expect(ear.closed).toContain('ECONNRESET');
   });
+
+  it('on which somebody sends without end lets others in between', async () => {
+    const [there, here] = await pair();
+    const floodBytes = 16_000_000;
+    const read = { all: 0, sinceTurn: 0, most: 0 };
+    here.start({
+      onData: ({ length }) => {
+        read.all += length;
+        read.sinceTurn += length;
+        read.most = Math.max(read.most, read.sinceTurn);
+      },
+      onWritable: () => undefined,
+      onClosed: () => undefined,
+    });
+    there.write(Buffer.alloc(floodBytes));
+    while (read.all < floodBytes) {
+      await turnOfTheLoop();
+      read.sinceTurn = 0;
+    }
+    // One read, and one that was under way.
+    expect(read.most).toBeLessThanOrEqual(2 * 65_536);
+  });
 });
