@@ -41,10 +41,12 @@ export const unchanged: ConformanceCase = {
     const [a, b] = [bed.vip(10), bed.vip(11)];
     await bed.start(a);
     await bed.routed(a, ...bed.speakers);
+    // A router that is still reading its configuration may have ended the first session.
+    const before = await first.peer('to announce one', ({ announced }) => announced === 1);
     first.announce(a, b);
     await bed.routed(b, first);
     const peer = await first.peer('to announce two', ({ announced }) => announced === 2);
-    assert.equal(peer.flaps, 0);
+    assert.equal(peer.flaps, before.flaps, peer.lastError?.text);
   },
 };
 
