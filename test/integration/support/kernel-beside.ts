@@ -1,7 +1,12 @@
 // What the kernel does with packets that an engine takes copies of, in packet-bed's namespaces: sends VIP traffic, tells what came of it.
 
+import { release } from 'node:os';
 import { icmpFrame, tcpFrame } from '../../support/packets.ts';
 import { bed, type FramePort, sh } from './packet-bed.ts';
+
+const [major = 0, minor = 0] = release().split('.').map(Number);
+/** Programs at a device's ingress that a descriptor holds, from Linux 6.6. */
+export const hasTcx = major > 6 || (major === 6 && minor >= 6);
 
 export const tcp = 6;
 export const ipip = 4;
