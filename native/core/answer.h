@@ -16,15 +16,7 @@
 
 static always_inline bool may_answer(const struct packet *p)
 {
-    if (p->is_error || p->fragment == FRAGMENT_LATER)
-        return false;
-    if (!p->is_v4) {
-        u8 first = (u8)p->tuple.src[0];
-        bool is_unspecified_or_loopback = !(p->tuple.src[0] | p->tuple.src[1] | p->tuple.src[2] | (p->tuple.src[3] & be32(~1u)));
-        return first != 0xff && !is_unspecified_or_loopback;
-    }
-    u32 src = be32(p->tuple.src[3]);
-    return src != 0 && src != ~0u && src >> 24 != 127 && src >> 28 != 14;
+    return !p->is_error && p->fragment != FRAGMENT_LATER && is_host_source(p);
 }
 
 /* One's complement sum of `bytes` at `from`, in memory order; an odd last byte counts as if a zero followed. */

@@ -78,6 +78,19 @@ static always_inline void write_echo_reply(const struct packet *p, u8 *icmp)
     store16(icmp + ICMP_CHECKSUM, csum);
 }
 
+/* Whether the source may be one host: not multicast, broadcast, loopback or zero (RFC 1122 3.2.1.3, RFC 4291 2.5). Nothing is ever
+ * sent to another. */
+static always_inline bool is_host_source(const struct packet *p)
+{
+    if (!p->is_v4) {
+        u8 first = (u8)p->tuple.src[0];
+        bool is_unspecified_or_loopback = !(p->tuple.src[0] | p->tuple.src[1] | p->tuple.src[2] | (p->tuple.src[3] & be32(~1u)));
+        return first != 0xff && !is_unspecified_or_loopback;
+    }
+    u32 src = be32(p->tuple.src[3]);
+    return src != 0 && src != ~0u && src >> 24 != 127 && src >> 28 != 14;
+}
+
 /* Turns the request in place into its reply. */
 static always_inline u8 answer_echo(const struct core *core, struct packet *p, u8 *icmp)
 {
@@ -85,6 +98,8 @@ static always_inline u8 answer_echo(const struct core *core, struct packet *p, u
     bool is_v4 = p->is_v4;
     if (p->data + ETH_BYTES > p->end || ip + IPV4_BYTES > p->end || (!is_v4 && ip + IPV6_BYTES > p->end))
         return VERDICT_MALFORMED;
+    if (!is_host_source(p))
+        return VERDICT_ICMP_OTHER;
     u64 *tat = counter(core, core->counter_first, WORD_OF(worker_counters, echo_tat));
     if (!answer_allowed(core, tat, core->node->echo_interval, core->node->echo_burst))
         return VERDICT_RATE_LIMITED;

@@ -62,7 +62,7 @@ function header({ family, source }: Ip, from: string, length: number): Uint8Arra
   return built;
 }
 
-/** No ICMP error goes to a source that names no single host (RFC 1122 3.2.2, RFC 4443 2.4). */
+/** Nothing goes to a source that names no single host (RFC 1122 3.2.1.3 and 3.2.2, RFC 4443 2.4). */
 export function mayBeTold({ family, source }: Ip): boolean {
   const bytes = wireBytesOf(source);
   if (family === 6) return bytes[0] !== 0xff && source !== '::' && source !== '::1';

@@ -95,7 +95,7 @@ export class Oracle {
     if (ip.family === 6 && linkTypes.includes(type)) return pass;
     if (this.#tables.isOwn(ip.source)) return drop('loop');
     if (isError(ip, type)) return this.#steerError({ ...arrival, mayBeAnswered: false }, message);
-    if (type !== echoTypes[ip.family].request || code !== 0) return drop('icmp_other');
+    if (type !== echoTypes[ip.family].request || code !== 0 || !mayBeTold(ip)) return drop('icmp_other');
     return this.#sending.mayEcho(nowNs) ? answer('echo', answerEcho(frame, ip, at)) : drop('rate_limited');
   }
 
