@@ -122,6 +122,9 @@ export interface BfdAddon {
   bfdStop(handle: BfdHandle): void;
 }
 
+/** Those that engines turn off. */
+export type Feature = 'gro' | 'lro' | 'rxVlan';
+
 export interface NetAddon extends SocketAddon, BfdAddon {
   links(): readonly Link[];
   neighbours(): readonly Neighbour[];
@@ -137,6 +140,10 @@ export interface NetAddon extends SocketAddon, BfdAddon {
   channels(device: string): { readonly count: number; readonly max: number } | null;
   /** Throws no_privilege without CAP_NET_ADMIN. The card may lose its link for a moment. */
   setChannels(device: string, count: number): void;
+  /** What is on of a device's ways to change packets that come in (ethtool -k): receive offloads and the removal of VLAN tags. */
+  features(device: string): Readonly<Record<Feature, boolean>>;
+  /** Throws no_privilege without CAP_NET_ADMIN. */
+  turnOn(device: string, feature: Feature): void;
   /** Whether this process holds it in effect. */
   hasCapability(name: Capability): boolean;
 }

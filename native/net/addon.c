@@ -4,6 +4,7 @@
  * Every JavaScript thread that loads the addon has its own sockets, opened at first use. Addresses are text, MACs are text. */
 #include "bfd_glue.h"
 #include "channels.h"
+#include "features.h"
 #include "net_glue.h"
 #include "netlink.h"
 #include "service.h"
@@ -329,6 +330,41 @@ static napi_value js_set_channels(napi_env env, napi_callback_info info)
     return result < 0 ? throw_errno(env, "setChannels", result) : NULL;
 }
 
+/* features(device) → {gro, lro, rxVlan}, whether each is on. */
+static napi_value js_features(napi_env env, napi_callback_info info)
+{
+    char device[32];
+    uint32_t on;
+    if (!read_text(env, first_argument(env, info), device, sizeof device))
+        return throw_usage(env, "features: the name of a network device");
+    int result = features_read(device, &on);
+    if (result < 0)
+        return throw_errno(env, "features", result);
+    napi_value out = object(env);
+    set(env, out, "gro", boolean(env, on & FEATURE_GRO));
+    set(env, out, "lro", boolean(env, on & FEATURE_LRO));
+    set(env, out, "rxVlan", boolean(env, on & FEATURE_RX_VLAN));
+    return out;
+}
+
+/* turnOn(device, feature) */
+static napi_value js_turn_on(napi_env env, napi_callback_info info)
+{
+    napi_value argv[ARGS_MAX];
+    char device[32], feature[16];
+    args(env, info, argv);
+    bool is_read = read_text(env, argv[0], device, sizeof device) && read_text(env, argv[1], feature, sizeof feature);
+    uint32_t bit = !is_read                          ? 0
+                   : strcmp(feature, "gro") == 0    ? FEATURE_GRO
+                   : strcmp(feature, "lro") == 0    ? FEATURE_LRO
+                   : strcmp(feature, "rxVlan") == 0 ? FEATURE_RX_VLAN
+                                                    : 0;
+    if (bit == 0)
+        return throw_usage(env, "turnOn: the name of a network device and gro, lro or rxVlan");
+    int result = features_turn_on(device, bit);
+    return result < 0 ? throw_errno(env, "turnOn", result) : NULL;
+}
+
 /* ---- Registration ---- */
 
 static void close_instance(napi_env env, void *data, void *hint)
@@ -350,7 +386,7 @@ static napi_value init(napi_env env, napi_value exports)
     static const struct glue_function functions[] = {
         {"links", js_links}, {"neighbours", js_neighbours}, {"routes", js_routes},    {"news", js_news},
         {"probe", js_probe}, {"notify", js_notify},         {"hasCapability", js_has_capability},
-        {"channels", js_channels}, {"setChannels", js_set_channels},
+        {"channels", js_channels}, {"setChannels", js_set_channels}, {"features", js_features}, {"turnOn", js_turn_on},
     };
     struct instance *i = malloc(sizeof *i);
     if (!i)

@@ -145,6 +145,7 @@ export class Balancer {
         node,
         net: this.#net,
         log: this.#log,
+        stateDir: stateDirectory(process.env),
         onNeighbours: ({ nextHops, devices }) => {
           if (devices.length > 0) this.#config.tell({ kind: 'devices', devices });
           if (nextHops.length > 0) this.#config.tell({ kind: 'nextHops', hops: nextHops });

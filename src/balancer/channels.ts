@@ -13,20 +13,24 @@ export interface Raised {
   restore(): void;
 }
 
+/** `known`: how many a device had before torii, where that is known better than by looking. */
 export function raiseChannels(
   net: Pick<NetAddon, 'channels' | 'setChannels'>,
   devices: readonly string[],
   workers: number,
+  known: ReadonlyMap<string, number> = new Map(),
 ): Raised {
   const before = new Map<string, number>();
   const lines: string[] = [];
   for (const device of devices) {
     try {
       const { count, max } = net.channels(device) ?? { count: workers, max: workers };
+      const original = known.get(device) ?? count;
+      if (original !== count) before.set(device, original);
       const wanted = Math.min(workers, max);
       if (count >= wanted) continue;
       net.setChannels(device, wanted);
-      before.set(device, count);
+      before.set(device, original);
       lines.push(`${device}: ${wanted} queues instead of ${count}, for ${workers} workers`);
     } catch (error) {
       lines.push(`${device}: the number of queues stays as it is: ${messageOf(error)}`);

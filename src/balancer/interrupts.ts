@@ -18,16 +18,27 @@ interface Setting {
 export interface Bound {
   /** For the log, a line a device. */
   readonly lines: readonly string[];
+  /** What files held that are changed, by path. */
+  readonly before: ReadonlyMap<string, string>;
   /** Sets back what was set. */
   restore(): void;
 }
 
-/** `cores`: by worker; empty: nothing is done. */
-export function bindQueues(devices: readonly string[], cores: readonly number[], root = ''): Bound {
-  const undo: Setting[] = [];
+export interface BindQueuesParams {
+  readonly devices: readonly string[];
+  /** By worker; empty: nothing is done. */
+  readonly cores: readonly number[];
+  /** What a daemon that was killed found in files that it changed, by path. */
+  readonly left?: ReadonlyMap<string, string>;
+  readonly root?: string;
+}
+
+export function bindQueues({ devices, cores, left = new Map(), root = '' }: BindQueuesParams): Bound {
+  const undo: Setting[] = [...left].map(([path, wanted]) => ({ path, wanted }));
   const lines = cores.length === 0 ? [] : devices.map((device) => bindDevice({ device, cores, root, undo }));
   return {
     lines,
+    before: new Map([...undo].reverse().map(({ path, wanted }) => [path, wanted])),
     restore: () => {
       for (const setting of undo.splice(0).reverse()) write(setting);
     },

@@ -15,6 +15,7 @@ import { messageOf, ToriiError } from '../errors.ts';
 import type { NetAddon } from '../net.ts';
 import { type Raised, raiseChannels } from './channels.ts';
 import { planWorkers, usableCores } from './cores.ts';
+import { DeviceSettings } from './device-settings.ts';
 import { type Bound, bindQueues } from './interrupts.ts';
 
 /** The pace that operators are shown is that of so many looks. */
@@ -28,6 +29,8 @@ export interface LivePathParams {
   readonly node: NodeConfig;
   readonly net: NetAddon;
   readonly log: Logger;
+  /** Where devices' settings before torii are noted. */
+  readonly stateDir: string;
   readonly onNeighbours: (changes: NeighbourChanges) => void;
   /** After every look; `trouble` says why nothing may be announced. */
   readonly onLook: (watch: PathWatch) => void;
@@ -47,7 +50,8 @@ export class LivePath implements PacketPath {
   readonly #onLook: LivePathParams['onLook'];
   #timer: NodeJS.Timeout;
   readonly #raised: Raised;
-  readonly #bound: Bound;
+  readonly #settings: DeviceSettings;
+  #bound: Bound | undefined;
   #watch = freshWatch;
   #states: readonly DeviceState[];
   /** The latest last. */
@@ -55,7 +59,7 @@ export class LivePath implements PacketPath {
   #isStopped = false;
 
   /** Opens the devices and starts the workers. Throws no_privilege, device_unknown, device_unusable or capacity. */
-  constructor({ node, net, log, onNeighbours, onLook }: LivePathParams) {
+  constructor({ node, net, log, stateDir, onNeighbours, onLook }: LivePathParams) {
     this.#log = log;
     this.deviceNames = node.devices.map(({ name }) => name);
     this.askedEngines = node.devices.map(({ engine }) => engine);
@@ -63,16 +67,20 @@ export class LivePath implements PacketPath {
     this.cores = cores;
     this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
     checkDevices(this.deviceNames, net.links());
-    this.#raised = raiseChannels(net, this.deviceNames, workers);
+    const warn = (message: string): void => log.warn(message);
+    this.#settings = new DeviceSettings({ net, directory: stateDir, devices: this.deviceNames, warn });
+    this.#raised = raiseChannels(net, this.deviceNames, workers, this.#settings.queues);
     try {
       this.dataplane.start(node.devices.map(deviceSpec), cores);
     } catch (error) {
-      this.#raised.restore();
+      // Where another torii has the device, its settings are that one's, and so may be the note.
+      if (!(error instanceof ToriiError && error.code === 'address_in_use')) this.#restore();
       throw error;
     }
     const queues = this.dataplane.queues();
     this.engines = [...new Set(queues.map(({ engine }) => engine))];
-    this.#bound = bindQueues(this.deviceNames, cores);
+    this.#bound = bindQueues({ devices: this.deviceNames, cores, left: this.#settings.files });
+    this.#settings.running(this.#bound.before);
     for (const line of [...this.#raised.lines, ...modeLines(this.deviceNames, queues), ...this.#bound.lines]) log.info(line);
     const onError = (error: unknown): void => log.warn({ err: error }, `next hops: ${messageOf(error)}`);
     this.neighbours = new Neighbours({ net, devices: this.deviceNames, onChanged: onNeighbours, onError });
@@ -130,8 +138,13 @@ export class LivePath implements PacketPath {
     clearTimeout(this.#timer);
     this.neighbours.close();
     this.dataplane.stop();
-    this.#bound.restore();
+    this.#restore();
+  }
+
+  #restore(): void {
+    this.#bound?.restore();
     this.#raised.restore();
+    this.#settings.restore();
   }
 
   #lookLater(): NodeJS.Timeout {

@@ -34,7 +34,7 @@ describe('the queues of a card', () => {
     ['ena', ['ens5-Tx-Rx-0', 'ens5-Tx-Rx-1', 'ens5-Tx-Rx-2', 'ena-mgmnt@pci:0000:00:05.0']],
   ])('of %s interrupt the cores of their workers, in turns, and other vectors stay', (_, names) => {
     card(names, '/sys/class/net/eth0/device');
-    bindQueues(['eth0'], [2, 5], root);
+    bindQueues({ devices: ['eth0'], cores: [2, 5], root });
     expect(affinities(4)).toEqual(['2', '5', '2', '0-7']);
   });
 
@@ -43,7 +43,7 @@ describe('the queues of a card', () => {
     mkdirSync(join(root, '/sys/class/net/eth0'), { recursive: true });
     symlinkSync(join(root, '/sys/bus/pci/virtio0'), join(root, '/sys/class/net/eth0/device'));
     card(['virtio0-config', 'virtio0-input.0', 'virtio0-output.0', 'virtio0-input.1', 'virtio0-output.1'], '/sys/bus/pci');
-    bindQueues(['eth0'], [1, 3], root);
+    bindQueues({ devices: ['eth0'], cores: [1, 3], root });
     expect(affinities(5)).toEqual(['0-7', '1', '1', '3', '3']);
   });
 
@@ -51,7 +51,7 @@ describe('the queues of a card', () => {
     write('/sys/class/net/eth0/queues/rx-0/rps_cpus', 'ff\n');
     write('/sys/class/net/eth0/queues/rx-1/rps_cpus', '00\n');
     write('/sys/class/net/eth0/queues/tx-0/xps_cpus', 'ff\n');
-    bindQueues(['eth0'], [1, 3], root);
+    bindQueues({ devices: ['eth0'], cores: [1, 3], root });
     expect(read('/sys/class/net/eth0/queues/rx-0/rps_cpus')).toBe('0');
     expect(read('/sys/class/net/eth0/queues/rx-1/rps_cpus')).toBe('00');
     expect(read('/sys/class/net/eth0/queues/tx-0/xps_cpus')).toBe('ff');
@@ -60,7 +60,7 @@ describe('the queues of a card', () => {
   it('are in the end as they were', () => {
     card(['eth0-TxRx-0', 'eth0-TxRx-1'], '/sys/class/net/eth0/device');
     write('/sys/class/net/eth0/queues/rx-0/rps_cpus', 'ff\n');
-    const bound = bindQueues(['eth0'], [2, 5], root);
+    const bound = bindQueues({ devices: ['eth0'], cores: [2, 5], root });
     expect(bound.lines).toEqual(['eth0: 3 of 3 settings of queues changed for cores 2, 5']);
     bound.restore();
     expect(affinities(2)).toEqual(['0-7', '0-7']);
@@ -69,7 +69,7 @@ describe('the queues of a card', () => {
 
   it('stay as they are where workers run anywhere', () => {
     card(['eth0-TxRx-0', 'eth0-TxRx-1'], '/sys/class/net/eth0/device');
-    expect(bindQueues(['eth0'], [], root).lines).toEqual([]);
+    expect(bindQueues({ devices: ['eth0'], cores: [], root }).lines).toEqual([]);
     expect(affinities(2)).toEqual(['0-7', '0-7']);
   });
 
@@ -77,7 +77,7 @@ describe('the queues of a card', () => {
     card(['eth0-TxRx-0', 'eth0-TxRx-1'], '/sys/class/net/eth0/device');
     rmSync(join(root, '/proc/irq/41/smp_affinity_list'));
     mkdirSync(join(root, '/proc/irq/41/smp_affinity_list'));
-    const bound = bindQueues(['eth0', 'veth0'], [2, 5], root);
+    const bound = bindQueues({ devices: ['eth0', 'veth0'], cores: [2, 5], root });
     expect(bound.lines).toEqual([
       'eth0: 1 of 2 settings of queues changed for cores 2, 5; the others cannot be: EISDIR',
       'veth0: no interrupts of receive queues to bind',
