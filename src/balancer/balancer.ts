@@ -101,8 +101,10 @@ export class Balancer {
       const { node, revision, fallback } = await this.#boot();
       this.#log = createLogger(node.logs);
       this.#log.info({ version: this.#options.version, document: this.#source.name, revision }, 'torii balancer starts');
-      if (fallback !== null)
-        this.#log.error({ problem: fallback }, 'the document cannot be used; starting with the last good one');
+      if (fallback !== null) {
+        const { problem, source } = fallback;
+        this.#log.error({ problem }, `the document cannot be used; starting with the ${source}`);
+      }
       // The API first: its socket tells whether another torii runs here, which must not forward the same packets twice.
       await this.#startApi(node);
       this.#startThreads(node);
@@ -207,7 +209,11 @@ export class Balancer {
       control,
       listen: api.listen,
       socket: api.socket,
-      audit: (entry) => this.#log.info({ audit: entry }, [entry.by, entry.action, entry.target ?? '', entry.outcome].join(' ')),
+      audit: (entry) =>
+        this.#log.info(
+          { audit: entry },
+          [entry.by, entry.action, ...(entry.target === null ? [] : [entry.target]), entry.outcome].join(' '),
+        ),
       logger: this.#log,
       version,
     });

@@ -114,15 +114,16 @@ export class ConfigService {
   #boot({ source, text, error }: Extract<Request, { kind: 'boot' }>): BootReply {
     const { lastGood, words } = this.#params.keeper;
     let document: LoadedDocument;
-    let fallback: string | null = null;
+    let fallback: BootReply['fallback'] = null;
     try {
       if (text === null) throw new ToriiError('config_unreadable', error ?? `expected a readable document at ${source}`);
       document = loadDocument(source, text, this.#params);
     } catch (cause) {
       if (lastGood === undefined) throw cause;
-      fallback = messageOf(cause);
-      this.#remember(fallback);
+      const problem = messageOf(cause);
+      this.#remember(problem);
       document = loadLastGood(lastGood, this.#params.env);
+      fallback = { problem, source: document.source };
     }
     const known = Math.max(lastGood?.revision ?? 0, words?.revision ?? 0);
     const isKnown = lastGood?.text === document.text;

@@ -73,8 +73,8 @@ export type Request = Extract<ToConfig, { readonly id: number }>;
 export interface BootReply {
   readonly revision: number;
   readonly node: NodeConfig;
-  /** Why the last good document was taken instead of the source's; null when it was not. */
-  readonly fallback: string | null;
+  /** Why a last good document was taken instead of the source's, and whose it is; null when none was. */
+  readonly fallback: { readonly problem: string; readonly source: string } | null;
 }
 
 export interface AppliedReply {

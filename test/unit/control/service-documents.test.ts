@@ -86,7 +86,10 @@ describe('the config worker, of a document,', () => {
       const second = new Bed(first.keeper);
       const reply = await second.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: source, error });
       expect(reply.revision).toBe(1);
-      expect(reply.fallback).toBe(error ?? 'version: expected version 1, got "nonsense" (torii.yaml:1)');
+      expect(reply.fallback).toEqual({
+        problem: error ?? 'version: expected version 1, got "nonsense" (torii.yaml:1)',
+        source: 'last good document of torii.yaml',
+      });
       expect(reply.node.address).toBe('10.0.1.11');
     }
   });
