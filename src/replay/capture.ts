@@ -60,7 +60,21 @@ export class Capture {
 function packetsOf(source: ByteSource): Iterator<CapturedPacket> {
   const packets = readPcap(source) ?? readPcapng(source);
   if (packets !== undefined) return packets;
-  const first = source.peek(4);
-  const got = first.length === 0 ? 'an empty file' : `a file that begins with ${first.toString('hex')}`;
+  const got = whatBegins(source.peek(4).toString('hex'));
   throw new ToriiError('capture_invalid', `${source.name}: expected a pcap or pcapng capture, got ${got}`);
+}
+
+/** How files begin that captures are often packed into, and what unpacks them to standard output. */
+const packings = [
+  { start: '1f8b', name: 'gzip', unpack: 'gzip -dc' },
+  { start: '28b52ffd', name: 'zstd', unpack: 'zstd -dc' },
+  { start: 'fd377a58', name: 'xz', unpack: 'xz -dc' },
+  { start: '425a68', name: 'bzip2', unpack: 'bzip2 -dc' },
+] as const;
+
+/** `start` is hexadecimal. */
+function whatBegins(start: string): string {
+  const packing = packings.find((each) => start.startsWith(each.start));
+  if (packing !== undefined) return `a ${packing.name} file; unpack it: ${packing.unpack} FILE | torii replay - OUT …`;
+  return start === '' ? 'an empty file' : `a file that begins with ${start}`;
 }

@@ -12,6 +12,12 @@ export interface CapturedPacket {
   readonly bytes: Uint8Array;
   /** Since 1970; null where the format has none (pcapng's simple packets). */
   readonly timeNs: bigint | null;
+  /** There were more on the wire. */
+  readonly isPart?: true;
+}
+
+export function capturedPacket(bytes: Uint8Array, timeNs: bigint | null, wireBytes: number): CapturedPacket {
+  return wireBytes > bytes.length ? { bytes, timeNs, isPart: true } : { bytes, timeNs };
 }
 
 /** The `detail` of a file that ends too early: what lies before its end is good. */

@@ -2,7 +2,15 @@
 // are not looked at: every writer since 1998 says 2.4, and records say their own length.
 
 import type { ByteSource } from './byte-source.ts';
-import { type CapturedPacket, cutOff, damaged, linkTypeEthernet, maxPacketBytes, notEthernet } from './captured-packet.ts';
+import {
+  type CapturedPacket,
+  capturedPacket,
+  cutOff,
+  damaged,
+  linkTypeEthernet,
+  maxPacketBytes,
+  notEthernet,
+} from './captured-packet.ts';
 
 export const pcapHeaderBytes = 24;
 export const recordHeaderBytes = 16;
@@ -45,6 +53,7 @@ function* records(source: ByteSource, { u32, nsPerTick }: Variant): Generator<Ca
     if (captured > maxPacketBytes) throw damaged(source, `packet ${number} claims ${captured} bytes`);
     const bytes = source.take(captured);
     if (bytes === undefined) throw cutOff(source, `packet ${number}`);
-    yield { bytes, timeNs: BigInt(u32(header, 0)) * 1_000_000_000n + BigInt(u32(header, 4)) * nsPerTick };
+    const timeNs = BigInt(u32(header, 0)) * 1_000_000_000n + BigInt(u32(header, 4)) * nsPerTick;
+    yield capturedPacket(bytes, timeNs, u32(header, 12));
   }
 }

@@ -4,7 +4,15 @@
 // Interfaces other than Ethernet are fatal only once a packet comes from one: capture tools list all they have.
 
 import type { ByteSource } from './byte-source.ts';
-import { type CapturedPacket, cutOff, damaged, linkTypeEthernet, maxPacketBytes, notEthernet } from './captured-packet.ts';
+import {
+  type CapturedPacket,
+  capturedPacket,
+  cutOff,
+  damaged,
+  linkTypeEthernet,
+  maxPacketBytes,
+  notEthernet,
+} from './captured-packet.ts';
 import { blockHeaderBytes, blockTypes, byteOrderMagic, trailerBytes } from './pcapng-format.ts';
 import { type InterfaceTime, readInterfaceTime, toNs } from './pcapng-time.ts';
 
@@ -110,8 +118,7 @@ class PcapngReader {
     const { time } = this.#ethernet(number);
     const ticks = (BigInt(this.#field(body, 4)) << 32n) | BigInt(this.#field(body, 8));
     const captured = this.#field(body, 12);
-    this.#field(body, 16);
-    return { bytes: this.#data(body, 20, captured), timeNs: toNs(time, ticks) };
+    return capturedPacket(this.#data(body, 20, captured), toNs(time, ticks), this.#field(body, 16));
   }
 
   /** Of the section's first interface, with no time, and as long as that one captures at most. */
@@ -119,7 +126,7 @@ class PcapngReader {
     const { snapLength } = this.#ethernet(0);
     const original = this.#field(body, 0);
     const captured = snapLength === 0 ? original : Math.min(original, snapLength);
-    return { bytes: this.#data(body, 4, captured), timeNs: null };
+    return capturedPacket(this.#data(body, 4, captured), null, original);
   }
 
   #ethernet(number: number): Interface {

@@ -48,6 +48,8 @@ export class Replay {
   readonly #later: readonly Loading[];
   #loaded = 0;
   #judged = 0;
+  /** Packets of which the capture has a part only. */
+  #parts = 0;
   /** By the engine's time. */
   #restedNs = 0n;
   #batch: Batch = emptyBatch();
@@ -68,6 +70,7 @@ export class Replay {
     frames.push({ bytes: packet.bytes, timeNs });
     moments.push(moment);
     this.#batch.bytes += packet.bytes.length;
+    if (packet.isPart) this.#parts++;
     if (frames.length < batchPackets && this.#batch.bytes < batchBytes) return false;
     this.#judge();
     return true;
@@ -83,6 +86,7 @@ export class Replay {
       counters,
       packetsOut: this.#writer.packets,
       sinceNs: this.#clock.sinceNs,
+      parts: this.#parts,
       reloads: { done: this.#loaded, left: this.#later.length - this.#loaded },
     });
   }

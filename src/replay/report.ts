@@ -41,17 +41,20 @@ export interface Summary {
   readonly counters: WorkerCounters;
   readonly packetsOut: number;
   readonly sinceNs: bigint;
+  /** Packets of which the capture has a part only. */
+  readonly parts: number;
   /** Documents loaded after the first packet, and those that its end came before. */
   readonly reloads: { readonly done: number; readonly left: number };
 }
 
 /** A name and a number a line. Sums: packets = forward + pass + answer + drop; answer and drop are those of their reasons. */
-export function summaryText({ verdicts, counters, packetsOut, sinceNs, reloads }: Summary): string {
+export function summaryText({ verdicts, counters, packetsOut, sinceNs, parts, reloads }: Summary): string {
   const countOf = ({ number }: VerdictEntry): number => counters.verdicts[number] ?? 0;
   const lines: [string, string | number][] = [
     ['packets', counters.rxPackets],
     ['seconds', secondsText(sinceNs)],
   ];
+  if (parts > 0) lines.splice(1, 0, ['  captured in part', parts]);
   for (const kind of ['forward', 'pass', 'answer', 'drop'] as const) {
     const ofKind = verdicts.filter((verdict) => verdict.kind === kind);
     lines.push([kind, ofKind.reduce((sum, verdict) => sum + countOf(verdict), 0)]);

@@ -37,7 +37,11 @@ describe('a classic pcap', () => {
         const read = readCapture(at('in.pcap'), pcapFile(packets, { order, resolution }));
         const cut = resolution === 'us' ? 1000n : 1n;
         expect(read).toEqual({
-          packets: packets.map((packet) => ({ bytes: packet.bytes, timeNs: (packet.timeNs / cut) * cut })),
+          packets: packets.map((packet) => ({
+            bytes: packet.bytes,
+            timeNs: (packet.timeNs / cut) * cut,
+            ...(packet.originalBytes === undefined ? {} : { isPart: true }),
+          })),
           failure: null,
         });
       });
@@ -72,9 +76,18 @@ describe('a classic pcap', () => {
     expect(() => readCapture(at('in.pcap'), new Uint8Array(0))).toThrowError(
       /expected a pcap or pcapng capture, got an empty file/,
     );
-    expect(() => readCapture(at('in.pcap'), Uint8Array.of(0x1f, 0x8b, 8, 0, 1))).toThrowError(
-      /got a file that begins with 1f8b0800/,
+    expect(() => readCapture(at('in.pcap'), Uint8Array.of(0x34, 0xcd, 0xb2, 0xa1, 1))).toThrowError(
+      /got a file that begins with 34cdb2a1/,
     );
+  });
+
+  it('is refused while it is packed, saying what unpacks it', () => {
+    const packed = { gzip: '1f8b0800', zstd: '28b52ffd', xz: 'fd377a58', bzip2: '425a6839' };
+    for (const [name, start] of Object.entries(packed)) {
+      expect(() => readCapture(at('in.pcap'), Buffer.from(`${start}00`, 'hex'))).toThrowError(
+        `got a ${name} file; unpack it: ${name} -dc FILE | torii replay - OUT`,
+      );
+    }
   });
 
   it('is refused when its packets are not of Ethernet, saying of what they are', () => {

@@ -79,7 +79,7 @@ describe('a pcapng', () => {
     expect(read(little.section(), little.interface([], { snapLength: frame.length }), ...simple)).toEqual({
       packets: [
         { bytes: frame, timeNs: null },
-        { bytes: frame, timeNs: null },
+        { bytes: frame, timeNs: null, isPart: true },
       ],
       failure: null,
     });

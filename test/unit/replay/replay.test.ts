@@ -134,9 +134,9 @@ describe('a replayed packet', { timeout: 30_000 }, () => {
     expect(out.map(({ timeNs }) => timeNs)).toEqual([ms(0), ms(500), ms(500), ms(500), ms(600)]);
   });
 
-  it('is judged as the bytes there are when only a part was captured', async () => {
+  it('is judged as the bytes there are when only a part was captured, and the summary says of how many', async () => {
     const whole = udpFrame({ from: client(1), to: '203.0.113.10:5000', payload: new Uint8Array(500) });
-    const { lines } = await replay(
+    const { lines, summary } = await replay(
       [whole, whole.subarray(0, 60), whole.subarray(0, 20), new Uint8Array(0)].map((frame) => ({
         bytes: frame,
         timeNs: ms(0),
@@ -144,6 +144,8 @@ describe('a replayed packet', { timeout: 30_000 }, () => {
       })),
     );
     expect(lines.map(({ verdict, reason }) => reason ?? verdict)).toEqual(['forward', 'malformed', 'pass', 'pass']);
+    expect(counted(summary, 'captured in part')).toBe(3);
+    expect((await replay([{ bytes: whole, timeNs: ms(0) }])).summary).not.toContain('captured in part');
   });
 
   it('may cause several packets, each with its number', () => {

@@ -30,7 +30,7 @@ export function readCapture(path: string, file: Uint8Array): ReadCapture {
   try {
     const packets: CapturedPacket[] = [];
     for (let packet = capture.next(); packet !== undefined; packet = capture.next()) {
-      packets.push({ bytes: Uint8Array.from(packet.bytes), timeNs: packet.timeNs });
+      packets.push({ ...packet, bytes: Uint8Array.from(packet.bytes) });
     }
     return { packets, failure: capture.failure?.message ?? null };
   } finally {
