@@ -1,16 +1,7 @@
 /* What holds of every BFD session whatever it was sent, for the tests of native/net/bfd_*.h. */
 #pragma once
 #include "../net/bfd_table.h"
-#include <stdio.h>
-#include <stdlib.h>
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort(); \
-        } \
-    } while (0)
+#include "require.h"
 
 #define MS 1000000ull /* nanoseconds */
 

@@ -5,22 +5,13 @@
  * Ends the process with a line on stderr. */
 #pragma once
 #include "../core/forward.h"
+#include "require.h"
 #include "tables.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FRAME_MAX 4096
 #define UNTOUCHED 0xa5
 #define LOADS_PACKETS 64
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1); \
-        } \
-    } while (0)
 
 struct frame {
     u32 length;
@@ -83,6 +74,15 @@ static void read_frames(struct test *t, const char *path)
     }
     REQUIRE(t->frame_count > 0);
     fclose(f);
+}
+
+static void free_input(struct test *t)
+{
+    for (u32 i = 0; i < t->frame_count; i++)
+        free(t->frames[i].bytes);
+    free(t->frames);
+    free(t->snapshot);
+    free(t->slots);
 }
 
 /* xorshift64*: repeatable everywhere. */

@@ -124,10 +124,6 @@ int main(int argc, char **argv)
         REQUIRE(!"a known test");
     printf("%llu packets\n", (unsigned long long)counted(&t, WORD_OF(worker_counters, rx_packets)));
     close_engine(&t);
-    for (u32 i = 0; i < t.frame_count; i++)
-        free(t.frames[i].bytes);
-    free(t.frames);
-    free(t.snapshot);
-    free(t.slots);
+    free_input(&t);
     return 0;
 }

@@ -6,10 +6,9 @@
 #include "../core/forward.h"
 #include "../dataplane/claim.h"
 #include "../dataplane/workers.h"
+#include "require.h"
 #include <fcntl.h>
 #include <net/if.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,14 +16,6 @@
 #define EDITIONS_MAX 64
 #define FRAME_ROOM 256
 #define BED_DEVICE "lo" /* any device that is there: the loop asks the kernel how it is */
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1); \
-        } \
-    } while (0)
 
 struct bed {
     struct engine *engine;

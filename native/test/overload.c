@@ -3,19 +3,10 @@
  *   overload SEED CASES     random loads, and what must hold of every decision; prints how many were looked at
  */
 #include "../dataplane/overload.h"
-#include <stdio.h>
-#include <stdlib.h>
+#include "require.h"
 #include <string.h>
 
 #define TENANTS 64
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1); \
-        } \
-    } while (0)
 
 static u64 state;
 

@@ -6,20 +6,11 @@
  * the frame, fields that are the frame's own bytes, and that neither padding, payload, a VLAN tag nor what the structure held before
  * changes what was understood. */
 #include "../core/parse.h"
-#include <stdlib.h>
-#include <stdio.h>
+#include "require.h"
 #include <string.h>
 
 #define FRAME_MAX 4096
 #define PADDING 8
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort(); \
-        } \
-    } while (0)
 
 /* Parses a copy in a block of exactly its size, into a structure full of `fill`; nothing but the structure may change. */
 static struct packet parsed(const u8 *frame, size_t size, int fill)
