@@ -3,7 +3,7 @@
 //
 // The hold counts from the withdrawal: 1 s the first time, which a check's own `rise` mostly takes anyway, doubled with each
 // further withdrawal up to 5 s, and 1 s again after a minute without one. Only health is damped: the first announcement and
-// documents are free (BGP.md, settled details). An operator's word withdraws and announces at once, too, but does not end what
+// documents are free (docs/bgp.md). An operator's word withdraws and announces at once, too, but does not end what
 // health holds down: a drain is not about another VIP's flapping backend.
 
 export const holdDownMs = { first: 1000, limit: 5000 } as const;
