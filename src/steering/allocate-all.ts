@@ -17,6 +17,7 @@ import {
   type Table,
   type TableRequest,
 } from './allocation.ts';
+import type { DestinationIndex } from './destination-index.ts';
 import { constantOf, type Layout } from './layout.ts';
 import { contentOf, type TableContent } from './table-content.ts';
 import { assignProfiles, type Profile, profileKeysOf, profileOfKey } from './timeout-profiles.ts';
@@ -27,10 +28,19 @@ export interface Allocation {
   readonly pools: IndexSpace;
   readonly tenants: IndexSpace;
   readonly slots: SlotSpace<TableContent>;
+  /** Of the VIPs and their indices; null before the first compile. */
+  readonly destinations: Destinations | null;
   /** Encoded profile → index. Old ones stay as long as there is room: live flows point at them. */
   readonly profiles: ReadonlyMap<string, number>;
   /** Lines of the SLOTS table. */
   readonly slotLines: number;
+}
+
+/** What is looked up for the same list of VIPs is the same as long as no index is given out or freed. */
+interface Destinations {
+  readonly vips: readonly DesiredVip[];
+  readonly space: IndexSpace;
+  readonly index: DestinationIndex;
 }
 
 export function emptyAllocation(slotLines: number): Allocation {
@@ -40,6 +50,7 @@ export function emptyAllocation(slotLines: number): Allocation {
     pools: emptySpace,
     tenants: emptySpace,
     slots: emptySlots,
+    destinations: null,
     profiles: new Map(),
     slotLines,
   };
@@ -82,8 +93,7 @@ export function allocate(desired: Desired, before: Allocation, layout: Layout): 
   const pools = limited(before.pools, desired.pools.map(nameOf), 'pools');
   const tenants = limited(before.tenants, desired.tenants.map(nameOf), 'tenants');
   const members = desired.pools.flatMap((pool) => pool.backends);
-  const keys = members.map(({ pool, address }) => backendKey(pool, address));
-  const backends = limited(before.backends, keys, 'backends');
+  const backends = limited(before.backends, desired.pools.flatMap(backendKeysOf), 'backends');
   const placedPools = placePools(place(desired.pools, pools), place(members, backends));
   const tables = assignSlots(
     before.slots,
@@ -99,6 +109,7 @@ export function allocate(desired: Desired, before: Allocation, layout: Layout): 
       pools: pools.space,
       tenants: tenants.space,
       slots: tables.space,
+      destinations: before.destinations,
       profiles,
       slotLines: before.slotLines,
     },
@@ -114,6 +125,17 @@ export function allocate(desired: Desired, before: Allocation, layout: Layout): 
     profileOf: profileKeys.map((key) => profiles.get(key) ?? 0),
     profiles: [...profiles].map(([key, index]) => [profileOfKey(key), index] as const),
   };
+}
+
+/** Of pools that stay the same object, as most do from one desired state to the next. */
+const knownKeys = new WeakMap<DesiredPool, readonly string[]>();
+
+function backendKeysOf(desired: DesiredPool): readonly string[] {
+  const known = knownKeys.get(desired);
+  if (known !== undefined) return known;
+  const keys = desired.backends.map(({ pool, address }) => backendKey(pool, address));
+  knownKeys.set(desired, keys);
+  return keys;
 }
 
 function nameOf({ name }: { readonly name: string }): string {

@@ -71,10 +71,15 @@ export function assign(
 }
 
 /** Undefined when one of the keys has none. */
-function allOwned(space: IndexSpace, keys: readonly string[]): readonly Owned[] | undefined {
+function allOwned({ owned }: IndexSpace, keys: readonly string[]): readonly Owned[] | undefined {
   const given: Owned[] = [];
-  for (const key of keys) {
-    const one = space.owned.get(key);
+  // Mostly they come in the order of last time, and nothing has to be looked up.
+  for (const [key, one] of owned) {
+    if (keys[given.length] !== key) break;
+    given.push(one);
+  }
+  for (const key of keys.slice(given.length)) {
+    const one = owned.get(key);
     if (!one) return undefined;
     given.push(one);
   }

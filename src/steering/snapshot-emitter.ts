@@ -155,11 +155,11 @@ export class SnapshotEmitter {
       writer.address(base + at.address, entry.address);
       writer.u32(base + at.used, 1);
       writer.u32(base + at.length, entry.length);
-      writer.u32(base + at.any_tcp, entry.anyTcp);
-      writer.u32(base + at.any_udp, entry.anyUdp);
       writer.u32(base + at.first_vip, entry.firstVip);
-      writer.u32(base + at.source_tcp, entry.sourceTcp);
-      writer.u32(base + at.source_udp, entry.sourceUdp);
+      if (entry.anyTcp !== 0) writer.u32(base + at.any_tcp, entry.anyTcp);
+      if (entry.anyUdp !== 0) writer.u32(base + at.any_udp, entry.anyUdp);
+      if (entry.sourceTcp !== 0) writer.u32(base + at.source_tcp, entry.sourceTcp);
+      if (entry.sourceUdp !== 0) writer.u32(base + at.source_udp, entry.sourceUdp);
       writer.u32(base + at.range, ranges);
       writer.u32(base + at.ranges, entry.ranges.length);
       for (const range of entry.ranges) this.#range(ranges++, range);

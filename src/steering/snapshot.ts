@@ -7,7 +7,7 @@
 import { familyOf } from '../model/address.ts';
 import type { Desired } from '../model/desired.ts';
 import { type Allocation, allocate, type Places } from './allocate-all.ts';
-import { bucketEntries, buildBackendIndex, buildDestinationIndex } from './destination-index.ts';
+import { bucketEntries, buildBackendIndex, buildDestinationIndex, type DestinationIndex } from './destination-index.ts';
 import { constantOf, type Layout } from './layout.ts';
 import { SnapshotEmitter } from './snapshot-emitter.ts';
 import { planSections, SnapshotWriter } from './snapshot-writer.ts';
@@ -33,15 +33,23 @@ export function compile(desired: Desired, allocation: Allocation, layout: Layout
   const fills = places.pools.flatMap(({ noun, table, isFreshTable }) =>
     table && isFreshTable ? [{ pool: noun.name, firstLine: table.first, content: table.content }] : [],
   );
-  return { bytes: bytesOf(desired, places, layout), fills, allocation: places.allocation };
+  const index = destinationsOf(desired, places, layout);
+  const destinations = { vips: desired.vips, space: places.allocation.vips, index };
+  const bytes = bytesOf(desired, places, index, layout);
+  return { bytes, fills, allocation: { ...places.allocation, destinations } };
 }
 
-function bytesOf(desired: Desired, places: Places, layout: Layout): Uint8Array<ArrayBuffer> {
-  const { allocation, vips, pools, tenants } = places;
-  const index = buildDestinationIndex(vips, {
+function destinationsOf({ vips }: Desired, { vips: placed, allocation }: Places, layout: Layout): DestinationIndex {
+  const known = allocation.destinations;
+  if (known?.vips === vips && known.space === allocation.vips) return known.index;
+  return buildDestinationIndex(placed, {
     probes: constantOf(layout, 'ADDRESS_PROBES'),
     ranges: constantOf(layout, 'ADDRESS_RANGES_MAX'),
   });
+}
+
+function bytesOf(desired: Desired, places: Places, index: DestinationIndex, layout: Layout): Uint8Array<ArrayBuffer> {
+  const { allocation, vips, pools, tenants } = places;
   const backendIndex = buildBackendIndex(pools);
   const ranges = index.addresses.reduce((count, entry) => count + (entry?.ranges.length ?? 0), 0);
   const sizes = {
