@@ -41,7 +41,7 @@ const deviceColumns: readonly Column<EngineDeviceView>[] = [
   { title: 'ENGINE', cell: ({ queues }) => distinct(queues.map(({ engine }) => engine)) || 'none' },
   { title: 'MODE', cell: ({ queues }) => modeOf(queues) },
   { title: 'QUEUES', align: 'right', cell: ({ queues }) => number(queues.length) },
-  { title: 'BUSY POLLING', cell: ({ queues }) => shareOf(queues, ({ busyPolling }) => busyPolling) },
+  { title: 'BUSY POLLING', spareable: 1, cell: ({ queues }) => shareOf(queues, ({ busyPolling }) => busyPolling) },
   { title: 'HUGE PAGES', cell: ({ queues }) => shareOf(queues, ({ hugePages }) => hugePages) },
 ];
 
@@ -62,9 +62,9 @@ const queueColumns: readonly Column<Queue>[] = [
   { title: 'QUEUE', align: 'right', cell: ({ queue }) => number(queue) },
   { title: 'WORKER', align: 'right', cell: ({ worker }) => number(worker) },
   { title: 'RX', align: 'right', cell: ({ rings }) => ringText(rings.rx) },
-  { title: 'FILL', align: 'right', cell: ({ rings }) => ringText(rings.fill) },
+  { title: 'FILL', align: 'right', spareable: 1, cell: ({ rings }) => ringText(rings.fill) },
   { title: 'TX', align: 'right', cell: ({ rings }) => ringText(rings.tx) },
-  { title: 'COMPLETION', align: 'right', cell: ({ rings }) => ringText(rings.completion) },
+  { title: 'COMPLETION', align: 'right', spareable: 2, cell: ({ rings }) => ringText(rings.completion) },
   { title: 'STATISTICS', cell: ({ statistics }) => statisticsCell(statistics) },
 ];
 

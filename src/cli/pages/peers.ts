@@ -15,11 +15,11 @@ function columns(peers: readonly PeerStatus[], { nowMs }: Screen): readonly Colu
     { title: 'AS', align: 'right', cell: (peer) => `${peer.as}` },
     { title: 'STATE', cell: ({ state }) => ({ text: state, tone: state === 'established' ? 'good' : 'bad' }) },
     { title: 'UP', align: 'right', cell: ({ state, uptimeSec }) => (state === 'established' ? durationText(uptimeSec) : '-') },
-    { title: 'HOLD', align: 'right', cell: ({ holdTimeSec }) => `${holdTimeSec} s` },
+    { title: 'HOLD', align: 'right', spareable: 1, cell: ({ holdTimeSec }) => `${holdTimeSec} s` },
     { title: 'ANNOUNCED', align: 'right', cell: ({ announced }) => number(announced) },
     { title: 'FLAPS', align: 'right', cell: ({ flaps }) => ({ text: number(flaps), tone: flaps > 0 ? 'warn' : 'plain' }) },
     { title: 'BFD', cell: ({ bfd }) => (bfd === null ? '-' : { text: bfd.state, tone: bfd.state === 'up' ? 'good' : 'warn' }) },
-    { title: 'FAMILIES', cell: ({ families }) => families.join(', ') },
+    { title: 'FAMILIES', spareable: 2, cell: ({ families }) => families.join(', ') },
     ...(defaults === undefined ? [] : [defaults]),
     { title: 'REASON', cell: (peer) => reasonOf(peer, nowMs) },
   ];

@@ -57,6 +57,15 @@ describe('torii vips', () => {
   });
 });
 
+describe('on a terminal of 80 columns', () => {
+  it.each(['vips', 'backends', 'tenants', 'peers', 'engine'])('torii %s has every title on one line', async (verb) => {
+    const { out } = await torii(at(node, verb), { widthColumns: 80 });
+    const titles = out.split('\n').filter((line) => /^[A-Z]+ {2,}/.test(line));
+    expect(titles.length).toBeGreaterThan(0);
+    expect(titles.filter((line) => line.length > 80)).toEqual([]);
+  });
+});
+
 describe('torii backends', () => {
   it('shows why a backend takes no new flows', async () => {
     const { out } = await torii(at(node, 'backends', 'acme-web'));
