@@ -2,17 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NeighbourChanges, Neighbours } from '../../../src/dataplane/neighbours.ts';
 import { nud } from '../../../src/dataplane/next-hop.ts';
 import type { Link, Neighbour, News, Route } from '../../../src/net.ts';
-
-const eth0: Link = {
-  name: 'eth0',
-  ifindex: 2,
-  mac: '02:00:00:00:00:02',
-  mtuBytes: 1500,
-  isUp: true,
-  kind: '',
-  master: 0,
-  lower: 0,
-};
+import { eth0 } from './links.ts';
 
 /** A kernel of maps: what it knows, what it was asked to probe, and what it has to tell. */
 class Kernel {

@@ -1,17 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decideNextHop, isUsable, neighbourOf, nud, type Surroundings, type Target } from '../../../src/dataplane/next-hop.ts';
 import type { Link, Route } from '../../../src/net.ts';
+import { eth0 } from './links.ts';
 
-const eth0: Link = {
-  name: 'eth0',
-  ifindex: 2,
-  mac: '02:00:00:00:00:02',
-  mtuBytes: 1500,
-  isUp: true,
-  kind: '',
-  master: 0,
-  lower: 0,
-};
 const eth9: Link = {
   name: 'eth9',
   ifindex: 9,
