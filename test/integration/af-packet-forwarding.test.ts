@@ -103,8 +103,9 @@ describe('the engine af_packet', () => {
     await node.load();
     decapsulate();
     expect(sh('client', 'ethtool -k eth0')).toMatch(/tx-checksumming: on[\s\S]*tcp-segmentation-offload: on/);
-    await server('backend', hashServer);
-    const [sent, received] = (await script('client', uploader)).split(' ');
+    const upload = { vip: bed.vip, port: 80, bytes: 2_000_000 };
+    await server('backend', hashServer(upload));
+    const [sent, received] = (await script('client', uploader(upload))).split(' ');
     expect(received).toBe(sent);
     expect(sh('backend', 'nstat -az TcpInCsumErrors')).toMatch(/TcpInCsumErrors\s+0 /);
     expect((await node.totals()).verdicts['oversize']).toBe(0);

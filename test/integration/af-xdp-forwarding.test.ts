@@ -167,8 +167,9 @@ describe('the engine af_xdp', () => {
     const features = sh('client', 'ethtool -k eth0');
     expect(features).toMatch(/tx-checksumming: on/);
     expect(features).toMatch(/tcp-segmentation-offload: off/);
-    await server('backend', hashServer);
-    const [sent, received] = (await script('client', uploader)).split(' ');
+    const upload = { vip: bed.vip, port: 80, bytes: 2_000_000 };
+    await server('backend', hashServer(upload));
+    const [sent, received] = (await script('client', uploader(upload))).split(' ');
     expect(received).toBe(sent);
     expect(sh('backend', 'nstat -az TcpInCsumErrors')).toMatch(/TcpInCsumErrors\s+0 /);
   });

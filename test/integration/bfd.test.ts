@@ -2,17 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PeerStatus } from '../../src/model/peer.ts';
-import {
-  BfdBed,
-  type BfdRouter,
-  BirdWithBfd,
-  bfdSpeakerConfig,
-  FrrWithBfd,
-  plainSpeakerConfig,
-  routerAddress6,
-  speakerAddress6,
-} from './support/bfd-bed.ts';
-import { routerAddress, type SpeakerProcess, speakerAddress } from './support/bgp-bed.ts';
+import { BfdBed, type BfdRouter, BirdWithBfd, bfdSpeakerConfig, FrrWithBfd, plainSpeakerConfig } from './support/bfd-bed.ts';
+import { routerAddress, routerAddress6, type SpeakerProcess, speakerAddress, speakerAddress6 } from './support/bgp-bed.ts';
 
 const vips = ['203.0.113.10/32', '2001:db8:cafe::10/128'] as const;
 const peers = [routerAddress, routerAddress6] as const;

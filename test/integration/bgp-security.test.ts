@@ -8,15 +8,15 @@ import {
   Frr,
   type Router,
   routerAddress,
+  routerAddress6,
   routerAs,
   run,
   speakerAddress,
+  speakerAddress6,
   speakerAs,
   speakerConfig,
 } from './support/bgp-bed.ts';
 
-const routerAddress6 = 'fd66::1';
-const speakerAddress6 = 'fd66::11';
 const secret = 's3cret';
 const vip = '203.0.113.10/32';
 

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { buildNative, native } from '../support/native-build.ts';
 import { readPcap } from '../support/pcap.ts';
 import { faultOf } from '../support/whole-packets.ts';
+import { hashServer, uploader } from './support/bed-programs.ts';
 import { liveEngines } from './support/live-engines.ts';
 import { addIpv6, bed, build, decapsulate, endPrograms, remove, script, server, sh, start } from './support/packet-bed.ts';
 import { bedDesired, PacketNode } from './support/packet-node-handle.ts';
@@ -67,10 +68,10 @@ describe.each(liveEngines)('with every offload on, the engine %s', (engine) => {
     expect(sh('client', 'ethtool -k eth0')).toMatch(
       new RegExp(`tx-checksumming: on[\\s\\S]*tcp-segmentation-offload: ${segmentation}`),
     );
-    await server('backend', hashServer(vip, port));
+    await server('backend', hashServer({ vip, port, bytes: uploadBytes }));
     const capture = await startCapture(join(directory, 'tcp.pcap'));
     const before = receivedByFront();
-    const [sent, received] = (await script('client', uploader(vip, port))).split(' ');
+    const [sent, received] = (await script('client', uploader({ vip, port, bytes: uploadBytes }))).split(' ');
     expect(received).toBe(sent);
     expectSuperFrames(engine, before);
     const frames = await capture.frames();
@@ -105,8 +106,8 @@ describe.each(liveEngines)('with every offload on, the engine %s', (engine) => {
   it('has its uploads arrive whole at a backend that merges what comes, too', async () => {
     sh('backend', 'ethtool -K eth0 gro on');
     for (const { vip, port } of ways) {
-      const program = await server('backend', hashServer(vip, port));
-      const [sent, received] = (await script('client', uploader(vip, port))).split(' ');
+      const program = await server('backend', hashServer({ vip, port, bytes: uploadBytes }));
+      const [sent, received] = (await script('client', uploader({ vip, port, bytes: uploadBytes }))).split(' ');
       expect(received).toBe(sent);
       program.kill();
     }
@@ -156,29 +157,6 @@ async function startCapture(file: string): Promise<{ frames(): Promise<readonly 
     },
   };
 }
-
-const hashServer = (vip: string, port: number) => `
-import { createServer } from 'node:net';
-import { createHash } from 'node:crypto';
-createServer((socket) => {
-  const hash = createHash('sha1');
-  let bytes = 0;
-  socket.on('data', (chunk) => {
-    hash.update(chunk);
-    bytes += chunk.length;
-    if (bytes === ${uploadBytes}) socket.end(hash.digest('hex'));
-  });
-}).listen(${port}, '${vip}', () => console.log('ready'));`;
-
-const uploader = (vip: string, port: number) => `
-import { connect } from 'node:net';
-import { createHash, randomBytes } from 'node:crypto';
-const body = randomBytes(${uploadBytes});
-const socket = connect(${port}, '${vip}', () => socket.write(body));
-socket.setTimeout(20000, () => process.exit(1));
-let said = '';
-socket.on('data', (chunk) => { said += chunk; });
-socket.on('end', () => { console.log(createHash('sha1').update(body).digest('hex'), said); process.exit(); });`;
 
 /** Says how many came, and how many of them had other contents than udp_burst sent. */
 const datagramServer = (vip: string, port: number) => `

@@ -1,11 +1,14 @@
 // Sources of the small servers and clients that tests of live engines run in their bed (packet-bed.ts).
 
-import { bed } from './packet-bed.ts';
+/** An upload to an address of the bed. */
+export interface Upload {
+  readonly vip: string;
+  readonly port: number;
+  readonly bytes: number;
+}
 
-const uploadBytes = 2_000_000;
-
-/** Answers an upload to the VIP with its hash. */
-export const hashServer = `
+/** Answers it with its hash. */
+export const hashServer = ({ vip, port, bytes: all }: Upload) => `
 import { createServer } from 'node:net';
 import { createHash } from 'node:crypto';
 createServer((socket) => {
@@ -14,16 +17,16 @@ createServer((socket) => {
   socket.on('data', (chunk) => {
     hash.update(chunk);
     bytes += chunk.length;
-    if (bytes === ${uploadBytes}) socket.end(hash.digest('hex'));
+    if (bytes === ${all}) socket.end(hash.digest('hex'));
   });
-}).listen(80, '${bed.vip}', () => console.log('ready'));`;
+}).listen(${port}, '${vip}', () => console.log('ready'));`;
 
-/** Prints the hash of what it sent to the VIP, and the answer. */
-export const uploader = `
+/** Prints the hash of what it sent, and the answer. */
+export const uploader = ({ vip, port, bytes }: Upload) => `
 import { connect } from 'node:net';
 import { createHash, randomBytes } from 'node:crypto';
-const body = randomBytes(${uploadBytes});
-const socket = connect(80, '${bed.vip}', () => socket.write(body));
+const body = randomBytes(${bytes});
+const socket = connect(${port}, '${vip}', () => socket.write(body));
 socket.setTimeout(20000, () => process.exit(1));
 let said = '';
 socket.on('data', (chunk) => { said += chunk; });

@@ -10,15 +10,15 @@ import {
   Frr,
   type Router,
   routerAddress,
+  routerAddress6,
   routerAs,
   run,
   speakerAddress,
+  speakerAddress6,
   speakerAs,
   speakerConfig,
 } from './bgp-bed.ts';
 
-export const routerAddress6 = 'fd66::1';
-export const speakerAddress6 = 'fd66::11';
 const intervalMs = 100;
 const multiplier = 5;
 

@@ -13,6 +13,8 @@ import type { Advertisement, PeerStatus, SpeakerConfig } from '../../../src/mode
 
 export const routerAddress = '10.66.0.1';
 export const speakerAddress = '10.66.0.11';
+export const routerAddress6 = 'fd66::1';
+export const speakerAddress6 = 'fd66::11';
 export const routerAs = 65000;
 export const speakerAs = 65010;
 
