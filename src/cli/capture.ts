@@ -10,6 +10,7 @@ import { parseAddress, parsePrefix } from '../model/address.ts';
 import { type CaptureVerdict, captureBounds, captureDefaults, captureVerdicts } from '../model/capture.ts';
 import { canonicalVipName } from '../model/vip.ts';
 import { CaptureStream } from './capture-stream.ts';
+import { type Ended, packetsText, summaryJson, summaryText } from './capture-summary.ts';
 import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
 import { withExample } from './help.ts';
@@ -30,6 +31,7 @@ interface Words {
   readonly rate: number;
   readonly snap: number;
   readonly output: boolean;
+  readonly json?: boolean;
 }
 
 const progressEveryMs = 1000;
@@ -66,7 +68,8 @@ export function addCapture(program: Command, io: Io): void {
     .addOption(bounded('--sample <number>', 'take one of so many', captureBounds.sample, captureDefaults.sample))
     .addOption(bounded('--rate <number>', 'take so many a second at most', captureBounds.ratePerSec, captureDefaults.ratePerSec))
     .addOption(bounded('--snap <bytes>', 'of each packet at most', captureBounds.snapBytes, captureDefaults.snapBytes))
-    .option('--no-output', 'packets as they came only, not as they left');
+    .option('--no-output', 'packets as they came only, not as they left')
+    .option('--json', 'the summary as one JSON object, on standard output or, where OUT is that, on standard error');
   withExample(command, [
     'torii capture drops.pcapng --verdict drop --for 10s',
     'torii capture limited.pcapng --vip 203.0.113.10:80/tcp --reason cps_limited --count 100',
@@ -111,7 +114,7 @@ async function capture({ client, io, out, words }: Run): Promise<void> {
     io.progress('');
     await sink.end();
   }
-  io.err(summaryText({ stream, out, sample: words.sample, isInterrupted: stopped.aborted }));
+  tell({ stream, out: out === standardOutput ? null : out, sample: words.sample, isInterrupted: stopped.aborted }, words, io);
 }
 
 function bodyOf({ vip, verdict, reason, client, backend, count, ...words }: Words): unknown {
@@ -167,44 +170,16 @@ function fileSink(path: string): Sink {
 
 /* ---- What is told ---- */
 
+/** The object goes where a program reads answers, unless the capture itself goes there. */
+function tell(ended: Ended, { json }: Words, io: Io): void {
+  if (json !== true) io.err(summaryText(ended));
+  else if (ended.out === null) io.err(summaryJson(ended));
+  else io.out(summaryJson(ended));
+}
+
 function progressText({ packets, bytes, totals }: CaptureStream): string {
   const missed = totals.missed === 0 ? '' : `, ${number(totals.missed)} missed`;
   return `${packetsText(packets)}, ${bytesText(bytes)}${missed}`;
-}
-
-function packetsText(count: number): string {
-  return `${number(count)} packet${count === 1 ? '' : 's'}`;
-}
-
-const endWords: Readonly<Record<string, string>> = {
-  count: '--count was reached',
-  time: 'the time was over',
-  size: '--bytes was reached',
-  stopped: 'the node ended it',
-};
-
-interface Ended {
-  readonly stream: CaptureStream;
-  readonly out: string;
-  readonly sample: number;
-  readonly isInterrupted: boolean;
-}
-
-function summaryText({ stream, out, sample, isInterrupted }: Ended): string {
-  const { packets, frames, bytes, totals } = stream;
-  const { received, matched, limited, missed, end } = totals;
-  const why = isInterrupted ? 'interrupted' : (endWords[end ?? ''] ?? 'cut off');
-  const where = out === standardOutput ? 'standard output' : clean(out);
-  const leaving = frames > packets ? ` and ${number(frames - packets)} as they left` : '';
-  const left = matched - packets - limited - missed;
-  const lines = [
-    `${packetsText(packets)}${leaving} in ${where}, ${bytesText(bytes)}: ${why}`,
-    `  of ${number(received)} that came meanwhile ${number(matched)} were asked for`,
-    ...(sample === 1 ? [] : [`  ${number(left)} left out by --sample ${sample}`]),
-    ...(limited === 0 ? [] : [`  ${number(limited)} above the rate left out: --rate allows more, --sample spreads them`]),
-    ...(missed === 0 ? [] : [`  ${number(missed)} missed, since OUT or the network was slower than they came`]),
-  ];
-  return lines.map((line) => `${line}\n`).join('');
 }
 
 /* ---- Arguments ---- */

@@ -50,6 +50,36 @@ describe('torii capture', () => {
     );
   });
 
+  it('says the same as one object with --json', async () => {
+    const whole = served('count');
+    node.node.capturePieces = [whole];
+    const { exit, err, out } = await run(at('out.pcapng'), '--count', '2', '--json');
+    expect([exit, err]).toEqual([0, '']);
+    expect(out.endsWith('}\n')).toBe(true);
+    expect(JSON.parse(out)).toEqual({
+      file: at('out.pcapng'),
+      packets: 2,
+      left: 1,
+      bytes: whole.length,
+      received: 1000,
+      matched: 20,
+      sampledOut: 0,
+      limited: 15,
+      missed: 3,
+      end: 'count',
+    });
+  });
+
+  it('has the object on standard error where OUT is standard output, of a capture that is interrupted, too', async () => {
+    const whole = served(null);
+    node.node.capturePieces = [whole, whole.subarray(0, 99)];
+    const words = ['capture', '-', '--json', '--sample', '2', '--api', node.socket];
+    const { exit, err, bytes: written } = await torii(words, { onOut: (_, interrupt) => interrupt() });
+    expect([exit, packetsOf(written).length]).toEqual([0, 3]);
+    const summary = { file: null, packets: 2, bytes: whole.length, sampledOut: 0, limited: 15, missed: 3, end: 'interrupted' };
+    expect(JSON.parse(err)).toMatchObject(summary);
+  });
+
   it('writes to standard output where OUT is -', async () => {
     node.node.capturePieces = [served('time')];
     const { exit, bytes: written } = await run('-', '--count', '2');
