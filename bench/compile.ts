@@ -1,9 +1,12 @@
 // From a document's text to tables in force, in this process: read, resolve, compile, fill, load, without threads, device or
 // privilege. What a node's config worker and main thread do for one document, one after the other.
 
-import { parseOrThrow } from '../src/config/parse.ts';
-import { resolve } from '../src/control/desired.ts';
+import type { Config } from '../src/config/config.ts';
+import { parseOrThrow, type ReadDocument } from '../src/config/parse.ts';
+import { type Resolved, resolve } from '../src/control/desired.ts';
+import type { Observed } from '../src/control/desired-pool.ts';
 import { NativeCompiler } from '../src/control/native-compiler.ts';
+import { noOverrides } from '../src/control/overrides.ts';
 import { type DataplaneAddon, type EngineId, loadDataplaneAddon } from '../src/dataplane/addon.ts';
 import { capacityFor } from '../src/dataplane/capacity.ts';
 import type { NextHop } from '../src/model/backend.ts';
@@ -26,6 +29,9 @@ class Pipeline {
   readonly #addon: DataplaneAddon = loadDataplaneAddon();
   readonly #engine: EngineId;
   readonly #compiler: NativeCompiler;
+  /** The document that is loaded. */
+  #read: ReadDocument | undefined;
+  #resolved: Resolved | null = null;
 
   constructor() {
     this.#engine = this.#addon.open(capacityFor(this.#addon.layout(), { workers: 1, flowEntries: 1024 }));
@@ -34,20 +40,22 @@ class Pipeline {
 
   put(text: string): Stages {
     const started = performance.now();
-    const { config } = parseOrThrow(text, 'bench');
+    const { config, read } = parseOrThrow(text, 'bench', { before: this.#read });
     const parsed = performance.now();
-    const nextHops = new Map(config.pools.flatMap(({ backends }) => backends.map(({ address }) => [address, nextHop] as const)));
+    const observed = this.#resolved?.observed ?? observedOf(config);
+    const overrides = this.#resolved?.overrides ?? noOverrides;
     const observing = performance.now();
     const desired = resolve({
       revision: 1,
       config,
       clusterSecret: '5a'.repeat(32),
-      overrides: new Map(),
-      observed: { health: new Map(), nextHops, devices: new Map([[device.name, device]]) },
+      overrides,
+      observed,
       leaving: new Set(),
       warming: new Set(),
       draining: new Set(),
       announced: new Set(),
+      before: this.#resolved,
     });
     const resolved = performance.now();
     const draft = this.#compiler.draft(desired);
@@ -55,12 +63,21 @@ class Pipeline {
     this.#addon.load(this.#engine, draft.snapshot);
     this.#compiler.keep(draft);
     const ended = performance.now();
+    this.#read = read;
+    this.#resolved = { config, overrides, observed, desired };
     return { parse: parsed - started, resolve: resolved - observing, compile: compiled - resolved, load: ended - compiled };
   }
 
   close(): void {
     this.#addon.close(this.#engine);
   }
+}
+
+/** Of the first document; its changes here are of weights alone. */
+function observedOf({ pools }: Config): Observed {
+  const addresses = pools.flatMap(({ backends }) => backends.map(({ address }) => address));
+  const nextHops = new Map(addresses.map((address) => [address, nextHop]));
+  return { health: new Map(), nextHops, devices: new Map([[device.name, device]]) };
 }
 
 function total(stages: Stages): number {
