@@ -76,7 +76,7 @@ describe('torii capture', () => {
     const words = ['capture', '-', '--json', '--sample', '2', '--api', node.socket];
     const { exit, err, bytes: written } = await torii(words, { onOut: (_, interrupt) => interrupt() });
     expect([exit, packetsOf(written).length]).toEqual([0, 3]);
-    const summary = { file: null, packets: 2, bytes: whole.length, sampledOut: 0, limited: 15, missed: 3, end: 'interrupted' };
+    const summary = { file: null, packets: 2, bytes: written.length, sampledOut: 0, limited: 15, missed: 3, end: 'interrupted' };
     expect(JSON.parse(err)).toMatchObject(summary);
   });
 
