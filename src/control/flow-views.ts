@@ -8,7 +8,7 @@ import type { Desired, DesiredVip } from '../model/desired.ts';
 import { flowText } from '../model/flow.ts';
 import type { FlowQuery, FlowsView, FlowView } from '../model/views.ts';
 import type { Allocation } from '../steering/allocate-all.ts';
-import { profileOf } from '../steering/timeout-profiles.ts';
+import { type Profile, profilesByNumber } from '../steering/timeout-profiles.ts';
 
 /** Names a record, and tells whether its VIP and backend are asked for. */
 export interface FlowNaming {
@@ -18,13 +18,16 @@ export interface FlowNaming {
 
 /** What the indices of a record mean. */
 export interface FlowNames {
-  readonly vips: ReadonlyMap<number, KnownVip>;
+  readonly vips: ReadonlyMap<number, DesiredVip>;
+  /** Timeouts by the number that entries have. */
+  readonly limitsMs: ReadonlyMap<number, Limits>;
   readonly backends: ReadonlyMap<number, { readonly address: string; readonly generation: number }>;
 }
 
-export function flowNames(desired: Desired, { vips, backends }: Allocation): FlowNames {
+export function flowNames(desired: Desired, { vips, backends, profiles }: Allocation): FlowNames {
   return {
     vips: vipsByIndex(desired, vips.owned),
+    limitsMs: new Map([...profilesByNumber(profiles)].map(([number, profile]) => [number, limitsOf(profile)])),
     backends: new Map(
       [...backends.owned].map(([key, { index, generation }]) => [
         index,
@@ -35,16 +38,16 @@ export function flowNames(desired: Desired, { vips, backends }: Allocation): Flo
 }
 
 /** Throws not_found for a VIP that the document does not have. */
-export function nameFlows(query: FlowQuery, { vips, backends }: FlowNames): FlowNaming {
-  if (query.vip !== null && ![...vips.values()].some(({ vip }) => vip.name === query.vip))
+export function nameFlows(query: FlowQuery, { vips, backends, limitsMs }: FlowNames): FlowNaming {
+  if (query.vip !== null && ![...vips.values()].some(({ name }) => name === query.vip))
     throw new ToriiError('not_found', `no VIP ${query.vip} that this node forwards`);
   const address = ({ entry }: FlowCandidate): string | null => {
     const owner = backends.get(entry.backendIndex);
     return owner?.generation === entry.backendGeneration ? owner.address : null;
   };
   const live = ({ entry, vipIndex }: FlowCandidate): DesiredVip | undefined => {
-    const known = vips.get(vipIndex);
-    return known !== undefined && entry.idleMs < known.limitsMs[entry.state] ? known.vip : undefined;
+    const limits = limitsMs.get(entry.profile);
+    return limits !== undefined && entry.idleMs < limits[entry.state] ? vips.get(vipIndex) : undefined;
   };
   return {
     wanted: (candidate) => {
@@ -65,19 +68,18 @@ export function nameFlows(query: FlowQuery, { vips, backends }: FlowNames): Flow
   };
 }
 
-interface KnownVip {
-  readonly vip: DesiredVip;
-  /** After so long without a packet a flow has expired. */
-  readonly limitsMs: Readonly<Record<FlowCandidate['entry']['state'], number>>;
+/** After so long without a packet a flow has expired. */
+type Limits = Readonly<Record<FlowCandidate['entry']['state'], number>>;
+
+function limitsOf({ probationMs, establishedMs, finMs }: Profile): Limits {
+  return { probation: probationMs, established: establishedMs, fin: finMs };
 }
 
-function vipsByIndex(desired: Desired, owned: Allocation['vips']['owned']): ReadonlyMap<number, KnownVip> {
-  const known = new Map<number, KnownVip>();
+function vipsByIndex(desired: Desired, owned: Allocation['vips']['owned']): ReadonlyMap<number, DesiredVip> {
+  const known = new Map<number, DesiredVip>();
   for (const vip of desired.vips) {
     const index = owned.get(vip.name)?.index;
-    const { probationMs, establishedMs, finMs } = profileOf(vip);
-    if (index !== undefined)
-      known.set(index, { vip, limitsMs: { probation: probationMs, established: establishedMs, fin: finMs } });
+    if (index !== undefined) known.set(index, vip);
   }
   return known;
 }

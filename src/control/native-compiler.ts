@@ -17,6 +17,7 @@ import type { ExplainView, FlowQuery } from '../model/views.ts';
 import { type Allocation, emptyAllocation } from '../steering/allocate-all.ts';
 import { explain } from '../steering/explain.ts';
 import { type Compiled, compile } from '../steering/snapshot.ts';
+import { profilesByNumber } from '../steering/timeout-profiles.ts';
 import { type FlowNames, flowNames, nameFlows } from './flow-views.ts';
 import type { Compiler, Draft, FlowSearch, TableFacts } from './ports.ts';
 
@@ -88,6 +89,7 @@ export class NativeCompiler implements Compiler {
     return explain(flow, {
       desired,
       entry: (hash) => this.#flows.find(hash),
+      timeouts: (profile) => profilesByNumber(this.#allocation.profiles).get(profile),
       backend: (index, generation) => {
         const owner = ownerOf(index);
         return owner?.generation === generation ? owner : undefined;

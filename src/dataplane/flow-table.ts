@@ -17,7 +17,7 @@ const nsPerMs = 1_000_000n;
 export type WritableEntry = { -readonly [Key in keyof FlowEntry]: FlowEntry[Key] };
 
 export function emptyEntry(): WritableEntry {
-  return { worker: 0, state: 'probation', idleMs: 0, backendIndex: 0, backendGeneration: 0 };
+  return { worker: 0, state: 'probation', idleMs: 0, backendIndex: 0, backendGeneration: 0, profile: 0 };
 }
 
 export class FlowTable {
@@ -97,6 +97,7 @@ export class FlowTable {
     const high = this.#halves[2 * (at + this.#at.meta) + 1] ?? 0;
     entry.state = state;
     entry.idleMs = (nowMs - (low & seenMask)) & seenMask;
+    entry.profile = high & 0xff;
     entry.backendGeneration = (high >>> 8) & 0xff;
     entry.backendIndex = high >>> 16;
     return true;

@@ -11,7 +11,7 @@ import type { Protocol } from '../model/vip.ts';
 import { protocolNumber } from './destination-index.ts';
 import { type LearnedMtu, type Say, sayFragments, sayWay } from './explain-way.ts';
 import { expandFlowKey, type FlowHash, type FlowKey, flowHash, slotHash, type Tuple } from './flow-hash.ts';
-import { profileOf } from './timeout-profiles.ts';
+import { type Profile, profileOf } from './timeout-profiles.ts';
 
 export interface FlowEntry {
   readonly worker: number;
@@ -19,12 +19,16 @@ export interface FlowEntry {
   readonly idleMs: number;
   readonly backendIndex: number;
   readonly backendGeneration: number;
+  /** Number of the timeouts under which it was last seen; a document that changes them holds from the flow's next packet on. */
+  readonly profile: number;
 }
 
 export interface ExplainSources {
   readonly desired: Desired;
   /** The flow's entry in any worker's table. */
   entry(hash: FlowHash): FlowEntry | undefined;
+  /** The timeouts of that number. */
+  timeouts(profile: number): Profile | undefined;
   /** The backend of that index, if it still is the one of that generation. */
   backend(index: number, generation: number): { readonly pool: string; readonly address: string } | undefined;
   /** Backend index in a slot of a pool's table in force; 0: the pool is empty. */
@@ -146,7 +150,7 @@ function keptBackend(params: {
     say('flow table', 'unknown flow');
     return undefined;
   }
-  const { probationMs, establishedMs, finMs } = profileOf(vip);
+  const { probationMs, establishedMs, finMs } = sources.timeouts(entry.profile) ?? profileOf(vip);
   const timeoutMs = { probation: probationMs, established: establishedMs, fin: finMs }[entry.state];
   const where = `${entry.state}, idle for ${(entry.idleMs / 1000).toFixed(1)} s of ${timeoutMs / 1000} s, worker ${entry.worker}`;
   if (entry.idleMs >= timeoutMs) {

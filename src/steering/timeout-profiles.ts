@@ -35,6 +35,11 @@ export function profileOfKey(key: string): Profile {
   return { probationMs, establishedMs, finMs, isNot5Tuple: isNot5Tuple === 1 };
 }
 
+/** Profiles by the number that flows have. */
+export function profilesByNumber(profiles: ReadonlyMap<string, number>): ReadonlyMap<number, Profile> {
+  return new Map([...profiles].map(([key, number]) => [number, profileOfKey(key)]));
+}
+
 /** Encoded profile of each VIP. Mostly one is as the one before it, and then its key is the same string. */
 export function profileKeysOf(vips: readonly Timed[]): readonly string[] {
   let before: Timed | undefined;

@@ -10,6 +10,7 @@ describe('an explained flow to a blackholed VIP', () => {
     const view = explain(flow, {
       desired: desiredOf({ vips: [{ vip: '203.0.113.10:80/tcp', isBlackhole: true }] }),
       entry: () => undefined,
+      timeouts: () => undefined,
       backend: () => undefined,
       slot: () => 1,
       backendAddress: () => '10.0.2.21',

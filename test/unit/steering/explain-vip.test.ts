@@ -16,6 +16,7 @@ function explained(text: string, what: Desired = desired): ExplainView {
   return explain(flow, {
     desired: what,
     entry: nothing,
+    timeouts: nothing,
     backend: nothing,
     slot: () => 1,
     backendAddress: () => '10.0.2.21',

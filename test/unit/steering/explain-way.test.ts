@@ -45,7 +45,16 @@ function said(desired: Desired, ends: typeof ends4, more: Partial<ExplainSources
   if (flow === undefined) throw new Error('no flow');
   const backendAddress = (): string | undefined => desired.pools[0]?.backends[0]?.address;
   const nothing = () => undefined;
-  const sources = { desired, entry: nothing, backend: nothing, slot: () => 1, backendAddress, learnedMtu: nothing, ...more };
+  const sources = {
+    desired,
+    entry: nothing,
+    timeouts: nothing,
+    backend: nothing,
+    slot: () => 1,
+    backendAddress,
+    learnedMtu: nothing,
+    ...more,
+  };
   return Object.fromEntries(explain(flow, sources).steps.map(({ step, result }) => [step, result]));
 }
 
