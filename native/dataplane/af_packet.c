@@ -172,19 +172,21 @@ static int bind_device(int fd, u32 ifindex, u16 protocol)
     return bind(fd, (struct sockaddr *)&address, sizeof address);
 }
 
+#define GROUP_CHOSEN 0x10000u /* beside a group's number: the first that the kernel gives after a boot is 0 */
+
 /* All workers' sockets of one device form a group in which the kernel chooses by a symmetric hash of the flow. */
 static int join_group(int fd, const struct device_open *how)
 {
     if (how->workers < 2)
         return 0;
     u32 type = PACKET_FANOUT_HASH | (*how->group ? 0 : PACKET_FANOUT_FLAG_UNIQUEID);
-    if (set_packet_option(fd, PACKET_FANOUT, (int)(*how->group | type << 16)) < 0)
+    if (set_packet_option(fd, PACKET_FANOUT, (int)((*how->group & 0xffff) | type << 16)) < 0)
         return -1;
     u32 chosen;
     socklen_t size = sizeof chosen;
     if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &chosen, &size) < 0)
         return -1;
-    *how->group = chosen & 0xffff;
+    *how->group = GROUP_CHOSEN | (chosen & 0xffff);
     return 0;
 }
 

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../../deploy/lab/until.ts';
 import { ipPacket } from '../support/ip-packets.ts';
-import { buildNative } from '../support/native-build.ts';
+import { buildNative, native } from '../support/native-build.ts';
 import { icmpFrame, tcpFrame } from '../support/packets.ts';
 import { echoClient, echoServer, hashServer, uploader } from './support/bed-programs.ts';
 import { bed, build, decapsulate, endPrograms, FramePort, linkFront, remove, script, server, sh } from './support/packet-bed.ts';
@@ -36,6 +36,7 @@ describe('the engine af_packet', () => {
 
   beforeAll(() => {
     buildNative('build/test/frame_port');
+    buildNative('build/test/fanout_ids');
     buildNative('all');
     build();
   });
@@ -166,6 +167,18 @@ describe('the engine af_packet', () => {
     client.send(...Array.from({ length: 1000 }, (_, i) => toVip({ port: 1024 + i })));
     const { workers } = await node.until((totals) => totals.workers.reduce((sum, { txPackets }) => sum + txPackets, 0) === 1000);
     for (const { txPackets } of workers) expect(txPackets).toBeGreaterThan(200);
+  });
+
+  it('gives each packet to one worker where the kernel numbers their group with 0, too, as it does after a boot', async () => {
+    sh('balancer', `${native}/build/test/fanout_ids`);
+    node = await PacketNode.start({ workers: 2 });
+    await node.load();
+    const client = await FramePort.open('client', 'eth0');
+    for (const round of [1, 2, 3]) {
+      client.send(...Array.from({ length: 100 }, (_, i) => toVip({ port: 1024 + i })));
+      const { verdicts } = await node.until((totals) => (totals.verdicts['forward'] ?? 0) >= round * 100);
+      expect(verdicts['forward']).toBe(round * 100);
+    }
   });
 
   it.skipIf(availableParallelism() < 2)('keeps each worker on the core that it was given', async () => {
