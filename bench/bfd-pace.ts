@@ -1,8 +1,9 @@
 // How evenly BFD packets are sent, as the router's link shows it: who was silent for how long, by the kernel's clock. It tells
 // an end that sent too late from one that looked too late.
 //
-// Only pauses between two packets that both say Up count: a session that is down is slow by design (RFC 5880 6.8.3). The
-// capture is tcpdump's, which is not part of the lab; without it nothing is known.
+// Only pauses after a packet that says Up count, whatever the next one says: a session that is down is slow by design (RFC 5880
+// 6.8.3), and one that was silent too long says Down when it speaks again. The capture is tcpdump's, which is not part of the lab;
+// without it nothing is known.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -30,7 +31,7 @@ export class PauseRecord {
     const isUp = state === 'Up';
     const key = `${from} ${to}`;
     const way = this.#ways.get(key) ?? { lastSec: atSec, wasUp: false, pause: { from, to, longestMs: 0, packets: 0 } };
-    const pauseMs = isUp && way.wasUp ? (atSec - way.lastSec) * 1000 : 0;
+    const pauseMs = way.wasUp ? (atSec - way.lastSec) * 1000 : 0;
     const pause = { ...way.pause, longestMs: Math.max(way.pause.longestMs, pauseMs), packets: way.pause.packets + 1 };
     this.#ways.set(key, { lastSec: atSec, wasUp: isUp, pause });
   }

@@ -2,6 +2,7 @@
 
 import type { Measure } from './report.ts';
 import { type Flaps, isOurDetection, isRoutersDetection, type Loss } from './soak-watch.ts';
+import { isNear, type Stall } from './stall-watch.ts';
 
 /** What is late only where it arrives was late in between. */
 export interface Silence {
@@ -14,12 +15,18 @@ export interface Outcome {
   readonly detectMs: number;
   readonly flaps: Flaps;
   readonly losses: readonly Loss[];
+  /** Of the machine itself; null where nobody watched. */
+  readonly stalls: readonly Stall[] | null;
   /** The longest between two BFD packets of one session, by who sends and where it was seen; null where nobody captured them. */
   readonly silence: { readonly ours: Silence; readonly routers: Silence } | null;
   readonly reloads: number;
   readonly packets: { readonly sent: number; readonly arrived: number };
   readonly requests: { readonly all: number; readonly failed: number };
 }
+
+/** A stall this part of the detection time long has taken the spare time of whoever sends. */
+const worthOfDetection = 2;
+const afterwardsMs = 2000;
 
 export function reportOutcome(outcome: Outcome, report: (measure: Measure) => void): void {
   const { minutes, detectMs, flaps, losses, silence, reloads, packets, requests } = outcome;
@@ -42,6 +49,7 @@ export function reportOutcome(outcome: Outcome, report: (measure: Measure) => vo
     unit: 'losses',
     limit: 0,
   });
+  reportStalls(outcome, report);
   const skipped = silence === null ? { skipped: 'tcpdump is not installed' } : {};
   const longest = (name: string, value: number | undefined, limit = {}) =>
     report({ name: `BFD: longest pause, ${name}`, value: value ?? null, unit: 'ms', ...limit, ...skipped });
@@ -53,4 +61,20 @@ export function reportOutcome(outcome: Outcome, report: (measure: Measure) => vo
   report({ name: 'packets lost', value: packets.sent - packets.arrived, unit: 'packets' });
   report({ name: 'requests sent', value: requests.all, unit: 'requests' });
   report({ name: 'requests lost', value: requests.failed, unit: 'requests' });
+}
+
+function reportStalls({ detectMs, losses, stalls }: Outcome, report: (measure: Measure) => void): void {
+  const watched = stalls ?? [];
+  const skipped = stalls === null ? { skipped: 'no real-time priority' } : {};
+  const value = (number: number) => (stalls === null ? null : number);
+  const long = watched.filter(({ longMs }) => longMs >= detectMs / worthOfDetection);
+  const letDown = losses.filter(({ at }) => long.some((stall) => isNear(stall, Date.parse(at), afterwardsMs)));
+  const longest = Math.max(0, ...watched.map(({ longMs }) => longMs));
+  report({
+    name: 'sessions lost within 2 s of a stall of the machine',
+    value: value(letDown.length),
+    unit: 'losses',
+    ...skipped,
+  });
+  report({ name: 'longest stall of the machine', value: value(longest), unit: 'ms', ...skipped });
 }

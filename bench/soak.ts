@@ -22,6 +22,7 @@ import { holdTimeSec, soakDocuments, streamVips } from './soak-documents.ts';
 import { reloadUntil } from './soak-reloads.ts';
 import { type Outcome, reportOutcome } from './soak-report.ts';
 import { flapsBetween, flapsSoFar, lossesSince } from './soak-watch.ts';
+import { StallWatch } from './stall-watch.ts';
 import { countedLab, startLabStream } from './stream.ts';
 
 const bedName = 'torii-soak';
@@ -87,10 +88,12 @@ async function soak(lab: Lab, settings: Settings): Promise<Outcome> {
   const mode = { kind: 'fresh', perSec: requestsPerSec } as const;
   const requests = Traffic.start(lab, { vip: vips.globex, mode, durationMs: durationMs + 300_000 });
   const paces = canCapture ? await watchPace(lab) : null;
+  const stalling = await StallWatch.start();
   const before = await flapsSoFar(lab);
   const sinceMs = Date.now();
   const reloads = await reloadUntil(lab, settings.bfd, performance.now() + durationMs);
   const after = await flapsSoFar(lab);
+  const stalls = await stalling.stop();
   const pauses = paces && {
     ours: (await Promise.all(paces.ours.map((pace) => pace.stop()))).flat(),
     routers: await paces.router.stop(),
@@ -104,6 +107,7 @@ async function soak(lab: Lab, settings: Settings): Promise<Outcome> {
     detectMs: settings.bfd.intervalMs * multiplier,
     flaps: flapsBetween(before, after),
     losses: lossesSince(lab, sinceMs),
+    stalls,
     silence: pauses && {
       ours: { sentMs: longest(pauses.ours, isOwn), arrivedMs: longest(pauses.routers, isOwn) },
       routers: { sentMs: longest(pauses.routers, isRouters), arrivedMs: longest(pauses.ours, isRouters) },
@@ -155,6 +159,8 @@ async function main(): Promise<void> {
     const outcome = await soak(lab, settings);
     reportOutcome(outcome, report);
     for (const { node, at, peer, text } of outcome.losses) process.stderr.write(`${at} ${node} ${peer}: ${text}\n`);
+    for (const { atMs, longMs } of (outcome.stalls ?? []).filter((stall) => stall.longMs >= settings.bfd.intervalMs))
+      process.stderr.write(`${new Date(atMs).toISOString()} the machine stood still for ${longMs} ms\n`);
     const { ours, router } = outcome.flaps;
     if (ours.bgp + ours.bfd + router.bgp + router.bfd > 0) process.exitCode = 1;
   } finally {

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { PauseRecord } from '../../../bench/bfd-pace.ts';
 import { isOurDetection, isRoutersDetection, lossesIn } from '../../../bench/soak-watch.ts';
+import { isNear } from '../../../bench/stall-watch.ts';
 
 describe('pauses between BFD packets', () => {
   const line = (sec: number, ends: string, state = 'Up') =>
@@ -24,16 +25,16 @@ describe('pauses between BFD packets', () => {
     );
   });
 
-  it('count while both packets say Up: a session that is down is slow', () => {
+  it('count after a packet that says Up, whatever comes next: a session that is down is slow', () => {
     const [pause] = pausesOf(
       line(1, ours),
       line(1.05, ours),
-      line(2.05, ours, 'Down'),
+      line(1.25, ours, 'Down'),
       line(3, ours, 'Init'),
       line(4, ours),
       line(4.04, ours),
     );
-    expect(pause?.longestMs).toBe(50);
+    expect(pause?.longestMs).toBe(200);
   });
 });
 
@@ -56,5 +57,16 @@ describe('losses in a balancer’s log', () => {
       [false, false],
     ]);
     expect(bgp).toEqual({ at: '2026-11-22T05:00:00.000Z', peer: '10.66.0.1', text: 'session lost (sent): cease: BFD down' });
+  });
+});
+
+describe('a stall of the machine', () => {
+  it.each([
+    ['before it began', 9_849, false],
+    ['while it lasted', 9_850, true],
+    ['soon after it', 12_000, true],
+    ['long after it', 12_001, false],
+  ])('is to blame for a loss or not: %s', (_when, atMs, expected) => {
+    expect(isNear({ atMs: 10_000, longMs: 150 }, atMs, 2000)).toBe(expected);
   });
 });
