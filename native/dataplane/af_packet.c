@@ -41,16 +41,11 @@ struct af_packet {
 static bool refuse_errno(struct device_error *error, const char *device, const char *what)
 {
     int saved = errno;
-    if (saved == EPERM || saved == EACCES) {
-        error->code = "no_privilege";
-        snprintf(error->text, sizeof error->text,
-                 "%s: opening a packet socket needs CAP_NET_RAW: run as root, or `setcap cap_net_raw,cap_net_admin+ep $(readlink -f "
-                 "$(command -v node))`, or AmbientCapabilities= in the systemd unit", device);
-    } else {
-        error->code = "device_unusable";
-        snprintf(error->text, sizeof error->text, "%s: %s: %s", device, what, strerror(saved));
-    }
-    return false;
+    if (saved == EPERM || saved == EACCES)
+        return device_refuse(error, "no_privilege",
+                             "%s: opening a packet socket needs CAP_NET_RAW: run as root, or `setcap cap_net_raw,cap_net_admin+ep "
+                             "$(readlink -f $(command -v node))`, or AmbientCapabilities= in the systemd unit", device);
+    return device_refuse(error, "device_unusable", "%s: %s: %s", device, what, strerror(saved));
 }
 
 static bool is_forwarded(const struct af_packet *a)
@@ -85,17 +80,12 @@ static bool check_device(struct af_packet *a, const char *name, struct device_er
         link_refuse_unknown(name, error);
         return false;
     }
-    error->code = "device_unusable";
-    if (r.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
-        snprintf(error->text, sizeof error->text, "%s: expected an Ethernet device, got link type %d", name, r.ifr_hwaddr.sa_family);
-        return false;
-    }
+    if (r.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+        return device_refuse(error, "device_unusable", "%s: expected an Ethernet device, got link type %d", name, r.ifr_hwaddr.sa_family);
     a->mtu = mtu_of(a);
-    if (a->mtu == 0 || a->mtu > RING_MTU_MAX) {
-        snprintf(error->text, sizeof error->text, "%s: expected an MTU of at most %d, got %u: run `ip link set %s mtu %d`", name, RING_MTU_MAX,
-                 a->mtu, name, RING_MTU_MAX);
-        return false;
-    }
+    if (a->mtu == 0 || a->mtu > RING_MTU_MAX)
+        return device_refuse(error, "device_unusable", "%s: expected an MTU of at most %d, got %u: run `ip link set %s mtu %d`", name,
+                             RING_MTU_MAX, a->mtu, name, RING_MTU_MAX);
     forwarding_open(&a->forwarding, a->name);
     return true;
 }
@@ -108,11 +98,9 @@ static bool split(struct af_packet *a, struct device_error *error)
     a->settings = link_split(a->rx_fd, a->name);
     if (!link_has_lro(a->rx_fd, a->name))
         return true;
-    error->code = "device_unusable";
-    snprintf(error->text, sizeof error->text,
-             "%s: the card merges packets (LRO), which nobody can cut again: run `ethtool -K %s lro off`, or give CAP_NET_ADMIN, with which it "
-             "is turned off while the engine runs", a->name, a->name);
-    return false;
+    return device_refuse(error, "device_unusable",
+                         "%s: the card merges packets (LRO), which nobody can cut again: run `ethtool -K %s lro off`, or give CAP_NET_ADMIN, "
+                         "with which it is turned off while the engine runs", a->name, a->name);
 }
 
 static void restore(const struct af_packet *a)
@@ -129,12 +117,10 @@ static bool raise_shield(struct af_packet *a, const struct device_open *how, str
     shield_open(&a->shield, &(struct shield_open){how->steering, a->queue.ifindex, how->without_tcx});
     if (!is_forwarded(a))
         return true;
-    error->code = "device_unusable";
-    snprintf(error->text, sizeof error->text,
-             "%s: the kernel forwards packets on this device and would send VIP traffic a second time: run `sysctl -w "
-             "net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0` (or net.ipv4.conf.%s.forwarding=0), or let it be kept from them: %s",
-             a->name, a->name, a->shield.reason);
-    return false;
+    return device_refuse(error, "device_unusable",
+                         "%s: the kernel forwards packets on this device and would send VIP traffic a second time: run `sysctl -w "
+                         "net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0` (or net.ipv4.conf.%s.forwarding=0), or let it be kept "
+                         "from them: %s", a->name, a->name, a->shield.reason);
 }
 
 /* Nothing reaches the ring: while it is not in the workers' group, a socket would have all flows. */

@@ -60,17 +60,6 @@ struct af_xdp {
 
 static pthread_mutex_t ports_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static bool refuse(struct device_error *error, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static bool refuse(struct device_error *error, const char *code, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    error->code = code;
-    vsnprintf(error->text, sizeof error->text, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
 static void add_reason(struct port *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void add_reason(struct port *p, const char *format, ...)
 {
@@ -91,14 +80,14 @@ static bool check_link(const struct port *p, const struct device_open *how, stru
     const struct link *link = &p->link;
     const char *name = how->name;
     if (!link->is_ethernet)
-        return refuse(error, "device_unusable", "%s: expected an Ethernet device", name);
+        return device_refuse(error, "device_unusable", "%s: expected an Ethernet device", name);
     if (link->mtu > MTU_MAX)
-        return refuse(error, "device_unusable",
-                      "%s: af_xdp takes packets of up to %u bytes, one page with its headers, and the MTU is %u: run `ip link set %s mtu %u` "
-                      "or lower, or say engine: af_packet", name, MTU_MAX, link->mtu, name, MTU_MAX);
+        return device_refuse(error, "device_unusable",
+                             "%s: af_xdp takes packets of up to %u bytes, one page with its headers, and the MTU is %u: run `ip link set %s mtu %u` "
+                             "or lower, or say engine: af_packet", name, MTU_MAX, link->mtu, name, MTU_MAX);
     if (link->queues > STEER_QUEUES_MAX || link->queues > OWN_MAX * how->workers)
-        return refuse(error, "device_unusable", "%s: %u workers can't serve %u queues: run `ethtool -L %s combined %u`", name, how->workers,
-                      link->queues, name, how->workers);
+        return device_refuse(error, "device_unusable", "%s: %u workers can't serve %u queues: run `ethtool -L %s combined %u`", name, how->workers,
+                             link->queues, name, how->workers);
     return true;
 }
 
@@ -106,15 +95,15 @@ static bool refuse_attach(const struct port *p, const char *name, struct device_
 {
     int saved = errno;
     if (saved == EBUSY || saved == EEXIST)
-        return refuse(error, "device_unusable", "%s: another XDP program is attached: see `ip -d link show %s`, then `ip link set %s xdp off`",
-                      name, name, name);
+        return device_refuse(error, "device_unusable", "%s: another XDP program is attached: see `ip -d link show %s`, then `ip link set %s xdp off`",
+                             name, name, name);
     if (saved == ERANGE)
-        return refuse(error, "device_unusable",
-                      "%s: the driver %s has no XDP at this MTU (%u), or, of a veth, at its peer's: run `ip link set %s mtu 3000` at both ends",
-                      name, p->link.driver, p->link.mtu, name);
+        return device_refuse(error, "device_unusable",
+                             "%s: the driver %s has no XDP at this MTU (%u), or, of a veth, at its peer's: run `ip link set %s mtu 3000` at both ends",
+                             name, p->link.driver, p->link.mtu, name);
     if (saved == EPERM)
-        return refuse(error, "no_privilege", "%s: attaching an XDP program needs CAP_NET_ADMIN and CAP_BPF", name);
-    return refuse(error, "device_unusable", "%s: the driver %s refuses native XDP: %s", name, p->link.driver, strerror(saved));
+        return device_refuse(error, "no_privilege", "%s: attaching an XDP program needs CAP_NET_ADMIN and CAP_BPF", name);
+    return device_refuse(error, "device_unusable", "%s: the driver %s refuses native XDP: %s", name, p->link.driver, strerror(saved));
 }
 
 /* Generic XDP is behind where the kernel merges packets, and af_packet is no slower: only who asked for af_xdp gets it. Super-frames
@@ -141,14 +130,14 @@ static bool refuse_socket(const char *name, u32 queue, const char *what, struct 
 {
     int saved = errno;
     if (saved == EPERM)
-        return refuse(error, "no_privilege", "%s: %s needs CAP_NET_RAW: run as root, or add it to AmbientCapabilities= in the systemd unit",
-                      name, what);
+        return device_refuse(error, "no_privilege", "%s: %s needs CAP_NET_RAW: run as root, or add it to AmbientCapabilities= in the systemd unit",
+                             name, what);
     if (saved == ENOBUFS)
-        return refuse(error, "no_privilege", "%s: %s: it is more than this process may lock: LimitMEMLOCK=infinity in the systemd unit, or "
-                      "`ulimit -l unlimited`", name, what);
+        return device_refuse(error, "no_privilege", "%s: %s: it is more than this process may lock: LimitMEMLOCK=infinity in the systemd unit, or "
+                             "`ulimit -l unlimited`", name, what);
     if (saved == EBUSY)
-        return refuse(error, "device_unusable", "%s: queue %u belongs to another program's AF_XDP socket", name, queue);
-    return refuse(error, "device_unusable", "%s: %s (queue %u): %s", name, what, queue, strerror(saved));
+        return device_refuse(error, "device_unusable", "%s: queue %u belongs to another program's AF_XDP socket", name, queue);
+    return device_refuse(error, "device_unusable", "%s: %s (queue %u): %s", name, what, queue, strerror(saved));
 }
 
 static bool open_sockets(struct port *p, const struct device_open *how, struct device_error *error)
@@ -192,7 +181,7 @@ static struct port *port_open(const struct device_open *how, struct device_error
 {
     struct port *p = calloc(1, sizeof *p);
     if (!p) {
-        refuse(error, "internal", "%s: no memory", how->name);
+        device_refuse(error, "internal", "%s: no memory", how->name);
         return NULL;
     }
     p->slot = how->shared;
@@ -232,7 +221,7 @@ static struct port *port_of(const struct device_open *how, struct device_error *
     if (!p)
         p = *how->shared = port_open(how, error);
     else if (!link_read(p->fd, how->name, &now) || !is_as_prepared(p, &now)) {
-        refuse(error, "device_unusable", "%s: it changes", how->name);
+        device_refuse(error, "device_unusable", "%s: it changes", how->name);
         return NULL;
     }
     if (p)
@@ -263,7 +252,7 @@ static struct queue *af_xdp_open(const struct device_open *how, struct device_er
 {
     struct af_xdp *a = aligned_alloc(64, (sizeof *a + 63) / 64 * 64);
     if (!a) {
-        refuse(error, "internal", "%s: no memory", how->name);
+        device_refuse(error, "internal", "%s: no memory", how->name);
         return NULL;
     }
     memset(a, 0, sizeof *a);
@@ -284,7 +273,7 @@ static struct queue *af_xdp_open(const struct device_open *how, struct device_er
     if (how->worker == 0) {
         a->is_shown = true;
         if (!shown_open(&a->shown, p->program.copies)) {
-            refuse(error, "device_unusable", "%s: mapping the ring of ICMP errors: %s", how->name, strerror(errno));
+            device_refuse(error, "device_unusable", "%s: mapping the ring of ICMP errors: %s", how->name, strerror(errno));
             af_xdp_close(&a->queue);
             return NULL;
         }

@@ -4,6 +4,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -45,6 +46,16 @@ bool link_read(int fd, const char *name, struct link *link)
         link->queues_max = channels.max_combined + channels.max_rx;
     }
     return true;
+}
+
+bool device_refuse(struct device_error *error, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    error->code = code;
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return false;
 }
 
 void link_refuse_unknown(const char *name, struct device_error *error)

@@ -14,6 +14,9 @@ struct link {
 /* `fd`: any socket of the network namespace. False: there is no such device. */
 bool link_read(int fd, const char *name, struct link *link);
 
+/* Says why it does not start, as printf() would; false, for its caller to return. */
+bool device_refuse(struct device_error *error, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* Says that there is no such device, and which there are. */
 void link_refuse_unknown(const char *name, struct device_error *error);
 
