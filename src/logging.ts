@@ -62,7 +62,7 @@ function textsOf(value: unknown): readonly string[] {
 }
 
 /** Lets a key through a few times a window, then counts it and tells the count at the window's end. */
-export class RepeatFilter {
+class RepeatFilter {
   readonly #seen = new Map<string, { count: number }>();
 
   admits(key: string, tellSuppressed: (count: number) => void): boolean {

@@ -15,7 +15,7 @@ import type { Clock, Timer } from './clock.ts';
 import type { Liveness, LivenessEvents } from './liveness.ts';
 
 /** RFC 5881 4. */
-export const bfdPort = 3784;
+const bfdPort = 3784;
 
 export interface BfdOptions {
   readonly addon: BfdAddon;

@@ -13,7 +13,7 @@ export interface NotificationMessage {
   readonly data: Uint8Array;
 }
 
-export const noData: Uint8Array = new Uint8Array(0);
+const noData: Uint8Array = new Uint8Array(0);
 
 export class NotificationError extends Error {
   readonly code: number;

@@ -55,7 +55,7 @@ export interface DesiredWords {
 
 export const nodeAddress = '10.0.1.11';
 export const nodeAddress6 = '2001:db8:1::11';
-export const testDevice = 'eth0';
+const testDevice = 'eth0';
 const smallTable = 251;
 
 export function desiredOf(words: DesiredWords): Desired {

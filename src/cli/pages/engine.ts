@@ -21,7 +21,7 @@ export const enginePage: LoadPage = async (client, name) => {
   };
 };
 
-export function engineText({ devices, workers }: EngineView, screen: Screen): string {
+function engineText({ devices, workers }: EngineView, screen: Screen): string {
   if (devices.length === 0) return 'no device: this node forwards nothing\n';
   const queues = devices.flatMap(({ device, queues: own }) => own.map((queue) => ({ device, ...queue })));
   return [

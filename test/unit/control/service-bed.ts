@@ -30,7 +30,7 @@ export const counters: Counters = {
   tenant: () => ({ admitted: 0, limited: 0 }),
 };
 
-export class MemoryKeeper implements Keeper {
+class MemoryKeeper implements Keeper {
   lastGood: LastGood | undefined;
   words: SavedWords | undefined;
   readonly trouble = null;
@@ -45,7 +45,7 @@ export class MemoryKeeper implements Keeper {
 }
 
 /** Compiles to one byte and remembers what it was given; refuses where told to. */
-export class RecordingCompiler implements Compiler {
+class RecordingCompiler implements Compiler {
   readonly drafted: Desired[] = [];
   kept = 0;
   refuse = (_desired: Desired): boolean => false;

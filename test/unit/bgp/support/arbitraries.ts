@@ -16,9 +16,9 @@ const u8 = fc.integer({ min: 0, max: 0xff });
 // AS 0 is nobody's (RFC 7607).
 const as = fc.integer({ min: 1, max: 0xffff_ffff });
 
-export const ipv4Address = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(wireAddressText);
+const ipv4Address = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(wireAddressText);
 // In 2000::/3, away from the mapped form whose text is IPv4's.
-export const ipv6Address = fc
+const ipv6Address = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
   .map((bytes) => wireAddressText(Uint8Array.of(0x20, ...bytes.subarray(1))));
 
