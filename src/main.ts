@@ -15,6 +15,10 @@ process.exitCode = await runCli({
   launchers: {
     balancer: async ({ config }) => (await import('./balancer/run.ts')).runBalancer({ config, version }),
     host: async ({ config }) => (await import('./host/run.ts')).runHost({ config }),
+    interrupts: {
+      bind: async (request) => (await import('./balancer/bind-interrupts.ts')).bindInterrupts(request),
+      restore: async () => (await import('./balancer/bind-interrupts.ts')).restoreInterrupts(),
+    },
     replay: async (options, streams) => (await import('./replay/run.ts')).runReplay(options, streams),
   },
 });

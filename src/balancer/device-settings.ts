@@ -13,6 +13,8 @@ import { readIfThere, writeDurably } from '../config/state-dir.ts';
 import { messageOf } from '../errors.ts';
 import type { Feature, NetAddon } from '../net.ts';
 
+/** Files that say where a queue's packets are received (interrupts.ts). */
+export const bindingPath = /^\/(proc\/irq\/\d+\/smp_affinity_list|sys\/class\/net\/[^/]+\/queues\/[^/]+\/rps_cpus)$/;
 export const noteFile = 'devices.json';
 const features: readonly Feature[] = ['lro', 'rxVlan', 'gro'];
 
@@ -28,10 +30,7 @@ const note = z.strictObject({
   boot: z.string(),
   devices: z.record(z.string(), noted),
   /** Of files that bind interrupts, by path. */
-  files: z.record(
-    z.string().regex(/^\/(proc\/irq\/\d+\/smp_affinity_list|sys\/class\/net\/[^/]+\/queues\/[^/]+\/rps_cpus)$/),
-    z.string(),
-  ),
+  files: z.record(z.string().regex(bindingPath), z.string()),
 });
 type Noted = z.infer<typeof noted>;
 type Note = z.infer<typeof note>;

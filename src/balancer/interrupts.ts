@@ -45,6 +45,11 @@ export function bindQueues({ devices, cores, left = new Map(), root = '' }: Bind
   };
 }
 
+/** Writes what files held before, as far as that is possible. */
+export function restoreSettings(before: ReadonlyMap<string, string>): void {
+  for (const [path, wanted] of before) write({ path, wanted });
+}
+
 interface BindParams {
   readonly device: string;
   readonly cores: readonly number[];

@@ -9,6 +9,7 @@ import { addExplain } from './explain.ts';
 import { helpStep } from './failure.ts';
 import { addFlows } from './flows.ts';
 import { exitCodesText, sentence, withExample } from './help.ts';
+import { addInterrupts, type InterruptsLauncher } from './interrupts.ts';
 import { type Io, processIo } from './io.ts';
 import { addLookVerbs } from './look.ts';
 import { addReplay, type ReplayLauncher } from './replay.ts';
@@ -24,7 +25,9 @@ export interface RoleOptions {
 /** Runs a role until it is told to stop. */
 export type Launcher = (options: RoleOptions) => Promise<void>;
 
-export type Launchers = Readonly<Partial<Record<Role, Launcher> & { readonly replay: ReplayLauncher }>>;
+export type Launchers = Readonly<
+  Partial<Record<Role, Launcher> & { readonly replay: ReplayLauncher; readonly interrupts: InterruptsLauncher }>
+>;
 
 const roleSummaries: Readonly<Record<Role, string>> = {
   balancer: 'run the balancer: BGP, packet path, health checks, API',
@@ -58,6 +61,7 @@ export function buildProgram(launchers: Launchers, io: Io = processIo(), version
   addCapture(program, io);
   addDocumentVerbs(program, io);
   if (launchers.replay !== undefined) addReplay(program, io, launchers.replay);
+  if (launchers.interrupts !== undefined) addInterrupts(program, io, launchers.interrupts);
   for (const verb of program.commands) verb.showHelpAfterError(`  next: ${helpStep(verb.name())}`);
   return program;
 }

@@ -25,6 +25,14 @@ describe('torii.service', () => {
     expect(/^LimitNICE=(.*)$/m.exec(readFileSync(unit('torii.service'), 'utf8'))?.[1]).toBe(wanted);
   });
 
+  it('does nothing with root’s rights but bind interrupts and put them back, and starts where that fails, too', () => {
+    const text = readFileSync(unit('torii.service'), 'utf8');
+    expect(text.match(/^Exec\w+=[-:@|]*\+.*$/gm)).toEqual([
+      'ExecStartPost=-+/usr/bin/torii interrupts bind',
+      'ExecStopPost=-+/usr/bin/torii interrupts restore',
+    ]);
+  });
+
   it('lets the thread of BFD have real-time priority', () => {
     const text = readFileSync(unit('torii.service'), 'utf8');
     expect(text).toMatch(/^LimitRTPRIO=1$/m);
