@@ -1,4 +1,5 @@
-// Command-line arguments that `torii-lab` and the demo share, and how both fail: one sentence, the error's exit code.
+// Command-line arguments that `torii-lab`, the demo, the benches and the conformance suite share, and how they fail: one
+// sentence, the error's exit code.
 
 import { errorTable, messageOf, ToriiError } from '../../src/errors.ts';
 import { isKept } from './lab.ts';
