@@ -44,7 +44,7 @@ const endWords: Readonly<Record<string, string>> = {
   cut: 'cut off',
 };
 
-export function summaryOf({ stream, out, sample, isInterrupted }: Ended): CaptureSummary {
+function summaryOf({ stream, out, sample, isInterrupted }: Ended): CaptureSummary {
   const { packets, frames, bytes, totals } = stream;
   const { received, matched, limited, missed, end } = totals;
   const sampledOut = sample === 1 ? 0 : Math.max(0, matched - packets - limited - missed);
