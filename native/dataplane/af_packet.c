@@ -1,13 +1,13 @@
 /* Engine af_packet: frames over packet sockets, any device, no driver support needed (packet(7), packet_mmap.rst).
  *
- * Receive: packet_ring.h; PACKET_FANOUT spreads flows over workers. Send: a second socket that bypasses the queueing discipline,
- * which also hides what it sends from every packet socket of this host; a sending ring was no faster. The kernel sees the same
- * frames as we do; a shield keeps it from those for VIPs. Without one it drops them by itself only as long as it does not forward:
+ * Receive: packet_ring.h; PACKET_FANOUT spreads flows over workers. Send: packet_send.h. The kernel sees the same frames as we do; a
+ * shield keeps it from those for VIPs. Without one it drops them by itself only as long as it does not forward:
  * open refuses a device then that does, and state finds one that begins to. */
 #define _GNU_SOURCE
 #include "forwarding.h"
 #include "link.h"
 #include "packet_ring.h"
+#include "packet_send.h"
 #include "shield.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,15 +23,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SEND_BUFFER_BYTES (8 << 20)
-
 struct af_packet {
     struct queue queue;
-    int rx_fd, tx_fd;
+    int rx_fd;
     char name[DEVICE_NAME_BYTES];
     u32 worker, mtu;
     _Atomic u64 dropped; /* for want of room; the kernel forgets when asked */
     struct packet_ring ring;
+    struct packet_sender sender;
     /* Of the device, held by its first worker. */
     struct shield shield;
     struct forwarding forwarding;
@@ -190,17 +189,9 @@ static bool open_rx(struct af_packet *a, const struct device_open *how, struct d
     return true;
 }
 
-/* Protocol 0: this one never receives. */
-static bool open_tx(struct af_packet *a, const char *name, struct device_error *error)
+static bool open_tx(struct af_packet *a, struct device_error *error)
 {
-    a->tx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (a->tx_fd < 0 || set_packet_option(a->tx_fd, PACKET_QDISC_BYPASS, 1) < 0 || bind_device(a->tx_fd, a->queue.ifindex, 0) < 0)
-        return refuse_errno(error, name, "setting up the sending socket");
-    /* What a card has not sent yet is charged to the socket: the default is less than four bursts. */
-    int bytes = SEND_BUFFER_BYTES;
-    if (setsockopt(a->tx_fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
-        setsockopt(a->tx_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-    return true;
+    return packet_sender_open(&a->sender, a->name, a->worker, a->mtu) || refuse_errno(error, a->name, "setting up the sending socket");
 }
 
 static void af_packet_close(struct queue *queue)
@@ -211,8 +202,7 @@ static void af_packet_close(struct queue *queue)
     packet_ring_close(&a->ring);
     if (a->rx_fd >= 0)
         close(a->rx_fd);
-    if (a->tx_fd >= 0)
-        close(a->tx_fd);
+    packet_sender_close(&a->sender);
     forwarding_close(&a->forwarding);
     free(a);
 }
@@ -229,11 +219,12 @@ static struct queue *af_packet_open(const struct device_open *how, struct device
     a->ring = packet_ring_none;
     a->shield = shield_none;
     snprintf(a->name, sizeof a->name, "%s", how->name);
-    a->tx_fd = a->forwarding.fd[0] = a->forwarding.fd[1] = -1;
+    a->sender = packet_sender_none;
+    a->forwarding.fd[0] = a->forwarding.fd[1] = -1;
     a->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (a->rx_fd < 0)
         refuse_errno(error, how->name, "opening a packet socket");
-    else if (check_device(a, how->name, error) && split(a, error) && open_rx(a, how, error) && open_tx(a, how->name, error) &&
+    else if (check_device(a, how->name, error) && split(a, error) && open_rx(a, how, error) && open_tx(a, error) &&
              raise_shield(a, how, error))
         return &a->queue;
     af_packet_close(&a->queue);
@@ -248,7 +239,9 @@ static u32 af_packet_fds(const struct queue *queue, int *fds)
 
 static u32 af_packet_rx(struct queue *queue, struct packet *packets, u32 max, u64 *oversize)
 {
-    return packet_ring_take(&((struct af_packet *)queue)->ring, packets, max, oversize);
+    struct af_packet *a = (void *)queue;
+    packet_sender_push(&a->sender);
+    return packet_ring_take(&a->ring, packets, max, oversize);
 }
 
 static void af_packet_tend(struct queue *queue)
@@ -272,33 +265,13 @@ static u32 af_packet_facts(struct queue *queue, struct queue_facts *facts)
         .rx_dropped = a->dropped,
     };
     memcpy(facts->reason, a->shield.reason, sizeof a->shield.reason);
+    packet_sender_facts(&a->sender, facts);
     return 1;
 }
 
-/* ---- Send ---- */
-
 static u64 af_packet_tx(struct queue *queue, struct packet *const *packets, u32 count)
 {
-    struct af_packet *a = (void *)queue;
-    struct mmsghdr messages[BURST_MAX];
-    struct iovec parts[BURST_MAX];
-    u64 unsent = 0;
-    memset(messages, 0, count * sizeof messages[0]);
-    for (u32 i = 0; i < count; i++) {
-        parts[i] = (struct iovec){packets[i]->data, packets[i]->out_len};
-        messages[i].msg_hdr.msg_iov = &parts[i];
-        messages[i].msg_hdr.msg_iovlen = 1;
-    }
-    for (u32 i = 0; i < count;) {
-        int sent = sendmmsg(a->tx_fd, messages + i, count - i, MSG_DONTWAIT);
-        if (sent > 0) {
-            i += (u32)sent;
-        } else { /* this one is refused; the next may go to a queue with room */
-            unsent |= 1ull << i;
-            i++;
-        }
-    }
-    return unsent;
+    return packet_sender_send(&((struct af_packet *)queue)->sender, packets, count);
 }
 
 const struct device_ops af_packet = {

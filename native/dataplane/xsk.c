@@ -25,7 +25,7 @@
 static bool map_frames(struct xsk *x)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
-    x->frames_bytes = ((size_t)XSK_FRAMES * x->frame_bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    x->frames_bytes = ((size_t)x->frame_count * x->frame_bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     x->frames = mmap(NULL, x->frames_bytes, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
     x->has_huge_pages = x->frames != MAP_FAILED;
     if (!x->has_huge_pages) {
@@ -109,6 +109,7 @@ struct xsk *xsk_open(const struct xsk_setup *setup, const char **what)
     memset(x, 0, sizeof *x);
     x->queue = setup->queue;
     x->frame_bytes = setup->frame_bytes;
+    x->frame_count = setup->only_sends ? XSK_TX_FRAMES : XSK_FRAMES;
     x->frames = MAP_FAILED;
     x->rx.map = x->tx.map = x->fill.map = x->completion.map = MAP_FAILED;
     pthread_mutex_init(&x->lock, NULL);
@@ -125,9 +126,10 @@ struct xsk *xsk_open(const struct xsk_setup *setup, const char **what)
     }
     set_option(x->fd, XDP_MAX_TX_SKB_BUDGET, XSK_TX_FRAMES); /* a burst in one call */
     x->is_busy_polling = setup->busy_poll && poll_busily(x->fd);
-    for (u32 i = 0; i < XSK_FRAMES; i++)
-        x->free[x->free_count++] = (u64)(XSK_FRAMES - 1 - i) * x->frame_bytes;
-    fill_up(x);
+    for (u32 i = 0; i < x->frame_count; i++)
+        x->free[x->free_count++] = (u64)(x->frame_count - 1 - i) * x->frame_bytes;
+    if (!setup->only_sends)
+        fill_up(x);
     return x;
 }
 
@@ -240,13 +242,18 @@ static void give_back(struct xsk *x)
     pthread_mutex_unlock(&x->lock);
 }
 
+void xsk_push(struct xsk *x)
+{
+    if (x->sending)
+        kick(x);
+}
+
 u32 xsk_rx(struct xsk *x, struct packet *packets, u32 max)
 {
     const struct xdp_desc *entries = x->rx.entries;
     if (x->held_count || x->sending)
         give_back(x);
-    if (x->sending)
-        kick(x); /* what was left when the device had no room */
+    xsk_push(x);
     u32 n = theirs(x->rx.producer) - x->rx.mine;
     if (n == 0) {
         if (wants_wakeup(x, &x->fill))

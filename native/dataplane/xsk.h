@@ -26,7 +26,7 @@ enum xsk_fate { XSK_HELD, XSK_SENDING, XSK_SENT };
 
 struct xsk {
     int fd;
-    u32 queue, frame_bytes;
+    u32 queue, frame_bytes, frame_count;
     u8 *frames;
     size_t frames_bytes;
     bool is_zero_copy, has_huge_pages, is_busy_polling;
@@ -45,6 +45,7 @@ struct xsk_setup {
     u32 ifindex, queue, frame_bytes;
     bool busy_poll;
     bool must_copy; /* zero-copy would take packets past generic XDP */
+    bool only_sends; /* no frame waits for packets */
 };
 
 /* NULL with errno and `what` was done then. */
@@ -54,4 +55,6 @@ void xsk_close(struct xsk *x);
 u32 xsk_rx(struct xsk *x, struct packet *packets, u32 max);
 /* Bit i: packet i was not taken. */
 u64 xsk_tx(struct xsk *x, struct packet *const *packets, u32 count);
+/* Sends what was left when the device had no room, as xsk_rx does. */
+void xsk_push(struct xsk *x);
 void xsk_facts(struct xsk *x, struct queue_facts *facts);
