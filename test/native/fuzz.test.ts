@@ -27,7 +27,7 @@ const targets: readonly Target[] = [
     title: 'the core',
     program: 'core_fuzz',
     corpus: 'corpus',
-    runs: Number(wantedRuns ?? 20_000),
+    runs: Number(wantedRuns ?? 12_000),
     // Control byte, length, bytes.
     seed: (frame) => Buffer.concat([Buffer.of(1, frame.length >> 8, frame.length & 255), frame]),
   },
