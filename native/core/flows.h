@@ -162,6 +162,12 @@ static always_inline u32 flow_find_dispensable(const struct core *core, const st
 
 #define ROOM_EVICTS 16 /* beside the number: a live entry goes */
 
+/* How a bucket with so many free places ranks among the two: the first counts as empty while more than half of it is free. */
+static always_inline u64 bucket_freedom(u32 choice, u64 free)
+{
+    return free + (choice == 0 && free == FLOWS_PER_LINE - 1);
+}
+
 /* Room for a new flow: a free place in the first bucket while more than half of that is free, then in the emptier one; else the
  * oldest probation entry; else a dispensable established one. A packet looks into the first bucket first: of a table that is half
  * full it then holds 81 % of the flows, and 73 % were the emptier one taken at once. One comparison of numbers a place, since BPF's
@@ -179,7 +185,7 @@ static always_inline u64 flow_rank_rooms(const struct core *core, const struct p
             free = opaque(core, free + (room == ROOM_FREE));
             bucket_best = opaque(core, ranked > bucket_best ? ranked : bucket_best);
         }
-        bucket_best += (free + (choice == 0 && free == FLOWS_PER_LINE - 1)) * FLOW_PLACES;
+        bucket_best += bucket_freedom(choice, free) * FLOW_PLACES;
         best = bucket_best > best ? bucket_best : best;
     }
     return best;

@@ -13,7 +13,7 @@
 struct lanes {
     u64 addresses[LANES]; /* source, destination; of IPv6 the last word of each */
     u64 ports[LANES];     /* both ports, protocol */
-    u64 high[2][LANES];   /* what the addresses' other words give of the hash's two sums: lanes_high_ipv4, lanes_high_ipv6 */
+    u64 high[2][LANES];   /* what the addresses' other words give of the hash's two sums: lanes_high */
     u64 fp[LANES];
     u64 buckets[LANES]; /* first, second: lines of the worker's own flow table, as flow_locate has them */
     u32 entry[LANES];   /* 64-bit word in that table that has the fingerprint, the first bucket's before the second's; or LANE_NONE */

@@ -29,7 +29,7 @@ typedef struct { u8 bytes[LINE_BYTES]; } __attribute__((aligned(LINE_BYTES))) li
 enum { TABLES(TABLE_ENUM) TABLE_COUNT };
 #undef TABLE_ENUM
 
-/* Verdicts. The number is the counter's index per worker and per VIP (PACKET-PATH, verdicts and reasons). */
+/* Verdicts. The number is the counter's index per worker and per VIP (docs/packet-path.md). */
 #define VERDICTS(V) \
     V(0, FORWARD, forward, none)            V(1, PASS, pass, none) \
     V(2, ECHO, answer, echo)                V(3, TOO_BIG, answer, too_big) \

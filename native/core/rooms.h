@@ -19,7 +19,7 @@ static AVX2 inline u64 rank_bucket(const struct flow_bucket *b, u32 choice, u32 
     lane4 order = (lane4){7, 6, 5, 4} - lane4_of(choice * FLOWS_PER_LINE), ranked = room * FLOW_PLACES + order;
     u64 low = ranked[0] > ranked[1] ? ranked[0] : ranked[1], high = ranked[2] > ranked[3] ? ranked[2] : ranked[3];
     u64 free = FLOWS_PER_LINE - (u64)__builtin_popcount(lane4_signs(is_live));
-    return (low > high ? low : high) + (free + (choice == 0 && free == FLOWS_PER_LINE - 1)) * FLOW_PLACES;
+    return (low > high ? low : high) + bucket_freedom(choice, free) * FLOW_PLACES;
 }
 
 /* Whether every entry that is there has these timeouts. */
