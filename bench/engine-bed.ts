@@ -217,9 +217,17 @@ async function atRealTime(threads: readonly Thread[], measure: () => Promise<str
   }
 }
 
-function onlyWorker(pid: number): number {
+/** Thread numbers of a balancer's packet workers. */
+export function packetWorkers(pid: number): readonly number[] {
   const tasks = `/proc/${pid}/task`;
-  const workers = readdirSync(tasks).filter((task) => readFileSync(join(tasks, task, 'comm'), 'utf8').startsWith('torii-worker'));
-  if (workers.length !== 1) throw new ToriiError('internal', `expected one packet worker, got ${workers.length}`);
-  return Number(workers[0]);
+  return readdirSync(tasks)
+    .filter((task) => readFileSync(join(tasks, task, 'comm'), 'utf8').startsWith('torii-worker'))
+    .map(Number);
+}
+
+function onlyWorker(pid: number): number {
+  const [worker, ...others] = packetWorkers(pid);
+  if (worker === undefined || others.length > 0)
+    throw new ToriiError('internal', `expected one packet worker, got ${packetWorkers(pid).length}`);
+  return worker;
 }

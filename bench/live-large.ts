@@ -3,8 +3,8 @@
 
 import { type DocumentSize, firstBackend } from './documents.ts';
 import type { LiveBed } from './live-bed.ts';
-import { median, quiet, reloadOnce, sayOnce, settled } from './live-reload.ts';
-import type { BenchOptions, Measure } from './report.ts';
+import { quiet, reloadOnce, sayOnce, settled } from './live-reload.ts';
+import { type BenchOptions, type Measure, median } from './report.ts';
 
 const size: DocumentSize = { vips: 10_000, pools: 200, backends: 10_000, protocol: 'udp', format: 'json' };
 

@@ -61,10 +61,3 @@ async function awaitStatus(bed: LiveBed, what: string, holds: (status: StatusVie
 function appliedMs({ appliedAt }: StatusView): number {
   return appliedAt === null ? 0 : Date.parse(appliedAt);
 }
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
-}

@@ -8,8 +8,8 @@ import { messageOf, ToriiError } from '../src/errors.ts';
 import { type DocumentSize, type Edition, keptVips } from './documents.ts';
 import { LiveBed } from './live-bed.ts';
 import { largeMeasures, measureLarge } from './live-large.ts';
-import { median, reloadOnce, settled } from './live-reload.ts';
-import type { BenchOptions, Measure } from './report.ts';
+import { reloadOnce, settled } from './live-reload.ts';
+import { type BenchOptions, type Measure, median } from './report.ts';
 
 const size: DocumentSize = { vips: 1000, pools: 20, backends: 1000, protocol: 'udp' };
 const bedName = 'torii-bench';

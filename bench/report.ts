@@ -52,3 +52,10 @@ export function reporter({ isJson }: BenchOptions): (measure: Measure) => void {
 export function best(tries: number, measure: () => number): number {
   return Math.min(...Array.from({ length: tries }, measure));
 }
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}

@@ -71,6 +71,9 @@ async function configureSwitch({ namespaces, balancers, backends }: Topology): P
     [...bridge('fabric', ['router-f', ...ports('fabric')]), ...bridge('rack', ['router-r', ...ports('rack')])],
     namespaces.switch,
   );
+  // A switch has no packet filter. Where the kernel has one for bridges, it is on in every new namespace.
+  const filters = ['iptables', 'ip6tables', 'arptables'].map((filter) => `net.bridge.bridge-nf-call-${filter}=0`);
+  await run(['sysctl', '-e', '-q', '-w', ...filters], { namespace: namespaces.switch });
 }
 
 async function configureRouter({ namespaces, router }: Topology): Promise<void> {
