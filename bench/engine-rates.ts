@@ -93,15 +93,18 @@ async function measureLimits(bed: EngineBed, words: readonly EngineWord[], optio
   return new Map(pairs.map(({ word, ours }) => [word, of(clock, ours)]));
 }
 
+/** Bare loops beside them, where there is a limit: what the bed leaves to an engine. */
 async function measureAgainstKernel(bed: EngineBed, words: readonly EngineWord[], options: RateOptions): Promise<void> {
   const engines = words.map((word) => engine(word));
+  const loops = words.map((word) => bareLoop[word]);
   const contests = [
-    { kernel: kernelForwarding, load: known, what: '', ratio: againstKernel },
-    { kernel: nftables, load: fresh, what: ', new flow every packet', ratio: againstNftables },
+    { kernel: kernelForwarding, load: known, what: '', ratio: againstKernel, others: [] },
+    { kernel: nftables, load: fresh, what: ', new flow every packet', ratio: againstNftables, others: loops },
   ] as const;
-  for (const { kernel, load, what, ratio } of contests) {
-    const rates = await ratesOfAll(bed, [...engines, kernel], { ...load, ...inBursts, ms }, options);
-    for (const each of [...engines, kernel])
+  for (const { kernel, load, what, ratio, others } of contests) {
+    const subjects = [...engines, ...others, kernel];
+    const rates = await ratesOfAll(bed, subjects, { ...load, ...inBursts, ms }, options);
+    for (const each of subjects)
       options.report({ name: `${each.name}${what}, of all time`, value: of(rates, each), unit: 'packets/s' });
     words.forEach((word, i) => {
       options.report({ ...ratio(word), value: of(rates, engines[i] ?? nothing) / of(rates, kernel) });
