@@ -6,6 +6,7 @@
 import { type Command, Option } from 'commander';
 import { ToriiError } from '../errors.ts';
 import { backendKey, maxWeight, type OperatorState } from '../model/backend.ts';
+import { nearText } from '../model/near.ts';
 import { canonicalVipName } from '../model/vip.ts';
 import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
@@ -13,7 +14,6 @@ import { CliFailure } from './failure.ts';
 import { askAll } from './fleet.ts';
 import { sentence, withExample } from './help.ts';
 import type { Io } from './io.ts';
-import { nearText } from './near.ts';
 import { openSession } from './session.ts';
 
 interface WordOptions {

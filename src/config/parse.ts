@@ -14,6 +14,7 @@ import { formatProblem, type Path, type Problem } from './problem.ts';
 import { formatWarning, Report, type Warning } from './report.ts';
 import { type Checked, checkRules } from './rules.ts';
 import { sharing } from './same-values.ts';
+import { keysOf } from './schema.ts';
 import { readTree } from './tree.ts';
 import { reportUnsupported } from './unsupported.ts';
 
@@ -106,8 +107,9 @@ export function placesIn(text: string, fileName: string): (path: Path) => string
 function reportIssue(issue: z.core.$ZodIssue, above: Path, report: Report): void {
   const path: Path = [...above, ...issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment))];
   if (issue.code === 'unrecognized_keys') {
+    const names = keysOf(issue.message);
     for (const key of issue.keys)
-      report.problem([...path, key], issue.message, { got: `the unknown key ${JSON.stringify(key)}`, part: 'key' });
+      report.problem([...path, key], issue.message, { got: `the unknown key ${JSON.stringify(key)}`, part: 'key', names });
     return;
   }
   if (issue.code === 'invalid_key') {

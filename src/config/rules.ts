@@ -12,7 +12,7 @@ import { checkLocalVip, LocalVipSet } from './local-vip-rules.ts';
 import { checkNode } from './node-rules.ts';
 import { isPrime, nearestPrimes } from './primes.ts';
 import { type Path, pathText } from './problem.ts';
-import type { Report } from './report.ts';
+import type { ProblemOptions, Report } from './report.ts';
 import type { Document, DocumentCheck, DocumentPool } from './schema.ts';
 import { checkSizes } from './size-rules.ts';
 import { pathOf, portPathOf, type WrittenVip, writtenVips } from './written-vips.ts';
@@ -123,7 +123,7 @@ function checkTenants(document: Document, report: Report): void {
     if (first !== undefined) report.problem([...path, 'name'], `a name that tenants[${first}] does not have`);
     names.set(tenant.name, i);
     if (tenant.plan !== undefined && !Object.hasOwn(document.plans, tenant.plan)) {
-      report.problem([...path, 'plan'], `a plan of "plans" (${listed(Object.keys(document.plans))})`);
+      report.problem([...path, 'plan'], ...oneOf('plan', document.plans));
     }
   }
 }
@@ -141,7 +141,7 @@ function checkVip(written: WrittenVip, { document, vips }: Known, report: Report
   if (vip.protocol === undefined) problem('protocol', 'tcp or udp');
   if (vip.pool === undefined) problem('pool', 'the name of a pool (only mode: local VIPs, services of this host, have none)');
   else if (!Object.hasOwn(document.pools, vip.pool)) {
-    problem('pool', `a pool of "pools" (${listed(Object.keys(document.pools))})`);
+    report.problem([...pathOf(written), 'pool'], ...oneOf('pool', document.pools));
   }
   if (vip.healthCheck !== undefined) problem('healthCheck', 'none, since the pool has it (only mode: local VIPs have one)');
   for (const [i, range] of ports.entries()) {
@@ -182,7 +182,7 @@ function checkPool({ document, name, pool, vips, isKnown }: PoolPlace, report: R
   if (typeof onAllDown === 'object') {
     if (onAllDown.pool === name) report.problem([...path, 'onAllDown', 'pool'], 'another pool');
     else if (!Object.hasOwn(document.pools, onAllDown.pool)) {
-      report.problem([...path, 'onAllDown', 'pool'], `a pool of "pools" (${listed(Object.keys(document.pools))})`);
+      report.problem([...path, 'onAllDown', 'pool'], ...oneOf('pool', document.pools));
     }
   }
   if (minHealthy > pool.backends.length && pool.backends.length > 0) {
@@ -239,6 +239,12 @@ export function isUnicast(address: string): boolean {
   const number = ipv4Number(address);
   const first = Math.floor(number / 2 ** 24);
   return first >= 1 && first <= 223 && first !== 127 && number >>> 16 !== linkLocal;
+}
+
+/** What is expected where one of these is named, and what to suggest. */
+function oneOf(kind: 'plan' | 'pool', record: Readonly<Record<string, unknown>>): [expected: string, options: ProblemOptions] {
+  const names = Object.keys(record);
+  return [`a ${kind} of "${kind}s" (${listed(names)})`, { names }];
 }
 
 function listed(names: readonly string[]): string {

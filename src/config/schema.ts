@@ -13,10 +13,17 @@ import { defaultTimeouts, parsePorts } from '../model/vip.ts';
 const maxSec = 7 * 86_400;
 const max32 = 0xffffffff;
 
+const onlyKeys = 'only the keys ';
+
+/** The keys that such an expectation lists. */
+export function keysOf(expected: string): readonly string[] {
+  return expected.slice(onlyKeys.length).split(', ');
+}
+
 function object<Shape extends z.core.$ZodShape>(shape: Shape) {
   const keys = Object.keys(shape).join(', ');
   return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? `only the keys ${keys}` : 'a mapping'),
+    error: (issue) => (issue.code === 'unrecognized_keys' ? `${onlyKeys}${keys}` : 'a mapping'),
   });
 }
 

@@ -2,8 +2,8 @@
 
 import { ToriiError } from '../../errors.ts';
 import { backendKey } from '../../model/backend.ts';
+import { nearText } from '../../model/near.ts';
 import type { BackendView } from '../../model/views.ts';
-import { nearText } from '../near.ts';
 import { type Cell, type Column, number, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 

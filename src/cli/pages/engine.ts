@@ -1,8 +1,8 @@
 // `torii engine`: what carries the node's packets. First each device and why nothing better carries it, then queues and workers.
 
 import { ToriiError } from '../../errors.ts';
+import { nearText } from '../../model/near.ts';
 import type { EngineDeviceView, EngineView, QueueView, RingView, WorkerView } from '../../model/views.ts';
-import { nearText } from '../near.ts';
 import { type Column, number, type Screen, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 

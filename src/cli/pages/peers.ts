@@ -2,9 +2,9 @@
 
 import { ToriiError } from '../../errors.ts';
 import { parseScopedAddress } from '../../model/address.ts';
+import { nearText } from '../../model/near.ts';
 import type { DefaultRoute, PeerStatus } from '../../model/peer.ts';
 import { durationText } from '../duration.ts';
-import { nearText } from '../near.ts';
 import { type Column, number, type Screen, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 

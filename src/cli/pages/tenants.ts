@@ -1,8 +1,8 @@
 // `torii tenants`: each tenant's plan and how much of its demand was let in.
 
 import { ToriiError } from '../../errors.ts';
+import { nearText } from '../../model/near.ts';
 import type { TenantView } from '../../model/views.ts';
-import { nearText } from '../near.ts';
 import { type Column, number, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 

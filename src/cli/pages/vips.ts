@@ -2,10 +2,10 @@
 
 import type { ToriiError } from '../../errors.ts';
 import { parseAddress } from '../../model/address.ts';
+import { nearText } from '../../model/near.ts';
 import type { VipView } from '../../model/views.ts';
 import { canonicalVipName, parseVipName } from '../../model/vip.ts';
 import { CliFailure } from '../failure.ts';
-import { nearText } from '../near.ts';
 import { bytes, type Column, number, type Tone, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
 

@@ -121,13 +121,18 @@ describe('a problem', () => {
     [
       'names an unknown key and the known ones',
       withLine('weight: 50', 'wieght: 50'),
-      'pools.web.backends[1].wieght: expected only the keys address, weight, state, mtu, got the unknown key "wieght" (torii.yaml:23)',
+      'pools.web.backends[1].wieght: expected only the keys address, weight, state, mtu, got the unknown key "wieght"; did you mean weight? (torii.yaml:23)',
+    ],
+    [
+      'suggests no key where none is near',
+      withLine('weight: 50', 'share: 50'),
+      'pools.web.backends[1].share: expected only the keys address, weight, state, mtu, got the unknown key "share" (torii.yaml:23)',
     ],
     ['names a missing key', withLine('version: 1\n', ''), 'version: expected version 1, got nothing (torii.yaml:1)'],
     [
       'names a pool that does not exist, and those that do',
       withLine('pool: web }', 'pool: wbe }'),
-      'tenants[0].vips[0].pool: expected a pool of "pools" (web), got "wbe" (torii.yaml:18)',
+      'tenants[0].vips[0].pool: expected a pool of "pools" (web), got "wbe"; did you mean web? (torii.yaml:18)',
     ],
     [
       'names a plan that does not exist',

@@ -5,13 +5,20 @@ const mostSuggested = 3;
 /** "; did you mean a or b?", or nothing where no name is near. */
 export function nearText(wanted: string, names: readonly string[]): string {
   const limit = Math.max(1, Math.floor(wanted.length / 4));
+  const sought = plain(wanted);
+  if (sought === '') return '';
   const near = [...new Set(names)]
-    .map((name) => ({ name, distance: name.includes(wanted) ? 0 : distanceOf(wanted, name, limit) }))
+    .map((name) => ({ name, distance: plain(name).includes(sought) ? 0 : distanceOf(sought, plain(name), limit) }))
     .filter(({ distance }) => distance <= limit)
     .sort((a, b) => a.distance - b.distance)
     .slice(0, mostSuggested)
     .map(({ name }) => name);
   return near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+}
+
+/** Without what people and other programs' documents write differently: healthcheck, health_check, healthCheck. */
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_]/g, '');
 }
 
 /** Levenshtein's distance with two neighbours swapped as one step, or more than `limit` as soon as it is sure to be. */
