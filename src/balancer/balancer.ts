@@ -10,7 +10,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Api, startApi } from '../api/server.ts';
 import type { NodeConfig } from '../config/config.ts';
-import { FileSource } from '../config/file-source.ts';
+import { FileSource, isMissing } from '../config/file-source.ts';
 import { stateDirectory } from '../config/state-dir.ts';
 import { isLoss } from '../control/diff.ts';
 import type { BootReply, FromConfig, NodeFacts, Outcome } from '../control/messages.ts';
@@ -134,11 +134,14 @@ export class Balancer {
 
   async #boot(): Promise<BootReply> {
     const source = this.#source.name;
-    const read = await this.#source.read().then(
-      ({ text }) => ({ text, error: null }),
-      (error: unknown) => ({ text: null, error: messageOf(error) }),
+    const text = await this.#source.read().then(
+      (read) => read.text,
+      (error: unknown) => {
+        const code = error instanceof ToriiError ? error.code : 'config_unreadable';
+        return { code, message: messageOf(error), isMissing: isMissing(error) };
+      },
     );
-    return this.#config.ask<'boot'>({ kind: 'boot', source, ...read });
+    return this.#config.ask<'boot'>({ kind: 'boot', source, text });
   }
 
   #startThreads(node: NodeConfig): void {

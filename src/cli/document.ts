@@ -38,8 +38,8 @@ function addCheck(program: Command, io: Io): void {
     .option('--json', 'print {problems, warnings, summary}');
   withExample(command, ['torii check /etc/torii/torii.yaml']);
   command.action(async (file: string) => {
-    const { checkDocument } = await import('../config/check-document.ts');
-    const result = checkDocument(await readDocument(file), file, process.env);
+    const { checkFile } = await import('../config/check-document.ts');
+    const result = checkFile(await readDocument(file), file, process.env);
     if (command.opts<{ json?: boolean }>().json === true) io.out(`${JSON.stringify(result)}\n`);
     for (const warning of result.warnings) io.err(`warning: ${clean(warning)}\n`);
     if (result.summary === null) {
@@ -60,9 +60,9 @@ function addCheck(program: Command, io: Io): void {
   });
 }
 
-async function readDocument(file: string): Promise<string> {
+async function readDocument(file: string): Promise<Buffer> {
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(file);
   } catch (error) {
     throw new CliFailure('config_unreadable', `cannot read ${file}: ${messageOf(error)}`, {
       next: 'does the file exist, and may this user read it?',

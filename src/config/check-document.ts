@@ -3,6 +3,7 @@
 
 import { messageOf } from '../errors.ts';
 import type { Config } from './config.ts';
+import { documentText } from './document-text.ts';
 import { parseDocument } from './parse.ts';
 import { formatProblem, type Path } from './problem.ts';
 import { formatWarning } from './report.ts';
@@ -22,6 +23,17 @@ export interface CheckResult {
   readonly warnings: readonly string[];
   /** Null when there are problems. */
   readonly summary: CheckSummary | null;
+}
+
+/** Like `checkDocument`, of a file as it is on disk. */
+export function checkFile(bytes: Buffer, fileName: string, env?: NodeJS.ProcessEnv): CheckResult {
+  let text: string;
+  try {
+    text = documentText(bytes, fileName);
+  } catch (error) {
+    return { problems: [messageOf(error)], warnings: [], summary: null };
+  }
+  return checkDocument(text, fileName, env);
 }
 
 /** `env`: where to look for secrets; without it none is looked for. */

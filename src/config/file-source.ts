@@ -9,6 +9,7 @@ import { type FSWatcher, statSync, watch as watchPath } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { messageOf, ToriiError } from '../errors.ts';
+import { documentText } from './document-text.ts';
 import type { ConfigSource, SourceText } from './source.ts';
 
 const quietMs = 50;
@@ -35,7 +36,7 @@ export class FileSource implements ConfigSource {
     if (bytes.length > maxBytes) {
       throw new ToriiError('config_unreadable', `expected at most ${maxBytes} bytes in ${this.name}, got ${bytes.length}`);
     }
-    const text = bytes.toString('utf8');
+    const text = documentText(bytes, this.name);
     if (this.#latest.revision === 0 || text !== this.#latest.text) this.#latest = { revision: this.#latest.revision + 1, text };
     return this.#latest;
   }
@@ -74,6 +75,12 @@ export class FileSource implements ConfigSource {
       for (const watcher of watchers) watcher.close();
     };
   }
+}
+
+/** Whether reading failed since there is no file. */
+export function isMissing(error: unknown): boolean {
+  const { code } = ((error as Error | undefined)?.cause ?? {}) as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 function hasText(file: string): boolean {

@@ -4,6 +4,7 @@
 // The revision is kept with it, so that numbers keep growing over restarts. Secrets are not in the document.
 
 import { join } from 'node:path';
+import { ToriiError } from '../errors.ts';
 import { readIfThere, writeDurably } from './state-dir.ts';
 
 export const lastGoodFile = 'last-good.json';
@@ -17,6 +18,16 @@ export interface LastGood {
 
 export function writeLastGood(directory: string, lastGood: LastGood): void {
   writeDurably(join(directory, lastGoodFile), JSON.stringify(lastGood));
+}
+
+/**
+ * Throws why the last good document may not stand in for `source`, where nothing is: the path may be a mistyped one, and then the
+ * document of another file would run without anybody having asked for it.
+ */
+export function refuseOther(source: string, lastGood: Pick<LastGood, 'source'>, missing: string): void {
+  if (lastGood.source === source) return;
+  const other = `the last good document is of ${lastGood.source}, so it is not taken`;
+  throw new ToriiError('config_unreadable', `${missing}; ${other}`);
 }
 
 /** Undefined where there is none, or where it is damaged: then it is of no use to anybody. */

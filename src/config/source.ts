@@ -9,7 +9,7 @@ export interface SourceText {
 export interface ConfigSource {
   /** As shown to operators: the file's path. */
   readonly name: string;
-  /** The newest text. Rejects with config_unreadable, saying why. */
+  /** The newest text. Rejects with config_unreadable, or config_invalid for what is no text, saying why. */
   read(): Promise<SourceText>;
   /** Calls back after each change of the source, at most once per settled change; returns how to stop. */
   watch(onChange: () => void): () => void;

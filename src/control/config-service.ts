@@ -4,6 +4,7 @@
 // A document that cannot be taken changes nothing, is counted and shown in `torii status`. An operator's word is on disk
 // before it is answered; a disk that refuses is a warning, since a drain matters more than its survival.
 
+import { refuseOther } from '../config/last-good.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import { makeDirectory } from '../metrics/directory.ts';
 import type { Desired } from '../model/desired.ts';
@@ -111,16 +112,17 @@ export class ConfigService {
     }
   }
 
-  #boot({ source, text, error }: Extract<Request, { kind: 'boot' }>): BootReply {
+  #boot({ source, text }: Extract<Request, { kind: 'boot' }>): BootReply {
     const { lastGood, words } = this.#params.keeper;
     let document: LoadedDocument;
     let fallback: BootReply['fallback'] = null;
     try {
-      if (text === null) throw new ToriiError('config_unreadable', error ?? `expected a readable document at ${source}`);
+      if (typeof text !== 'string') throw new ToriiError(text.code, text.message);
       document = loadDocument(source, text, this.#params);
     } catch (cause) {
       if (lastGood === undefined) throw cause;
       const problem = messageOf(cause);
+      if (typeof text !== 'string' && text.isMissing) refuseOther(source, lastGood, problem);
       this.#remember(problem);
       document = loadLastGood(lastGood, this.#params.env);
       fallback = { problem, source: document.source };

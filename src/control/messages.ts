@@ -43,14 +43,20 @@ export interface NodeFacts {
   readonly warnings: readonly string[];
 }
 
+export interface SourceFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** There is no such source, rather than a broken or unreachable one. */
+  readonly isMissing: boolean;
+}
+
 export type ToConfig =
-  /** The first document. `text` is null where the source could not be read, and `error` says why. */
+  /** The first document, or why its source could not be read. */
   | {
       readonly kind: 'boot';
       readonly id: number;
       readonly source: string;
-      readonly text: string | null;
-      readonly error: string | null;
+      readonly text: string | SourceFailure;
     }
   /** The engine whose tables are to be filled; null on a node without a packet path. Compiling begins. */
   | { readonly kind: 'packetPath'; readonly engine: number | null }

@@ -61,11 +61,13 @@ export class LiveNodeControl implements NodeControl {
   async reload({ force }: { readonly force: boolean }): Promise<AppliedReply> {
     const { config, source, onRefused } = this.#params;
     try {
-      const { text } = await source.read();
+      const { text } = await source.read().catch((error: unknown) => {
+        config.tell({ kind: 'unreadable', message: messageOf(error) });
+        throw error;
+      });
       return await inTime(config.ask<'document'>({ kind: 'document', source: source.name, text, force }));
     } catch (error) {
       const known = error instanceof ToriiError ? error : new ToriiError('internal', messageOf(error), { cause: error });
-      if (known.code === 'config_unreadable') config.tell({ kind: 'unreadable', message: known.message });
       onRefused(known);
       throw known;
     }

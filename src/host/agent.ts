@@ -7,7 +7,8 @@
 // unused VIP on a backend is noticed by nobody until it is needed. Runs on the main thread of `torii host`.
 
 import { join } from 'node:path';
-import { type LastGood, readLastGood, writeLastGood } from '../config/last-good.ts';
+import { isMissing } from '../config/file-source.ts';
+import { type LastGood, readLastGood, refuseOther, writeLastGood } from '../config/last-good.ts';
 import { parseOrThrow } from '../config/parse.ts';
 import type { ConfigSource } from '../config/source.ts';
 import { messageOf, ToriiError } from '../errors.ts';
@@ -151,6 +152,7 @@ class Agent implements HostAgent {
     } catch (error) {
       const lastGood = readLastGood(this.#directory);
       if (lastGood === undefined) throw error;
+      if (isMissing(error)) refuseOther(this.#params.source.name, lastGood, messageOf(error));
       this.#note(error, 'starting with the last good document', true);
       return lastGood;
     }

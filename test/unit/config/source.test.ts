@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileSource } from '../../../src/config/file-source.ts';
+import { checkFile } from '../../../src/config/check-document.ts';
+import { FileSource, isMissing } from '../../../src/config/file-source.ts';
 import { readLastGood, writeLastGood } from '../../../src/config/last-good.ts';
 import { publicClusterSecret, readClusterSecret } from '../../../src/config/secrets.ts';
 import { stateDirectory } from '../../../src/config/state-dir.ts';
@@ -37,6 +38,33 @@ describe('a document in a file', () => {
 
   it('says which file cannot be read', async () => {
     expect(await codeOf(() => new FileSource(join(directory, 'none.yaml')).read())).toBe('config_unreadable');
+  });
+
+  it.each([
+    ['Latin-1', Buffer.from('version: 1\n# caf\xe9\n', 'latin1'), 'the byte 0xe9 at offset 16', 2],
+    ['a character cut off at the end', Buffer.from([0x61, 0xe2, 0x82]), 'the byte 0xe2 at offset 1', 1],
+    ['UTF-16', Buffer.from([0xff, 0xfe, 0x76, 0]), 'the byte 0xff at offset 0', 1],
+    ['a wrong byte behind U+FFFD', Buffer.from([0xef, 0xbf, 0xbd, 0x0a, 0x80]), 'the byte 0x80 at offset 4', 2],
+  ])('is refused where it is no UTF-8: %s', async (_, bytes, what, line) => {
+    const path = join(directory, 'torii.yaml');
+    writeFileSync(path, bytes);
+    const problem = `expected text in UTF-8, got ${what} (${path}:${line})`;
+    await expect(new FileSource(path).read()).rejects.toMatchObject({ code: 'config_invalid', message: problem });
+    expect(checkFile(bytes, path)).toEqual({ problems: [problem], warnings: [], summary: null });
+  });
+
+  it('may hold U+FFFD that somebody wrote', async () => {
+    const path = join(directory, 'torii.yaml');
+    writeFileSync(path, 'version: 1\n# \ufffd \ufffd\n');
+    expect((await new FileSource(path).read()).text).toBe('version: 1\n# \ufffd \ufffd\n');
+  });
+
+  it('is told from one that cannot be read when it is not there', async () => {
+    const failureOf = (path: string): Promise<unknown> => new FileSource(path).read().catch((error: unknown) => error);
+    expect(isMissing(await failureOf(join(directory, 'none.yaml')))).toBe(true);
+    writeFileSync(join(directory, 'file'), '');
+    expect(isMissing(await failureOf(join(directory, 'file/torii.yaml')))).toBe(true);
+    expect(isMissing(await failureOf(directory))).toBe(false);
   });
 
   it.each(['written', 'replaced by a rename'])('is noticed when it is %s', async (way) => {

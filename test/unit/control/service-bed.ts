@@ -154,7 +154,7 @@ export class Bed {
 
   /** Booted with everything up and adopted. */
   async start(text: string): Promise<Outcome> {
-    await this.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text, error: null });
+    await this.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text });
     this.observe(text);
     this.service.take({ kind: 'packetPath', engine: 0 });
     return this.adopt();

@@ -79,19 +79,36 @@ describe('the config worker, of a document,', () => {
   it('starts with the last good document when the source is broken or gone', async () => {
     const first = new Bed();
     await first.start(text);
-    for (const [source, error] of [
-      ['version: nonsense', null],
-      [null, 'no such file'],
+    const gone = { code: 'config_unreadable', message: 'no such file', isMissing: true } as const;
+    for (const [source, problem] of [
+      ['version: nonsense', 'version: expected version 1, got "nonsense" (torii.yaml:1)'],
+      [gone, gone.message],
     ] as const) {
       const second = new Bed(first.keeper);
-      const reply = await second.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: source, error });
+      const reply = await second.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: source });
       expect(reply.revision).toBe(1);
       expect(reply.fallback).toEqual({
-        problem: error ?? 'version: expected version 1, got "nonsense" (torii.yaml:1)',
+        problem,
         source: 'last good document of torii.yaml',
       });
       expect(reply.node.address).toBe('10.0.1.11');
     }
+  });
+
+  it('starts with the last good document of another file when its own is broken or unreachable, but not when it is not there', async () => {
+    const first = new Bed();
+    await first.start(text);
+    const boot = (isMissing: boolean) =>
+      new Bed(first.keeper).ask<'boot'>({
+        kind: 'boot',
+        source: 'tori.yaml',
+        text: { code: 'config_unreadable', message: 'cannot read tori.yaml', isMissing },
+      });
+    expect((await boot(false)).fallback?.source).toBe('last good document of torii.yaml');
+    await expect(boot(true)).rejects.toMatchObject({
+      code: 'config_unreadable',
+      message: 'cannot read tori.yaml; the last good document is of torii.yaml, so it is not taken',
+    });
   });
 
   it('starts with the last good document when the new one parses but cannot be put in force', async () => {
@@ -99,7 +116,7 @@ describe('the config worker, of a document,', () => {
     await first.start(text);
     const boot = async (): Promise<Bed> => {
       const bed = new Bed(first.keeper);
-      await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: twoVips, error: null });
+      await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: twoVips });
       bed.observe(text);
       return bed;
     };
@@ -132,7 +149,7 @@ describe('the config worker, of a document,', () => {
   });
 
   it('does not start without any good document', async () => {
-    const boot = new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: 'version: 7', error: null });
+    const boot = new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: 'version: 7' });
     expect(await codeOf(boot)).toBe('config_invalid');
   });
 });

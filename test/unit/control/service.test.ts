@@ -113,13 +113,13 @@ describe('a view', () => {
   it('tells the passwords of peers with the first document: nobody is called unsigned until the tables are there', async () => {
     const peers = [{ address: '10.0.1.1', as: 65000, password: { env: 'BGP_KEY' } }];
     const signed = documentOf({ node: { bgp: { localAs: 65010, peers } } });
-    const { node } = await new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: signed, error: null });
+    const { node } = await new Bed().ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text: signed });
     expect(node.speaker?.peers).toMatchObject([{ address: '10.0.1.1', password: 'hunter2' }]);
   });
 
   it('says that a VIP waits for the workers, then that it is announced', async () => {
     const bed = new Bed();
-    await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text, error: null });
+    await bed.ask<'boot'>({ kind: 'boot', source: 'torii.yaml', text });
     expect(await codeOf(bed.view('vips'))).toBe('not_ready');
     bed.observe(text);
     bed.service.take({ kind: 'packetPath', engine: 0 });
