@@ -69,7 +69,7 @@ export class PeerSession {
   #retry: Timer | undefined;
   #cancelDial: (() => void) | undefined;
   #flaps = 0;
-  readonly #failures = new FailureRecord();
+  #failures = new FailureRecord();
 
   constructor(speaker: SpeakerConfig, peer: PeerConfig, routes: Routes | undefined, options: SessionOptions) {
     this.#speaker = speaker;
@@ -88,7 +88,9 @@ export class PeerSession {
     return this.#established?.outbound.isClean ?? true;
   }
 
+  /** For the first time, or anew under other settings: what failed under the old ones says nothing of these. */
   start(): void {
+    this.#failures = new FailureRecord();
     this.#dispatch({ kind: 'start' });
   }
 

@@ -155,6 +155,27 @@ describe('a change of the document', () => {
     expect(network.answer().take()).toMatchObject([{ kind: 'open', holdTimeSec: 30 }]);
   });
 
+  it('does not blame new settings for what failed under the old ones', async () => {
+    const { network, clock, speaker, status, logs } = setUp();
+    const refused = (): void => network.dials.at(-1)?.handlers.onFailed('connect ECONNREFUSED');
+    refused();
+    expect(status()?.lastError?.text).toBe('connect ECONNREFUSED');
+    speaker.configure({ ...config, peers: [{ ...peer, port: 1790 }] });
+    expect(status()?.lastError).toBeNull();
+    const before = logs.length;
+    refused();
+    expect(status()?.lastError?.text).toBe('connect ECONNREFUSED');
+    expect(logs.slice(before)).toHaveLength(1);
+    await clock.advance(0);
+  });
+
+  it('keeps what failed where only the policy changed', () => {
+    const { network, speaker, status } = setUp();
+    network.dials.at(-1)?.handlers.onFailed('connect ECONNREFUSED');
+    speaker.configure({ ...config, peers: [{ ...peer, policy: { med: 9 } }] });
+    expect(status()?.lastError?.text).toBe('connect ECONNREFUSED');
+  });
+
   it('tells the routes again when only the policy changed', () => {
     const { network, speaker, status } = setUp();
     speaker.set([host(1)]);
