@@ -14,7 +14,7 @@ import { type AskedOf, askedOf } from './asked.ts';
 import { type Resolved, resolve } from './desired.ts';
 import type { Observed } from './desired-pool.ts';
 import { diff } from './diff.ts';
-import { afterWords, nextDrainEndMs, nothingDraining } from './draining.ts';
+import { afterTelling, afterWords, nextDrainEndMs, nothingDraining } from './draining.ts';
 import { withLeaving, withoutLeaving } from './leaving.ts';
 import type { AppliedReply, FromConfig, Outcome } from './messages.ts';
 import { nodeChanges } from './node-changes.ts';
@@ -138,6 +138,7 @@ export class Planner {
     this.#retryAfterMs = retryMs.first;
     this.#forget(pending.config);
     this.#startGrace(pending.leaving);
+    this.#startDrain(pending);
     const applyMs = Math.round((this.#params.now() - pending.batch.startedMs) * 10) / 10;
     this.#params.onApplied(pending, generation, applyMs);
     for (const { done } of pending.batch.waiters) done({ revision: pending.intent.revision, changes: pending.changes });
@@ -216,13 +217,23 @@ export class Planner {
     return this.#announced.prefixes;
   }
 
-  #drain({ node }: Config, overrides: Overrides): ReadonlySet<string> {
+  #drain(config: Config, overrides: Overrides): ReadonlySet<string> {
     const now = this.#params.now();
-    this.#draining = afterWords(this.#draining, overrides, (node.speaker?.drainSec ?? 0) * 1000, now);
+    this.#draining = afterWords(this.#draining, overrides, drainMsOf(config), now);
+    this.#awaitDrainEnd(now);
+    return new Set(this.#draining.untilMs.keys());
+  }
+
+  #startDrain({ config, overrides }: Applied): void {
+    const now = this.#params.now();
+    this.#draining = afterTelling(this.#draining, overrides, drainMsOf(config), now);
+    this.#awaitDrainEnd(now);
+  }
+
+  #awaitDrainEnd(now: number): void {
     clearTimeout(this.#drainEnd);
     const end = nextDrainEndMs(this.#draining);
     if (end !== null) this.#drainEnd = setTimeout(() => this.changed('observed'), Math.max(1, end - now));
-    return new Set(this.#draining.untilMs.keys());
   }
 
   #warm({ pools }: Config, observed: Observed): ReadonlySet<string> {
@@ -357,6 +368,10 @@ export class Planner {
     const gone = new Set([...this.#leavesAtMs].flatMap(([name, atMs]) => (atMs <= now ? [name] : [])));
     return gone.size === 0 ? loaded : { ...loaded, vips: loaded.vips.filter(({ name }) => !gone.has(name)) };
   }
+}
+
+function drainMsOf({ node }: Config): number {
+  return (node.speaker?.drainSec ?? 0) * 1000;
 }
 
 /** The same prefixes in the same order, as mostly; ten thousand are looked up in a set only where something came or went. */

@@ -82,6 +82,21 @@ describe('a route that an operator withdraws', () => {
     await off;
   });
 
+  it('has drainSec from when it is told, however long the tables take', async () => {
+    const bed = new Bed();
+    await bed.start(drained);
+    void bed.change({ kind: 'maintenance', value: true });
+    const { outcome } = await bed.next('outcome');
+    vi.advanceTimersByTime(4000);
+    bed.service.take({ kind: 'adopted', compile: outcome.compile, generation: 7 });
+    await bed.next('applied');
+    vi.advanceTimersByTime(4999);
+    await new Promise(setImmediate);
+    expect(bed.events.some(({ kind }) => kind === 'withdraw')).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect((await bed.next('withdraw')).prefixes).toEqual([a, b]);
+  });
+
   it('stays when the word is taken back in time', async () => {
     const bed = new Bed();
     await bed.start(drained);
