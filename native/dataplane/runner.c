@@ -66,9 +66,11 @@ struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_e
     };
     pthread_mutex_lock(&all->opening);
     struct queue *queue = all->ops[d]->open(&how, error);
-    bool is_refused = !queue && strcmp(error->code, "device_unknown") != 0;
-    snprintf(all->trouble[d], REASON_BYTES, "%.*s", REASON_BYTES - 1, is_refused ? error->text : "");
     pthread_mutex_unlock(&all->opening);
+    bool is_refused = !queue && strcmp(error->code, "device_unknown") != 0;
+    pthread_mutex_lock(&all->telling);
+    snprintf(all->trouble[d], REASON_BYTES, "%.*s", REASON_BYTES - 1, is_refused ? error->text : "");
+    pthread_mutex_unlock(&all->telling);
     return queue;
 }
 

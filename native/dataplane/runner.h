@@ -34,13 +34,14 @@ struct workers {
     struct device_spec spec[DEVICES_MAX];
     const struct device_ops *ops[DEVICES_MAX]; /* the engine that started */
     char refused[DEVICES_MAX][REASON_BYTES]; /* why the engine before it did not */
-    char trouble[DEVICES_MAX][REASON_BYTES]; /* why one that is there could not be taken up again; under `opening` */
+    char trouble[DEVICES_MAX][REASON_BYTES]; /* why one that is there could not be taken up again; under `telling` */
     u32 group[DEVICES_MAX];
     void *shared[DEVICES_MAX];
     struct steering steering;
     int claim[DEVICES_MAX]; /* sockets of claim.h; what is not claimed is negative */
     u32 devices, count;
     pthread_mutex_t opening; /* a device that returned is opened by several workers; they share its group */
+    pthread_mutex_t telling; /* held for a copy: whoever asks must not wait for a device that is being opened */
     int query_fd; /* any socket, to ask the kernel about links */
     atomic_bool stopping;
     struct runner runner[];

@@ -36,6 +36,7 @@ static void close_all(struct workers *all)
     if (all->query_fd >= 0)
         close(all->query_fd);
     pthread_mutex_destroy(&all->opening);
+    pthread_mutex_destroy(&all->telling);
     steering_free(&all->steering);
     free(all);
 }
@@ -129,6 +130,7 @@ struct workers *engine_start(struct engine *engine, const struct workers_start *
     all->devices = devices;
     all->count = workers;
     pthread_mutex_init(&all->opening, NULL);
+    pthread_mutex_init(&all->telling, NULL);
     steering_init(&all->steering);
     all->query_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     memcpy(all->spec, how->spec, devices * sizeof how->spec[0]);
@@ -185,9 +187,9 @@ void engine_device_states(const struct workers *all, enum device_state *states)
 
 void engine_device_trouble(struct workers *all, u32 d, char text[REASON_BYTES])
 {
-    pthread_mutex_lock(&all->opening);
+    pthread_mutex_lock(&all->telling);
     memcpy(text, all->trouble[d], REASON_BYTES);
-    pthread_mutex_unlock(&all->opening);
+    pthread_mutex_unlock(&all->telling);
 }
 
 /* What `worker` holds of one device. */

@@ -37,7 +37,8 @@ void engine_stop(struct workers *workers);
 /* Worst state of each device over all workers, in the order of `spec`. Any thread. */
 void engine_device_states(const struct workers *workers, enum device_state *states);
 
-/* Why a device that is there is not taken up, a sentence; empty where it is, or is not there. Any thread. */
+/* Why a device that is there is not taken up, a sentence; empty where it is, or is not there. Any thread; it waits
+ * for no worker, not even for one that is opening the device. */
 void engine_device_trouble(struct workers *workers, u32 device, char text[REASON_BYTES]);
 
 /* Facts on every queue that is open, device by device, at most `max`; returns how many. Any thread, as long as nobody stops the
