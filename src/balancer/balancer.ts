@@ -157,6 +157,7 @@ export class Balancer {
         },
         onLook: (watch) => this.#onLook(watch),
       });
+      this.#speaker.watch(this.#path.dataplane.engine);
     } else this.#unfeed = feedWatchdog(this.#net, process.env);
     const checks = startChecksThread({
       onChanges: (reports) => this.#config.tell({ kind: 'health', reports }),

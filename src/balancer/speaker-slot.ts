@@ -16,6 +16,7 @@ export class SpeakerSlot {
   #config: SpeakerConfig | null = null;
   /** Undefined until the first are known. */
   #routes: Uint8Array<ArrayBuffer> | undefined;
+  #engine: number | undefined;
 
   constructor(options: ThreadOptions) {
     this.#options = options;
@@ -33,8 +34,15 @@ export class SpeakerSlot {
       this.#speaker = null;
     } else if (this.#speaker === null) {
       this.#speaker = new RemoteSpeaker(config, this.#options);
+      if (this.#engine !== undefined) this.#speaker.watch(this.#engine);
       if (this.#routes !== undefined) this.#speaker.setEncoded(this.#routes.slice());
     } else this.#speaker.configure(config);
+  }
+
+  /** As RemoteSpeaker says; for any speaker to come, too. */
+  watch(engine: number): void {
+    this.#engine = engine;
+    this.#speaker?.watch(engine);
   }
 
   /** JSON of Advertisement[]. Ownership passes. */

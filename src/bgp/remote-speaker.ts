@@ -29,6 +29,8 @@ export class RemoteSpeaker implements Speaker {
   #bfdDiscards: Readonly<Record<string, number>> = {};
   /** Undefined before the first set(). */
   #routes: Uint8Array | undefined;
+  /** Undefined where nothing is forwarded. */
+  #engine: number | undefined;
   #nextRequest = 1;
   #leaving: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -52,6 +54,12 @@ export class RemoteSpeaker implements Speaker {
     const whole = json.byteOffset === 0 && json.byteLength === json.buffer.byteLength && json.buffer instanceof ArrayBuffer;
     const sent = whole ? json : json.slice();
     this.#tell({ kind: 'set', json: sent }, [sent.buffer as ArrayBuffer]);
+  }
+
+  /** What this engine forwards goes when a worker of its stands still, also when this thread does. */
+  watch(engine: number): void {
+    this.#engine = engine;
+    this.#tell({ kind: 'watch', engine });
   }
 
   /** Peers added, removed or changed; the sessions of all others go on. */
@@ -127,6 +135,7 @@ export class RemoteSpeaker implements Speaker {
     worker.on('message', (message: FromWorker) => this.#hear(message));
     worker.on('error', (error) => this.#options.onLog({ level: 'error', message: `bgp thread failed: ${messageOf(error)}` }));
     worker.on('exit', () => this.#gone());
+    if (this.#engine !== undefined) this.#tell({ kind: 'watch', engine: this.#engine });
   }
 
   #hear(message: FromWorker): void {

@@ -7,6 +7,8 @@ export type ToWorker =
   | { readonly kind: 'configure'; readonly config: SpeakerConfig }
   /** JSON of Advertisement[]: bytes cross without being copied, and are parsed over there. */
   | { readonly kind: 'set'; readonly json: Uint8Array }
+  /** Its workers are to be watched; a number of dataplane/addon.ts. */
+  | { readonly kind: 'watch'; readonly engine: number }
   | { readonly kind: 'messages'; readonly request: number; readonly peer: string }
   | { readonly kind: 'leave' }
   | { readonly kind: 'close'; readonly graceful: boolean };

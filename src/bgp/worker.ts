@@ -1,9 +1,13 @@
 // Entry of the bgp worker thread: the speaker, and its conversation with main.
 //
-// Never waits for main. Peer status goes out when something changes, many changes in one turn of the loop as one, and at
+// Never waits for main, and comes before it where processors are short: its niceness is -5 where it may be, between the packet
+// workers and everything else. Peer status goes out when something changes, many changes in one turn of the loop as one, and at
 // least each second, so that uptime and counters move.
 
+import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
+import { loadDataplaneAddon } from '../dataplane/addon.ts';
+import { Counters } from '../dataplane/counters.ts';
 import type { Advertisement, SpeakerConfig } from '../model/peer.ts';
 import { loadNetAddon } from '../net.ts';
 import { Bfd } from './bfd.ts';
@@ -11,10 +15,21 @@ import { ChosenSpeaker } from './chosen-speaker.ts';
 import { systemClock } from './clock.ts';
 import { ExabgpSpeaker } from './exabgp-speaker.ts';
 import { describeEntry } from './message-words.ts';
+import { PathGuard } from './path-guard.ts';
 import { BgpSpeaker } from './speaker.ts';
 import type { FromWorker, LogEntry, ToWorker } from './thread-messages.ts';
 
 const reportIntervalMs = 1000;
+const niceness = -5;
+
+/** Of this thread alone: 0 is the caller, and Linux has a niceness for each thread. */
+function comeFirst(): void {
+  try {
+    setPriority(0, niceness);
+  } catch {
+    // Without CAP_SYS_NICE or the unit's LimitNICE= it stays as it is.
+  }
+}
 
 function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void {
   let reportDue = false;
@@ -38,6 +53,7 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
           liveness: (heard) => new Bfd({ addon: loadNetAddon(), clock: systemClock, events: heard }),
         }),
   );
+  const guard = new PathGuard({ clock: systemClock, announce: (routes) => speaker.set(routes) });
   const ticking = setInterval(report, reportIntervalMs);
 
   const obey = (message: ToWorker) => {
@@ -45,7 +61,11 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
       case 'configure':
         return speaker.configure(message.config);
       case 'set':
-        return speaker.set(JSON.parse(new TextDecoder().decode(message.json)) as Advertisement[]);
+        return guard.set(JSON.parse(new TextDecoder().decode(message.json)) as Advertisement[]);
+      case 'watch': {
+        const counters = new Counters(loadDataplaneAddon(), message.engine);
+        return guard.watch(() => counters.heartbeats());
+      }
       case 'messages':
         return tell({ kind: 'messages', request: message.request, entries: speaker.messages(message.peer)?.map(describeEntry) });
       case 'leave':
@@ -53,6 +73,7 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
       case 'close':
         void speaker.close(message.graceful).then(() => {
           clearInterval(ticking);
+          guard.close();
           report();
           tell({ kind: 'closed' });
           port.close();
@@ -63,4 +84,7 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
   reportSoon();
 }
 
-if (parentPort !== null) run(parentPort, workerData as SpeakerConfig);
+if (parentPort !== null) {
+  comeFirst();
+  run(parentPort, workerData as SpeakerConfig);
+}

@@ -9,7 +9,7 @@ import type { Desired, RoutedVip } from '../model/desired.ts';
 import type { Advertisement, Policy } from '../model/peer.ts';
 import { PrefixMap, prefixText } from '../model/prefix-map.ts';
 
-export interface PlannedRoute extends Advertisement {
+export interface PlannedRoute extends Omit<Advertisement, 'withoutPath'> {
   /** Some VIP that it is announced for is forwarded by the packet path. */
   readonly usesPath: boolean;
 }

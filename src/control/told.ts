@@ -46,7 +46,8 @@ export class Told {
 }
 
 function lineOf({ prefix, policy, draining, blackhole, usesPath }: PlannedRoute): RouteLine {
-  return { prefix, usesPath, text: JSON.stringify({ prefix, policy, draining, blackhole }) };
+  const alone = usesPath ? {} : { withoutPath: true };
+  return { prefix, usesPath, text: JSON.stringify({ prefix, policy, draining, blackhole, ...alone }) };
 }
 
 /** Of the same prefix. Most policies are one and the same object, so few have to be written to be compared. */

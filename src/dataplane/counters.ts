@@ -140,6 +140,15 @@ export class Counters {
     });
   }
 
+  /** By worker; another number at each of its rounds. */
+  heartbeats(): readonly number[] {
+    const { workers, linesPerWorker } = this.#shape;
+    const word = this.#fields.worker.heartbeat / 8;
+    return Array.from({ length: workers }, (_, worker) =>
+      Number(this.#words[worker * linesPerWorker * this.#wordsPerLine + word] ?? 0n),
+    );
+  }
+
   vip(index: number): VipCounters {
     const at = this.#fields.vip;
     const word = this.#summed(this.#shape.vipCounters + index * vipLines);

@@ -90,7 +90,7 @@ export class LiveDataplane implements Dataplane {
   }
 
   progress(): Progress {
-    const beats = this.counters.workers().map(({ heartbeat }) => heartbeat);
+    const beats = this.counters.heartbeats();
     const stuck = beats.flatMap((beat, worker) => (beat === this.#beats[worker] ? [worker] : []));
     this.#beats = beats;
     const states = this.#addon.deviceStates(this.engine, this.#devices.length);

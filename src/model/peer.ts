@@ -64,6 +64,8 @@ export interface Advertisement {
   readonly draining?: boolean;
   /** Told with BLACKHOLE (RFC 7999) beside the policy's communities: routers discard what is for it. */
   readonly blackhole?: boolean;
+  /** Nothing of it is forwarded by the packet path: it stays where that stands still. */
+  readonly withoutPath?: boolean;
 }
 
 export type SessionState = 'idle' | 'connect' | 'active' | 'openSent' | 'openConfirm' | 'established';

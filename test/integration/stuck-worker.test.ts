@@ -145,6 +145,31 @@ describe.skipIf(!canRun)('a balancer with a packet worker that stands still', ()
     await bed.routeIs(forwarded, true);
   });
 
+  it('withdraws what it forwards and nothing else also while the main thread stands still', async () => {
+    for (const route of [forwarded, aggregate, local, blackhole]) await bed.routeIs(route, true);
+    const main = await freeze(daemon.pid ?? 0);
+    const worker = await freeze(workersOf(daemon.pid ?? 0)[0] ?? 0);
+    const goneMs = await bed.routeIs(forwarded, false);
+    console.log(`the route was gone from the router's kernel ${Math.round(goneMs)} ms after the worker stopped`);
+    await bed.routeIs(aggregate, false);
+    expect([bed.route(local), bed.route(blackhole)]).not.toContain(undefined);
+
+    for (const frozen of [worker, main]) {
+      frozen.stdin?.end();
+      await once(frozen, 'exit');
+    }
+    for (const route of [forwarded, aggregate]) await bed.routeIs(route, true);
+  });
+
+  it('keeps its routes while the main thread alone stands still', async () => {
+    await bed.routeIs(forwarded, true);
+    const main = await freeze(daemon.pid ?? 0);
+    await manager.hears('STARVED', manager.heard.length);
+    expect(bed.route(forwarded)).toBeDefined();
+    main.stdin?.end();
+    await once(main, 'exit');
+  });
+
   it.each([
     ['a packet worker', () => workersOf(daemon.pid ?? 0)[0] ?? 0],
     ['the main thread', () => daemon.pid ?? 0],

@@ -197,7 +197,7 @@ describe('an aggregate', () => {
     void bed.reload(documentOf({ vips: holed, tenant: { announce: [both] } }));
     const outcome = await bed.adopt();
     expect(decodeRoutes(outcome.routes)).toEqual([
-      { prefix: b, usesPath: false, text: JSON.stringify({ prefix: b, policy: {}, blackhole: true }) },
+      { prefix: b, usesPath: false, text: JSON.stringify({ prefix: b, policy: {}, blackhole: true, withoutPath: true }) },
     ]);
     expect(bed.compiler.drafted.at(-1)?.vips.map(({ name }) => name)).toHaveLength(2);
     expect(await bed.view<VipView[]>('vips')).toMatchObject([
