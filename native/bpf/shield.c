@@ -58,7 +58,7 @@ SEC("tcx")
 int shield(struct __sk_buff *skb)
 {
     struct steer_address address = {{0, 0, bpf_htonl(0xffff), 0}};
-    if (skb->pkt_type != PACKET_HOST)
+    if (skb->pkt_type != PACKET_HOST || has_foreign_tag(skb))
         return PASS_ON;
     if (skb->protocol == bpf_htons(ETH_P_IP)) {
         if (bpf_skb_load_bytes(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, daddr), &address.word[3], 4))

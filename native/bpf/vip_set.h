@@ -40,6 +40,12 @@ static __always_inline int is_vip(const struct steer_address *address)
     return count && *count && is_in(&vip_prefixes, address);
 }
 
+/* A service tag (802.1ad) is none that the core takes. */
+static __always_inline int has_foreign_tag(const struct __sk_buff *skb)
+{
+    return skb->vlan_present && skb->vlan_proto != bpf_htons(ETH_P_8021Q);
+}
+
 /* Most packets have no extension header and are no ICMP. */
 static __always_inline int may_be_link_message(__u8 next)
 {
