@@ -59,10 +59,20 @@ static u32 mtu_of(const struct af_packet *a)
     return ioctl(a->rx_fd, SIOCGIFMTU, &r) < 0 ? 0 : (u32)r.ifr_mtu;
 }
 
+/* A device that went to another network namespace and came back has its old index, but no sockets any more. */
+static bool is_bound(const struct af_packet *a)
+{
+    struct sockaddr_ll address = {0};
+    socklen_t size = sizeof address;
+    return getsockname(a->rx_fd, (struct sockaddr *)&address, &size) == 0 && (u32)address.sll_ifindex == a->queue.ifindex;
+}
+
 static enum device_state af_packet_state(struct queue *queue)
 {
     const struct af_packet *a = (const void *)queue;
     u32 mtu = mtu_of(a);
+    if (!is_bound(a))
+        return DEVICE_GONE;
     if (mtu > RING_MTU_MAX)
         return DEVICE_MTU;
     if (mtu > a->mtu)
@@ -104,8 +114,8 @@ static bool split(struct af_packet *a, struct device_error *error)
 
 static void restore(const struct af_packet *a)
 {
-    if (a->rx_fd >= 0 && if_nametoindex(a->name) == a->queue.ifindex)
-        link_restore(a->rx_fd, a->name, a->settings);
+    if (a->rx_fd >= 0)
+        link_restore(a->rx_fd, a->queue.ifindex, a->settings);
 }
 
 /* One for the device, so the first worker's. False: there is none, and the kernel would do harm. */

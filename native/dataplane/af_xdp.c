@@ -107,7 +107,7 @@ static bool refuse_attach(const struct port *p, const char *name, struct device_
 }
 
 /* Generic XDP is behind where the kernel merges packets, and af_packet is no slower: only who asked for af_xdp gets it. Super-frames
- * of a veth, whose peer's segmentation native XDP alone turns off, would be lost there. */
+ * of a veth, whose peer's segmentation native XDP alone turns off, would be lost there, and those of a device below this one. */
 static bool attach(struct port *p, const struct device_open *how, struct device_error *error)
 {
     struct steer_program *program = &p->program;
@@ -119,6 +119,10 @@ static bool attach(struct port *p, const struct device_open *how, struct device_
     refuse_attach(p, how->name, error);
     if (is_taken || how->is_best || strcmp(p->link.driver, "veth") == 0)
         return false;
+    if (link_is_stacked(&p->link))
+        return device_refuse(error, "device_unusable",
+                             "%s: the driver %s has no native XDP, and generic XDP loses the packets that the device below has merged: say "
+                             "engine: af_packet", how->name, p->link.driver);
     add_reason(p, "no native XDP: the driver %s refused it", p->link.driver);
     p->xdp = "generic";
     p->is_generic = true;
@@ -169,9 +173,7 @@ static void port_close(struct port *p)
         if (p->socket[q])
             xsk_close(p->socket[q]);
     if (p->fd >= 0) {
-        struct link now;
-        if (link_read(p->fd, p->name, &now) && now.ifindex == p->link.ifindex)
-            link_restore(p->fd, p->name, p->settings);
+        link_restore(p->fd, p->link.ifindex, p->settings);
         close(p->fd);
     }
     free(p);
@@ -210,7 +212,7 @@ static struct port *port_open(const struct device_open *how, struct device_error
 static bool is_as_prepared(const struct port *p, const struct link *now)
 {
     bool has_room = now->mtu + LINK_BYTES + XSK_HEADROOM <= p->frame_bytes || now->mtu > MTU_MAX;
-    return now->ifindex == p->link.ifindex && now->queues == p->link.queues && has_room;
+    return now->ifindex == p->link.ifindex && now->queues == p->link.queues && now->tx_queues == p->link.tx_queues && has_room;
 }
 
 /* The device as the first worker prepared it. Where it has changed since, not before the others have given it up. */
@@ -268,7 +270,7 @@ static struct queue *af_xdp_open(const struct device_open *how, struct device_er
     };
     for (u32 q = how->worker; q < p->link.queues; q += how->workers)
         a->own[a->own_count++] = p->socket[q];
-    a->sends_by = p->socket[how->worker % p->link.queues];
+    a->sends_by = p->socket[how->worker % (p->link.queues < p->link.tx_queues ? p->link.queues : p->link.tx_queues)];
     a->pass_program = bpf_pass_program();
     if (how->worker == 0) {
         a->is_shown = true;
@@ -308,12 +310,13 @@ static u32 af_xdp_rx(struct queue *queue, struct packet *packets, u32 max, u64 *
     return n;
 }
 
-/* By the queue that the burst came from, so that nothing is copied; what came from elsewhere by the worker's usual one. */
+/* By the queue that the burst came from, so that nothing is copied; what came from elsewhere, or by a queue that only receives, by the
+ * worker's usual one. */
 static u64 af_xdp_tx(struct queue *queue, struct packet *const *packets, u32 count)
 {
     struct af_xdp *a = (void *)queue;
     for (u32 i = 0; i < a->own_count; i++)
-        if (packets[0]->engine == a->own[i])
+        if (packets[0]->engine == a->own[i] && a->own[i]->queue < a->port->link.tx_queues)
             return xsk_tx(a->own[i], packets, count);
     return xsk_tx(a->sends_by, packets, count);
 }
@@ -337,7 +340,7 @@ static enum device_state af_xdp_state(struct queue *queue)
     struct af_xdp *a = (void *)queue;
     struct port *p = a->port;
     struct link now;
-    if (!link_read(p->fd, p->name, &now) || !is_as_prepared(p, &now))
+    if (!link_read(p->fd, p->name, &now) || !is_as_prepared(p, &now) || !xsk_is_bound(p->socket[0]))
         return DEVICE_GONE;
     if (memcmp(now.mac, p->link.mac, sizeof now.mac) != 0) {
         pthread_mutex_lock(&ports_lock);

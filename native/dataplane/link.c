@@ -26,7 +26,7 @@ static bool ethtool(int fd, const char *name, void *command)
 bool link_read(int fd, const char *name, struct link *link)
 {
     struct ifreq r = request_of(name, NULL_PTR);
-    *link = (struct link){.queues = 1, .queues_max = 1};
+    *link = (struct link){.queues = 1, .tx_queues = 1, .queues_max = 1};
     if (ioctl(fd, SIOCGIFINDEX, &r) < 0)
         return false;
     link->ifindex = (u32)r.ifr_ifindex;
@@ -43,9 +43,19 @@ bool link_read(int fd, const char *name, struct link *link)
     struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
     if (ethtool(fd, name, &channels) && channels.combined_count + channels.rx_count > 0) {
         link->queues = channels.combined_count + channels.rx_count;
+        link->tx_queues = channels.combined_count + channels.tx_count;
         link->queues_max = channels.max_combined + channels.max_rx;
     }
     return true;
+}
+
+bool link_is_stacked(const struct link *link)
+{
+    static const char *const drivers[] = {"802.1Q VLAN Support", "bonding", "bridge", "macvlan", "team"};
+    for (u32 i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
+        if (strncmp(link->driver, drivers[i], sizeof link->driver - 1) == 0)
+            return true;
+    return false;
 }
 
 bool device_refuse(struct device_error *error, const char *code, const char *format, ...)
@@ -111,8 +121,11 @@ bool link_has_lro(int fd, const char *name)
     return ethtool(fd, name, &v) && v.data & ETH_FLAG_LRO;
 }
 
-void link_restore(int fd, const char *name, struct link_settings settings)
+void link_restore(int fd, u32 ifindex, struct link_settings settings)
 {
+    char name[IFNAMSIZ];
+    if (!if_indextoname(ifindex, name))
+        return;
     if (settings.lro)
         change_flag(fd, name, ETH_FLAG_LRO, true);
     if (settings.rx_vlan)

@@ -29,15 +29,6 @@ static bool open_packet_socket(struct packet_sender *s, u32 ifindex)
     return true;
 }
 
-static bool is_stacked(const struct link *link)
-{
-    static const char *const drivers[] = {"802.1Q VLAN Support", "bonding", "bridge", "macvlan", "team"};
-    for (u32 i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
-        if (strncmp(link->driver, drivers[i], sizeof link->driver - 1) == 0)
-            return true;
-    return false;
-}
-
 static struct xsk *open_xsk(struct packet_sender *s, const struct link *link, u32 worker)
 {
     const char *what;
@@ -46,12 +37,12 @@ static struct xsk *open_xsk(struct packet_sender *s, const struct link *link, u3
         .must_copy = true, .only_sends = true,
     };
     const char *why = "no AF_XDP socket to send by";
-    if (is_stacked(link))
+    if (link_is_stacked(link))
         snprintf(s->reason, sizeof s->reason, "%s: the device only hands packets to another", why);
     else if (link->mtu + LINK_BYTES > XSK_LARGE_FRAME)
         snprintf(s->reason, sizeof s->reason, "%s: an MTU of %u is more than its frames have room for", why, link->mtu);
-    else if (worker >= link->queues)
-        snprintf(s->reason, sizeof s->reason, "%s: each worker needs a queue of the device, which has %u", why, link->queues);
+    else if (worker >= link->tx_queues)
+        snprintf(s->reason, sizeof s->reason, "%s: each worker needs a queue of the device, which has %u", why, link->tx_queues);
     else {
         struct xsk *xsk = xsk_open(&setup, &what);
         if (!xsk)

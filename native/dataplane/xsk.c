@@ -224,6 +224,11 @@ static bool kick(struct xsk *x)
     return true;
 }
 
+bool xsk_is_bound(const struct xsk *x)
+{
+    return recvfrom(x->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL) >= 0 || errno != ENXIO;
+}
+
 /* ---- Receive ---- */
 
 /* What the worker had waits for packets again, or will when it has left. */

@@ -50,6 +50,8 @@ struct xsk_setup {
 
 /* NULL with errno and `what` was done then. */
 struct xsk *xsk_open(const struct xsk_setup *setup, const char **what);
+/* False: the device has left this network namespace, and may be back. */
+bool xsk_is_bound(const struct xsk *x);
 void xsk_close(struct xsk *x);
 
 u32 xsk_rx(struct xsk *x, struct packet *packets, u32 max);

@@ -1,6 +1,6 @@
 // The engine af_xdp on real devices: VIP traffic comes by AF_XDP sockets, leaves wrapped and counted, and nothing else is taken.
 //
-// veth has native XDP but no zero-copy, so all of this runs in native copy mode; generic mode on a macvlan device.
+// veth has native XDP but no zero-copy, so all of this runs in native copy mode; generic mode (af-xdp-start.test.ts) on a VXLAN device.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ipPacket } from '../support/ip-packets.ts';

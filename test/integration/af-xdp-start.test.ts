@@ -213,8 +213,20 @@ describe('starting the engine af_xdp', () => {
     await node.stop();
   });
 
+  it('refuses generic XDP above another device, whose merged packets it would lose', async () => {
+    sh('balancer', 'ip link add link front name above type macvlan mode bridge; ip link set above up');
+    await expect(PacketNode.start({ engine, devices: ['above', 'back'] })).rejects.toThrow(
+      'device_unusable: above: the driver macvlan has no native XDP, and generic XDP loses the packets that the device below has merged: ' +
+        'say engine: af_packet',
+    );
+    sh('balancer', 'ip link del above');
+  });
+
   it('runs generic XDP where the driver has none, and says why', async () => {
-    sh('balancer', `ip link add link front name above type macvlan mode bridge; ip link set above address 02:00:00:00:0b:0a up`);
+    const link = (remote: string, mac: string) =>
+      `ip link add above address ${mac} type vxlan id 5 remote ${remote} dstport 4789; ip link set above up`;
+    sh('balancer', link(bed.client, '02:00:00:00:0b:0a'));
+    sh('client', link(bed.front, bed.clientMac));
     const node = await PacketNode.start({ engine, devices: ['above', 'back'] });
     const desired = bedDesired();
     await node.load({
@@ -226,8 +238,8 @@ describe('starting the engine af_xdp', () => {
     });
     const { queues } = await node.totals();
     expect([queues[0]?.xdp, queues[0]?.copy]).toEqual(['generic', 'copy']);
-    expect(queues[0]?.reason).toMatch(/^no native XDP: the driver macvlan refused it/);
-    const client = await FramePort.open('client', 'eth0');
+    expect(queues[0]?.reason).toMatch(/^no native XDP: the driver vxlan refused it/);
+    const client = await FramePort.open('client', 'above');
     const ethernet = { source: bed.clientMac, destination: '02:00:00:00:0b:0a' };
     client.send(
       ...Array.from({ length: 100 }, (_, i) => tcpFrame({ from: `${bed.client}:${1024 + i}`, to: `${bed.vip}:80`, ethernet })),
