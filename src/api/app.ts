@@ -18,6 +18,7 @@ import { bodyLimitBytes, sendFailure, sendNoRoute } from './failures.ts';
 import { flowRoutes } from './flows.ts';
 import { healthRoutes } from './health.ts';
 import { isLoopback } from './listeners.ts';
+import { refuseOtherMethods } from './methods.ts';
 import { registerOpenapi } from './openapi.ts';
 import { peerRoutes } from './peers.ts';
 import { poolRoutes } from './pools.ts';
@@ -43,6 +44,7 @@ export async function buildApp({ control, metricsText, audit, logger, version }:
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request) => refuseForeignHost(request));
   app.addHook('onRoute', refuseUnknownQuery);
+  const closePaths = refuseOtherMethods(app);
   await registerOpenapi(app, version);
   const context: ApiContext = { control, audit, metricsText: metricsText ?? (() => control.metrics()) };
   const routes = [
@@ -62,6 +64,7 @@ export async function buildApp({ control, metricsText, audit, logger, version }:
     await app.register(each(context));
     await turn();
   }
+  closePaths();
   await app.ready();
   return app;
 }

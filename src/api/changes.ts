@@ -25,15 +25,15 @@ export const changeWords = {
 export const ifMatchHeaders = z.looseObject({
   'if-match': z
     .string()
-    .regex(/^"?\d{1,15}"?$/, 'expected a revision like "7"')
+    .regex(/^(\*|"?\d{1,15}"?)$/, 'expected a revision like "7"')
     .optional()
-    .describe('revision the change was decided on; a newer one answers 409 revision_stale'),
+    .describe('revision the change was decided on (the ETag of /v1/status); a newer one answers 409 revision_stale'),
 });
 
-/** The revision of If-Match, or null when the request has none. */
+/** The revision of If-Match, or null when the request has none or takes any (RFC 9110 13.1.1). */
 function ifRevisionOf(request: FastifyRequest): number | null {
   const header = request.headers['if-match'];
-  return header === undefined ? null : Number(header.replaceAll('"', ''));
+  return header === undefined || header === '*' ? null : Number(header.replaceAll('"', ''));
 }
 
 export interface Words {
@@ -66,7 +66,7 @@ export async function applyChange(
   try {
     const { revision } = await control.change(change, { by: entry.by, ...words, ifRevision: ifRevisionOf(request) });
     audit({ ...entry, outcome: 'applied', revision });
-    reply.header('etag', `"${revision}"`);
+    reply.header('etag', etagOf(revision));
     return { revision };
   } catch (error) {
     audit({ ...entry, outcome: toToriiError(error).code, revision: null });
@@ -78,8 +78,17 @@ export async function applyChange(
 export async function checkRevision(control: NodeControl, request: FastifyRequest): Promise<void> {
   const expected = ifRevisionOf(request);
   if (expected === null) return;
-  const { revision } = await readStatus(control);
+  const revision = revisionIn(await control.read('status'));
   if (revision !== expected) throw new ToriiError('revision_stale', `expected revision ${expected}, the node is at ${revision}`);
+}
+
+export function etagOf(revision: number): string {
+  return `"${revision}"`;
+}
+
+/** Of a rendered status. */
+export function revisionIn(status: Uint8Array): number {
+  return (JSON.parse(Buffer.from(status).toString()) as StatusView).revision;
 }
 
 async function readStatus(control: NodeControl): Promise<StatusView> {

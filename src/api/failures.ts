@@ -3,17 +3,20 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { ToriiError } from '../errors.ts';
+import { type ErrorCode, ToriiError } from '../errors.ts';
 import { bodyOf } from './client-error.ts';
 
 export const bodyLimitBytes = 64 * 1024;
 
 /** What fastify says in words that name neither what was expected nor what came. */
-const refusals: ReadonlyMap<string, string> = new Map([
-  ['FST_ERR_CTP_BODY_TOO_LARGE', `expected a body of at most ${bodyLimitBytes} bytes, got a larger one`],
-  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'expected a body of content-type application/json, got another type or none'],
-  ['FST_ERR_CTP_EMPTY_JSON_BODY', 'expected a JSON object as body, like {}, got nothing'],
-  ['FST_ERR_CTP_INVALID_JSON_BODY', 'expected a JSON object as body, got what is no JSON'],
+const refusals: ReadonlyMap<string, readonly [ErrorCode, string]> = new Map([
+  ['FST_ERR_CTP_BODY_TOO_LARGE', ['body_too_large', `expected a body of at most ${bodyLimitBytes} bytes, got a larger one`]],
+  [
+    'FST_ERR_CTP_INVALID_MEDIA_TYPE',
+    ['body_unsupported', 'expected a body of content-type application/json, got another type or none'],
+  ],
+  ['FST_ERR_CTP_EMPTY_JSON_BODY', ['bad_request', 'expected a JSON object as body, like {}, got nothing']],
+  ['FST_ERR_CTP_INVALID_JSON_BODY', ['bad_request', 'expected a JSON object as body, got what is no JSON']],
 ]);
 
 /** "Invalid input: expected object, received null" → "expected object, got null". */
@@ -39,8 +42,10 @@ export function toToriiError(error: unknown): ToriiError {
   }
   // Fastify's own refusals: body too large, broken JSON, wrong content type.
   const { statusCode = 500, code = '', message = '' } = (error ?? {}) as Partial<FastifyError>;
-  if (statusCode >= 400 && statusCode < 500)
-    return new ToriiError('bad_request', refusals.get(code) ?? message, { cause: error });
+  if (statusCode >= 400 && statusCode < 500) {
+    const [ours, words] = refusals.get(code) ?? ['bad_request', message];
+    return new ToriiError(ours, words, { cause: error });
+  }
   return new ToriiError('internal', 'a defect in torii; its log has the particulars', { cause: error });
 }
 

@@ -1,10 +1,10 @@
-// GET /v1/status, GET /v1/engine, and the node's own switch: maintenance.
+// GET /v1/status (its ETag is the revision, for If-Match), GET /v1/engine, and the node's own switch: maintenance.
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { applyChange, changeWords, ifMatchHeaders } from './changes.ts';
+import { applyChange, changeWords, etagOf, ifMatchHeaders, revisionIn } from './changes.ts';
 import type { ApiContext } from './context.ts';
-import { sendResource } from './read.ts';
+import { sendJson, sendResource } from './read.ts';
 import { engineView, errorResponses, revisionBody, statusView } from './schemas.ts';
 
 const body = z.strictObject({ maintenance: z.boolean().describe('true withdraws every VIP of this node'), ...changeWords });
@@ -14,7 +14,10 @@ export function statusRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.get(
       '/v1/status',
       { schema: { summary: 'The node in one object', tags: ['node'], response: { 200: statusView, ...errorResponses } } },
-      async (_request, reply) => sendResource(context.control, 'status', reply),
+      async (_request, reply) => {
+        const status = await context.control.read('status');
+        return sendJson(status, reply.header('etag', etagOf(revisionIn(status))));
+      },
     );
     app.get(
       '/v1/engine',

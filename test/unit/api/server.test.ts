@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorTable, ToriiError } from '../../../src/errors.ts';
-import { type Harness, startHarness } from './harness.ts';
+import { type Answer, type Harness, startHarness } from './harness.ts';
 import { peerMessages, views } from './memory-node.ts';
 
 let api: Harness;
@@ -35,6 +35,8 @@ describe('reading', () => {
     ['/v1/peers/10.0.1.1/messages', peerMessages],
     ['/v1/tenants/acme', views.tenants[0]],
     ['/v1/pools/acme-web', views.pools[0]],
+    [backendPath, views.backends[0]],
+    ['/v1/backends/10.0.2.21', views.backends[0]],
   ])('gives one element at %s', async (path, expected) => {
     expect(JSON.parse((await api.ask(path)).text)).toEqual(expected);
   });
@@ -44,6 +46,8 @@ describe('reading', () => {
     '/v1/peers/10.9.9.9',
     '/v1/peers/fe80::1%25eth0',
     '/v1/peers/10.9.9.9/messages',
+    '/v1/backends/acme-web%2F10.9.9.9',
+    '/v1/backends/other%2F10.0.2.21',
     '/v1/tenants/nobody',
     '/v1/nothing',
   ])('says not_found at %s', async (path) => {
@@ -144,6 +148,15 @@ describe('changing', () => {
     expect((await api.ask(path, { method, body, headers: { 'if-match': '"7"' } })).status).toBe(200);
   });
 
+  it('takes a change decided on any revision, and on the one that the status carries as its ETag', async () => {
+    const change = (revision: string): Promise<Answer> =>
+      api.ask('/v1/node', { method: 'PATCH', body: { maintenance: true }, headers: { 'if-match': revision } });
+    expect((await change('*')).status).toBe(200);
+    const { headers } = await api.ask('/v1/status');
+    expect(headers['etag']).toBe('"8"');
+    expect((await change(headers['etag'] ?? '')).status).toBe(200);
+  });
+
   it.each([
     [backendPath, { state: 'sleeping' }],
     [backendPath, { state: 'active', weight: 1 }],
@@ -163,15 +176,21 @@ describe('changing', () => {
   });
 
   it.each([
-    ['{bad', 'application/json', 'expected a JSON object as body, got what is no JSON'],
-    ['', 'application/json', 'expected a JSON object as body, like {}, got nothing'],
-    ['null', 'application/json', 'body: expected object, got null'],
-    ['a=1', 'application/x-www-form-urlencoded', 'expected a body of content-type application/json, got another type or none'],
-    [' '.repeat(65_537), 'application/json', 'expected a body of at most 65536 bytes, got a larger one'],
-  ])('says of the body %.10j of %s what was expected and what came', async (body, type, message) => {
+    ['{bad', 'application/json', 'bad_request', 'expected a JSON object as body, got what is no JSON'],
+    ['', 'application/json', 'bad_request', 'expected a JSON object as body, like {}, got nothing'],
+    ['null', 'application/json', 'bad_request', 'body: expected object, got null'],
+    [
+      'a=1',
+      'application/x-www-form-urlencoded',
+      'body_unsupported',
+      'expected a body of content-type application/json, got another type or none',
+    ],
+    [' '.repeat(65_537), 'application/json', 'body_too_large', 'expected a body of at most 65536 bytes, got a larger one'],
+  ] as const)('says of the body %.10j of %s what was expected and what came', async (body, type, code, message) => {
     const head = `POST /v1/reload HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: ${type}\r\n`;
     const answer = await api.converse(`${head}content-length: ${body.length}\r\n\r\n${body}`);
-    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)).error).toMatchObject({ code: 'bad_request', message });
+    expect(answer).toContain(`HTTP/1.1 ${errorTable[code].httpStatus} `);
+    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)).error).toMatchObject({ code, message });
     expect(api.node.reloads).toEqual([]);
   });
 
@@ -182,12 +201,12 @@ describe('changing', () => {
 
   it('refuses a body over its limit', async () => {
     const { status } = await api.ask(backendPath, { method: 'PATCH', body: { weight: 1, why: 'x'.repeat(70_000) } });
-    expect(status).toBe(400);
+    expect(status).toBe(413);
   });
 
   it('takes nothing that a web page could send without asking', async () => {
     const asText = { method: 'POST', body: {}, headers: { 'content-type': 'text/plain' } };
-    expect((await api.askTcp('/v1/reload', asText)).status).toBe(400);
+    expect((await api.askTcp('/v1/reload', asText)).status).toBe(415);
     expect((await api.askTcp('/v1/reload', { method: 'POST' })).status).toBe(400);
     expect((await api.askTcp('/v1/reload', { method: 'POST', body: {}, headers: { host: 'evil.example' } })).status).toBe(400);
     expect(api.node.reloads).toEqual([]);
@@ -230,6 +249,19 @@ describe('failing', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
     const { error } = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
     expect(Object.keys(error)).toEqual(['code', 'message', 'detail']);
+  });
+
+  it.each([
+    ['POST', '/v1/status', 'GET, HEAD'],
+    ['OPTIONS', '/v1/status', 'GET, HEAD'],
+    ['DELETE', vipPath, 'GET, HEAD, PATCH'],
+    ['GET', '/v1/node', 'PATCH'],
+    ['GET', '/v1/reload', 'POST'],
+    ['PUT', '/metrics', 'GET, HEAD'],
+    ['POST', '/v1/openapi.json', 'GET, HEAD'],
+  ])('says what it takes when asked to %s %s, whatever the body', async (method, path, allow) => {
+    const { status, headers, text } = await api.ask(path, { method, headers: { 'content-type': 'text/csv' } });
+    expect([status, headers['allow'], JSON.parse(text).error.code]).toEqual([405, allow, 'method_not_allowed']);
   });
 
   it('tells no particulars of a defect', async () => {
