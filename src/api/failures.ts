@@ -8,6 +8,8 @@ import { bodyOf } from './client-error.ts';
 
 export const bodyLimitBytes = 64 * 1024;
 
+const defects: ReadonlySet<ErrorCode> = new Set(['internal', 'snapshot_invalid', 'addon_mismatch']);
+
 /** What fastify says in words that name neither what was expected nor what came. */
 const refusals: ReadonlyMap<string, readonly [ErrorCode, string]> = new Map([
   ['FST_ERR_CTP_BODY_TOO_LARGE', ['body_too_large', `expected a body of at most ${bodyLimitBytes} bytes, got a larger one`]],
@@ -51,8 +53,8 @@ export function toToriiError(error: unknown): ToriiError {
 
 export async function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const failure = toToriiError(error);
-  // A node that is starting says so to whoever probes it; that is no error of anybody's.
-  const isDefect = failure.httpStatus >= 500 && failure.code !== 'not_ready';
+  // A document that cannot be read, or a node that is starting, is none, and who has to know is told without a stack.
+  const isDefect = defects.has(failure.code);
   if (isDefect) request.log.error({ err: failure.cause ?? failure, url: request.url }, failure.message);
   return reply.code(failure.httpStatus).send(bodyOf(failure));
 }

@@ -1,7 +1,7 @@
 // The last messages of one peer, and how many there were of each kind.
 //
 // Messages are kept as they were on the wire (at most 64, and a mebibyte in all) and decoded when an operator looks, so that
-// keeping them costs a copy. Pure.
+// keeping them costs a copy. Of KEEPALIVEs the last few are: a minute of them would leave nothing of what opened the session. Pure.
 
 import { type MessageKind, messageKinds } from './constants.ts';
 import { bytesToHex } from './cursor.ts';
@@ -23,16 +23,21 @@ export interface JournalEntry {
   readonly hex: string | undefined;
 }
 
-interface Kept {
+interface Arrived {
   readonly at: string;
   readonly direction: Direction;
   readonly wire: Uint8Array;
   readonly context: WireContext;
 }
 
+interface Kept extends Arrived {
+  readonly isKeepalive: boolean;
+}
+
 export type MessageCounts = Readonly<Record<string, number>>;
 
 const keptMessages = 64;
+const keptKeepalives = 8;
 /** Extended messages have up to 65,535 bytes each (RFC 8654). */
 const keptBytes = 1_048_576;
 
@@ -45,13 +50,19 @@ export class Journal {
   };
 
   /** `wire` is a whole message and stays unchanged. No kind: it could not be decoded. */
-  add(entry: Kept, kind: MessageKind | undefined): void {
+  add(entry: Arrived, kind: MessageKind | undefined): void {
     if (kind !== undefined) this.#count(entry.direction, kind);
-    this.#kept.push(entry);
+    const isKeepalive = kind === 'keepalive';
+    this.#kept.push({ ...entry, isKeepalive });
     this.#keptBytes += entry.wire.length;
-    while (this.#kept.length > keptMessages || this.#keptBytes > keptBytes) {
-      this.#keptBytes -= this.#kept.shift()?.wire.length ?? 0;
-    }
+    const keepalives = this.#kept.filter((kept) => kept.isKeepalive);
+    if (keepalives.length > keptKeepalives) this.#forget(this.#kept.findIndex((kept) => kept.isKeepalive));
+    while (this.#kept.length > keptMessages || this.#keptBytes > keptBytes) this.#forget(0);
+  }
+
+  #forget(at: number): void {
+    const [gone] = this.#kept.splice(at, 1);
+    this.#keptBytes -= gone?.wire.length ?? 0;
   }
 
   /** Something the peer sent was not as it should be, whatever it was meant to be. */

@@ -16,6 +16,7 @@ import { parseDurationSec } from './duration.ts';
 import { withExample } from './help.ts';
 import type { Io } from './io.ts';
 import { openSession } from './session.ts';
+import { suggest } from './suggest.ts';
 import { bytes as bytesText, clean, number } from './table.ts';
 
 interface Words {
@@ -94,7 +95,7 @@ interface Run {
 }
 
 async function capture({ client, io, out, words }: Run): Promise<void> {
-  const incoming = await client.stream('/v1/capture', bodyOf(words));
+  const incoming = await client.stream('/v1/capture', bodyOf(words)).catch((error: unknown) => suggest(client, words, error));
   const stopped = io.untilInterrupted();
   const stop = (): void => void incoming.destroy();
   stopped.addEventListener('abort', stop);

@@ -5,8 +5,7 @@
 
 import { type Command, Option } from 'commander';
 import { ToriiError } from '../errors.ts';
-import { backendKey, maxWeight, type OperatorState } from '../model/backend.ts';
-import { nearText } from '../model/near.ts';
+import { maxWeight, type OperatorState } from '../model/backend.ts';
 import { canonicalVipName } from '../model/vip.ts';
 import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
@@ -15,6 +14,7 @@ import { askAll } from './fleet.ts';
 import { sentence, withExample } from './help.ts';
 import type { Io } from './io.ts';
 import { openSession } from './session.ts';
+import { suggest, type Wanted } from './suggest.ts';
 
 interface WordOptions {
   readonly why?: string;
@@ -195,19 +195,14 @@ async function patch(command: Command, io: Io, { path, json, done, guard }: Patc
   const ask = async (client: Client): Promise<{ revision: number }> => {
     await guard?.(client);
     const change = { method: 'PATCH', json: { ...json, why, forSec }, ifRevision } as const;
-    return client.send<{ revision: number }>(path, change).catch((error: unknown) => suggest(client, path, error));
+    return client.send<{ revision: number }>(path, change).catch((error: unknown) => suggest(client, wantedOf(path), error));
   };
   await report(command, io, ask, ({ revision }) => `${done} (revision ${revision})\n`);
 }
 
-/** Throws the error again; one about a name that nobody knows with the names that are near. */
-async function suggest(client: Client, path: string, error: unknown): Promise<never> {
-  if (!(error instanceof ToriiError) || error.code !== 'not_found') throw error;
-  const target = decodeURIComponent(path.slice(path.lastIndexOf('/') + 1));
-  const names = path.startsWith('/v1/vips')
-    ? (await client.read('vips')).map(({ vip }) => vip)
-    : (await client.read('backends')).flatMap(({ pool, address }) => [backendKey(pool, address), address]);
-  throw new ToriiError('not_found', `${error.message}${nearText(target, names)}`);
+function wantedOf(path: string): Wanted {
+  const name = decodeURIComponent(path.slice(path.lastIndexOf('/') + 1));
+  return path.startsWith('/v1/vips') ? { vip: name } : { backend: name };
 }
 
 /** Sends to every node and prints what each answered; the first failure decides the exit code. */

@@ -11,6 +11,7 @@ import { askAll } from './fleet.ts';
 import { withExample } from './help.ts';
 import type { Io } from './io.ts';
 import { openSession, type Session } from './session.ts';
+import { suggest } from './suggest.ts';
 import { bytes, type Column, number, table } from './table.ts';
 
 interface Words {
@@ -50,12 +51,18 @@ export function addFlows(program: Command, io: Io): void {
 
 async function show({ io, clients, screen }: Session, words: Words): Promise<void> {
   const { given, failure } = await askAll(clients, (client) => flowsOf(client, words), io);
+  const limited = given.map(({ api, value }) => ({
+    api,
+    value: value.slice(0, words.limit),
+    isAll: value.length <= words.limit,
+  }));
   if (words.json === true) {
-    const all = Object.fromEntries(given.map(({ api, value }) => [api, value]));
-    io.out(`${JSON.stringify(clients.length === 1 ? given[0]?.value : all)}\n`);
+    const all = Object.fromEntries(limited.map(({ api, value }) => [api, value]));
+    io.out(`${JSON.stringify(clients.length === 1 ? limited[0]?.value : all)}\n`);
   } else {
-    for (const { api, value } of given) {
-      const text = value.length === 0 ? 'no flows\n' : table(columns, value, screen);
+    for (const { api, value, isAll } of limited) {
+      const more = isAll ? '' : `… and more: --limit shows up to ${number(mostLimit)}\n`;
+      const text = value.length === 0 ? 'no flows\n' : table(columns, value, screen) + more;
       io.out((clients.length === 1 ? '' : `== ${api}\n`) + text);
     }
   }
@@ -73,12 +80,16 @@ const columns: readonly Column<FlowView>[] = [
   { title: 'BYTES', align: 'right', cell: (flow) => bytes(flow.bytes) },
 ];
 
+/** One more than asked for, where there is one. */
 async function flowsOf(node: Client, { vip, backend, client, source = client, limit }: Words): Promise<readonly FlowView[]> {
   const found: FlowView[] = [];
   const filters = { ...(vip && { vip }), ...(backend && { backend }), ...(source && { source }) };
-  for (let from: number | null = 0; from !== null && found.length < limit; ) {
-    const query = new URLSearchParams({ ...filters, limit: `${Math.min(pageLimit, limit - found.length)}`, from: `${from}` });
-    const { flows, next }: FlowsView = await node.json<FlowsView>(`/v1/flows?${query.toString()}`);
+  for (let from: number | null = 0; from !== null && found.length <= limit; ) {
+    const query = new URLSearchParams({ ...filters, limit: `${Math.min(pageLimit, limit + 1 - found.length)}`, from: `${from}` });
+    const path = `/v1/flows?${query.toString()}`;
+    const { flows, next }: FlowsView = await node
+      .json<FlowsView>(path)
+      .catch((error: unknown) => suggest(node, { vip, backend }, error));
     found.push(...flows);
     from = next;
   }

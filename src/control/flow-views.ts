@@ -37,10 +37,12 @@ export function flowNames(desired: Desired, { vips, backends, profiles }: Alloca
   };
 }
 
-/** Throws not_found for a VIP that the document does not have. */
+/** Throws not_found for a VIP or a backend that the document does not have. */
 export function nameFlows(query: FlowQuery, { vips, backends, limitsMs }: FlowNames): FlowNaming {
   if (query.vip !== null && ![...vips.values()].some(({ name }) => name === query.vip))
     throw new ToriiError('not_found', `no VIP ${query.vip} that this node forwards`);
+  if (query.backend !== null && ![...backends.values()].some(({ address: known }) => known === query.backend))
+    throw new ToriiError('not_found', `no backend ${query.backend}`);
   const address = ({ entry }: FlowCandidate): string | null => {
     const owner = backends.get(entry.backendIndex);
     return owner?.generation === entry.backendGeneration ? owner.address : null;

@@ -2,6 +2,7 @@
 
 import { ToriiError } from '../../errors.ts';
 import { nearText } from '../../model/near.ts';
+import { reasonsOf } from '../../model/queue-reasons.ts';
 import type { EngineDeviceView, EngineView, QueueView, RingView, WorkerView } from '../../model/views.ts';
 import { type Column, number, type Screen, table } from '../table.ts';
 import type { LoadPage } from './page.ts';
@@ -45,12 +46,10 @@ const deviceColumns: readonly Column<EngineDeviceView>[] = [
   { title: 'HUGE PAGES', cell: ({ queues }) => shareOf(queues, ({ hugePages }) => hugePages) },
 ];
 
-/** One line for each reason: queues of a device are alike as a rule. */
 function reasonLines(devices: readonly EngineDeviceView[]): readonly string[] {
   const lines = devices.flatMap(({ device, queues }) => {
-    const reasons = [...new Set(queues.flatMap(({ reason }) => (reason === null ? [] : [reason])))];
     // What an engine said when it refused to start begins with the device's name.
-    return reasons.map((reason) => `  ${reason.startsWith(`${device}: `) ? '' : `${device}: `}${reason}\n`);
+    return reasonsOf(queues).map((reason) => `  ${reason.startsWith(`${device}: `) ? '' : `${device}: `}${reason}\n`);
   });
   return lines.length === 0 ? [] : ['\nWhy not better:\n', ...lines];
 }

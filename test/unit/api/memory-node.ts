@@ -206,6 +206,8 @@ export class MemoryNode implements NodeControl {
   views: ReadView = views;
   isReady = true;
   failure: Error | null = null;
+  /** Of flows and captures alone. */
+  refusal: Error | null = null;
   readonly changes: { readonly change: Change; readonly context: ChangeContext }[] = [];
   readonly explained: string[] = [];
   readonly asked: FlowQuery[] = [];
@@ -233,12 +235,14 @@ export class MemoryNode implements NodeControl {
   }
 
   async flows(query: FlowQuery): Promise<Uint8Array> {
+    if (this.refusal !== null) throw this.refusal;
     this.asked.push(query);
     return new TextEncoder().encode(JSON.stringify(this.flowPages[query.from] ?? { flows: [], next: null }));
   }
 
   async capture(query: CaptureQuery): Promise<RunningCapture> {
-    if (this.failure !== null) throw this.failure;
+    const failure = this.failure ?? this.refusal;
+    if (failure !== null) throw failure;
     this.captures.push(query);
     const pieces = [...this.capturePieces];
     let end: (() => void) | undefined;

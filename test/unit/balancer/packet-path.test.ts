@@ -44,4 +44,15 @@ describe('the log line of a device', () => {
       'device eth1 is carried by af_packet: 1 queue',
     ]);
   });
+
+  it('says which queues a reason holds for, where others do better', () => {
+    const reason = 'no AF_XDP socket to send by';
+    const one = { engine: 'af_packet', xdp: 'none', copy: 'ring' } as const;
+    expect(modeLines(['eth0'], [queue(one), queue({ ...one, queue: 1, reason })])).toEqual([
+      `device eth0 is carried by af_packet: 2 queues (queue 1: ${reason})`,
+    ]);
+    expect(modeLines(['eth0'], [queue({ ...one, reason }), queue({ ...one, queue: 1, reason })])).toEqual([
+      `device eth0 is carried by af_packet: 2 queues (${reason})`,
+    ]);
+  });
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { keepaliveDelayMs, retryDelayMs } from '../../../src/bgp/backoff.ts';
 import { decodePrefixes, encodePrefix, families } from '../../../src/bgp/families.ts';
 import { Journal } from '../../../src/bgp/journal.ts';
-import { encodeMessage } from '../../../src/bgp/messages.ts';
+import { encodeMessage, type Message } from '../../../src/bgp/messages.ts';
 import { pathAttributes, policyKey } from '../../../src/bgp/policy.ts';
 import { ipv4Prefix, ipv6Prefix } from './support/arbitraries.ts';
 import { external, hex } from './support/wire.ts';
@@ -81,6 +81,16 @@ describe('a prefix', () => {
 });
 
 describe('the journal of a peer', () => {
+  it('keeps what was said before a long time of KEEPALIVEs, and of these the last eight', () => {
+    const journal = new Journal();
+    const add = (message: Message, at: string): void =>
+      journal.add({ at, direction: 'sent', wire: encodeMessage(message, external), context: external }, message.kind);
+    add({ kind: 'routeRefresh', afi: 1, subtype: 0, safi: 1 }, 'first');
+    for (let i = 0; i < 100; i++) add({ kind: 'keepalive' }, `${i}`);
+    expect(journal.entries().map(({ at }) => at)).toEqual(['first', ...Array.from({ length: 8 }, (_, i) => `${92 + i}`)]);
+    expect(journal.counts('sent')).toMatchObject({ keepalive: 100 });
+  });
+
   it('shows what could not be decoded as bytes, with the reason', () => {
     const journal = new Journal();
     journal.add(

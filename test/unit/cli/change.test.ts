@@ -166,10 +166,32 @@ describe('torii flows', () => {
     );
     expect(out).toMatch(/ gone /);
     expect(node.node.asked.map(({ from, limit, source }) => [from, limit, source])).toEqual([
-      [0, 2, '198.51.100.7'],
-      [100, 1, '198.51.100.7'],
-      [200, 1, '198.51.100.7'],
+      [0, 3, '198.51.100.7'],
+      [100, 2, '198.51.100.7'],
+      [200, 2, '198.51.100.7'],
+      [300, 1, '198.51.100.7'],
     ]);
+    expect(out).not.toContain('more');
+  });
+
+  it('says that there are more than were asked for', async () => {
+    node.node.flowPages = { 0: { flows: [flow, flow], next: 100 }, 100: { flows: [flow], next: null } };
+    const { out } = await run('flows', '--limit', '2');
+    expect(out.match(/^tcp /gm)).toHaveLength(2);
+    expect(out.endsWith('\n… and more: --limit shows up to 100,000\n')).toBe(true);
+    expect(JSON.parse((await run('flows', '--limit', '2', '--json')).out)).toEqual([flow, flow]);
+  });
+
+  it.each([
+    ['no VIP 203.0.113.10 that this node forwards', ['--vip', '203.0.113.10'], '203.0.113.10:80/tcp'],
+    ['no backend 10.0.2.12', ['--backend', '10.0.2.12'], '10.0.2.21'],
+  ])('and torii capture suggest what was meant where there is %s', async (message, filter, near) => {
+    node.node.refusal = new ToriiError('not_found', message);
+    for (const verb of [['flows'], ['capture', '/dev/null']]) {
+      const { exit, err } = await run(...verb, ...filter);
+      expect(exit).toBe(4);
+      expect(err).toContain(`${message}; did you mean ${near}`);
+    }
   });
 
   it('gives programs all pages in one', async () => {
