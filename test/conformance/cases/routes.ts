@@ -66,7 +66,7 @@ const manyInside = { 4: '100.64.0.0/16', 6: '2001:db8:beef::/64' } as const;
 export const many: ConformanceCase = {
   id: 'many',
   sentence: '10,000 prefixes are announced, withdrawn and announced again',
-  routers: ['frr'],
+  routers: ['frr', 'bird'],
   plan: { accepts: Object.values(manyInside), maxPrefixes: 20_000 },
   timeoutMs: 240_000,
   async run(bed) {
