@@ -58,6 +58,19 @@ function checkOuterSources(document: Document, report: Report): void {
   if (families.has(6) && document.node.address6 === undefined) {
     report.problem(['node', 'address6'], 'an IPv6 address: the outer source of packets to IPv6 backends');
   }
+  checkEntropy(document, families, report);
+}
+
+/** The VIPs are the cluster's and the prefixes are this node's, so it works without; but not as somebody wanted it. */
+function checkEntropy({ node, tenants }: Document, families: ReadonlySet<Family>, report: Report): void {
+  if (!tenants.some(({ vips }) => vips.some(({ entropy, encap }) => entropy && encap === 'ipip'))) return;
+  const keys = { 4: 'prefix', 6: 'prefix6' } as const;
+  for (const family of families) {
+    const key = keys[family];
+    if (node.entropy?.[key] !== undefined) continue;
+    const one = `the one address of this node is the outer source of packets to IPv${family} backends`;
+    report.warn(['node', 'entropy', key], `absent, so ${one}, also of VIPs with entropy`);
+  }
 }
 
 /** Whether this machine is a backend of the document. */

@@ -10,7 +10,7 @@ import { isAnyPort } from '../model/vip.ts';
 import { checkAnnouncements } from './announce-rules.ts';
 import { checkLocalVip, LocalVipSet } from './local-vip-rules.ts';
 import { checkNode } from './node-rules.ts';
-import { isPrime, nearestPrimes } from './primes.ts';
+import { expectedTableSize, isPrime } from './primes.ts';
 import { type Path, pathText } from './problem.ts';
 import type { ProblemOptions, Report } from './report.ts';
 import type { Document, DocumentCheck, DocumentPool } from './schema.ts';
@@ -194,7 +194,7 @@ function checkPool({ document, name, pool, vips, isKnown }: PoolPlace, report: R
 function checkTableSize(pool: DocumentPool, path: Path, report: Report): void {
   const place: Path = [...path, 'tableSize'];
   if (!isPrime(pool.tableSize)) {
-    report.problem(place, `a prime 251..655373 (nearest: ${nearestPrimes(pool.tableSize, 251, 655_373).join(' and ')})`);
+    report.problem(place, expectedTableSize(pool.tableSize));
   } else if (pool.tableSize < 100 * pool.backends.length) {
     report.warn(
       place,

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { parseAddress, parsePrefix, parseScopedAddress } from '../model/address.ts';
 import { defaultWeight, maxWeight } from '../model/backend.ts';
 import { defaultTimeouts, parsePorts } from '../model/vip.ts';
+import { expectedTableSize, tableSizes } from './primes.ts';
 
 const maxSec = 7 * 86_400;
 const max32 = 0xffffffff;
@@ -27,7 +28,7 @@ function object<Shape extends z.core.$ZodShape>(shape: Shape) {
   });
 }
 
-function integer(min: number, max: number, error = `${min}..${max}`) {
+function integer(min: number, max: number, error: string | ((issue: { input?: unknown }) => string) = `${min}..${max}`) {
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
 
@@ -188,7 +189,10 @@ const healthCheck = z.discriminatedUnion(
 );
 
 const portEntry = z.union(
-  [port, text((value) => value !== '*' && parsePorts(value) !== undefined, 'a port range', 'port-range')],
+  [
+    port,
+    text((value) => value.includes('-') && parsePorts(value) !== undefined, 'a range of ports like "8000-8100"', 'port-range'),
+  ],
   {
     error: 'a port 1..65535, or a range like "8000-8100"',
   },
@@ -234,7 +238,7 @@ const backend = object({
 
 const pool = object({
   backends: list(backend).default([]),
-  tableSize: integer(251, 655_373, 'a prime 251..655373').default(65537),
+  tableSize: integer(tableSizes.smallest, tableSizes.largest, ({ input }) => expectedTableSize(input)).default(65537),
   healthCheck: healthCheck.optional(),
   onAllDown: z
     .union([word('withdraw', 'drop', 'failOpen'), object({ pool: name })], {

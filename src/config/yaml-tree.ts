@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import { messageOf } from '../errors.ts';
-import type { Path, Position, Problem } from './problem.ts';
+import { type Path, type Position, type Problem, pathText } from './problem.ts';
 import type { Tree } from './tree.ts';
 
 const mostErrors = 10;
@@ -30,8 +30,10 @@ export function readYaml(text: string): { readonly tree: Tree } | { readonly pro
   // One slip makes many errors, of which the first ones say what it is.
   const problems = document.errors.slice(0, mostErrors).map(({ code, message, pos }) => {
     const here = position(pos[0]);
-    if (code !== 'MULTIPLE_DOCS') return syntaxProblem(message, here);
-    return { path: '', expected: 'one document', got: 'another one behind "---"', ...here };
+    if (code === 'MULTIPLE_DOCS') return { path: '', expected: 'one document', got: 'another one behind "---"', ...here };
+    const path = code === 'DUPLICATE_KEY' ? pathTo(document.contents, pos[0]) : undefined;
+    if (path !== undefined) return { path: pathText(path), expected: 'each key once', got: 'it a second time', ...here };
+    return syntaxProblem(message, here);
   });
   if (problems.length > 0) return { problems };
   if (document.contents === null) {
@@ -45,7 +47,28 @@ export function readYaml(text: string): { readonly tree: Tree } | { readonly pro
 }
 
 function syntaxProblem(message: string, position: Position): Problem {
-  return { path: '', expected: 'YAML', got: `an error: ${message.replace(/\s+/g, ' ').trim()}`, ...position };
+  // The package reads what stands inside of something by calling itself.
+  const words = message.startsWith('Maximum call stack') ? 'lists and mappings within each other without end' : message;
+  return { path: '', expected: 'YAML', got: `an error: ${words.replace(/\s+/g, ' ').trim()}`, ...position };
+}
+
+/** The path of the key that starts at `offset`. */
+function pathTo(node: unknown, offset: number): Path | undefined {
+  const { isCollection, isMap, isScalar } = loadYaml();
+  if (!isCollection(node) || !contains(node, offset)) return undefined;
+  const children = isMap(node)
+    ? node.items.map(({ key, value }) => ({ segment: isScalar(key) ? String(key.value) : '?', key: key as Yaml.Node, value }))
+    : node.items.map((value, segment) => ({ segment, key: null, value }));
+  for (const { segment, key, value } of children) {
+    if (startOf(key) === offset) return [segment];
+    const within = pathTo(value, offset);
+    if (within !== undefined) return [segment, ...within];
+  }
+  return undefined;
+}
+
+function contains({ range }: Yaml.Node, offset: number): boolean {
+  return range !== undefined && range !== null && range[0] <= offset && offset <= range[2];
 }
 
 function offsetOf(document: Yaml.Document, path: Path, part: 'key' | 'value'): number {

@@ -8,12 +8,16 @@ import ipaddr from 'ipaddr.js';
 
 export type Family = 4 | 6;
 
-/** Canonical text of an IPv4 or IPv6 address without zone, or undefined. Octal and short forms are refused. */
+/**
+ * Canonical text of an IPv4 or IPv6 address without zone, or undefined. Octal and short forms are refused, and so is an IPv4
+ * address in IPv6 clothes (::ffff:203.0.113.10), whose bytes would be those of the IPv4 one under another name.
+ */
 export function parseAddress(text: string): string | undefined {
   // Without leading zeros a dotted quad has one form only.
   if (isDottedQuad(text)) return text;
   if (!isIPv6(text) || text.includes('%')) return undefined;
-  return (ipaddr.parse(text) as ipaddr.IPv6).toRFC5952String();
+  const address = ipaddr.parse(text) as ipaddr.IPv6;
+  return address.isIPv4MappedAddress() ? undefined : address.toRFC5952String();
 }
 
 /** Four numbers 0..255 without leading zeros. By hand: the rules of a large document ask a hundred thousand times. */
@@ -132,7 +136,7 @@ export function parsePrefix(text: string): Prefix | undefined {
   const address = parseAddress(addressPart);
   if (address === undefined || lengthPart === undefined || extra !== undefined) return undefined;
   const width = familyOf(address) === 4 ? 32 : 128;
-  if (!/^\d{1,3}$/.test(lengthPart) || Number(lengthPart) > width) return undefined;
+  if (!/^(0|[1-9]\d{0,2})$/.test(lengthPart) || Number(lengthPart) > width) return undefined;
   const length = Number(lengthPart);
   return length === width || maskAddress(address, length) === address ? { address, length } : undefined;
 }

@@ -73,12 +73,12 @@ export function parseVipName(text: string): VipParts | undefined {
   return { prefix, ports, protocol: match[4] as Protocol };
 }
 
-/** "80", "8000-8100" or "*"; undefined when malformed, reversed or above 65535. Port 0 is no port. */
+/** "80", "8000-8100" or "*"; undefined when malformed, reversed or above 65535. Port 0 is no port, and 0080 none either. */
 export function parsePorts(text: string): PortRange | undefined {
   if (text === '*') return anyPort;
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
+  const match = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/.exec(text);
   if (!match) return undefined;
   const first = Number(match[1]);
   const last = match[2] === undefined ? first : Number(match[2]);
-  return first >= 1 && first <= last && last <= 65535 ? { first, last } : undefined;
+  return first <= last && last <= 65535 ? { first, last } : undefined;
 }

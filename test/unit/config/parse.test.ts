@@ -190,6 +190,16 @@ describe('a problem', () => {
       'pools.web.backends[1].address: expected an IPv4 or IPv6 address, got "010.0.2.22" (torii.yaml:23)',
     ],
     [
+      'names a VIP of IPv4 that is dressed as IPv6',
+      withLine('203.0.113.10', '"::ffff:203.0.113.10"'),
+      'tenants[0].vips[0].address: expected an address, or a prefix without host bits, got "::ffff:203.0.113.10" (torii.yaml:18)',
+    ],
+    [
+      'names a port that is text',
+      withLine('[80,', '["80",'),
+      'tenants[0].vips[0].ports[0]: expected a range of ports like "8000-8100", got "80" (torii.yaml:18)',
+    ],
+    [
       'refuses an API that the network could reach',
       withLine('  bgp:\n', '  api: { listen: "0.0.0.0:8470" }\n  bgp:\n'),
       'node.api.listen: expected a loopback address (any other needs TLS, which this version does not have), got "0.0.0.0:8470" (torii.yaml:6)',
@@ -202,14 +212,26 @@ describe('a problem', () => {
 
   it('has its line in JSON, too', () => {
     expect(problemsOf('{"version": 1,\n "pools": {\n  "web": {"tableSize": 9}}}')).toEqual([
-      'pools.web.tableSize: expected a prime 251..655373, got 9 (torii.yaml:3)',
+      'pools.web.tableSize: expected a prime 251..655373 (nearest: 251), got 9 (torii.yaml:3)',
     ]);
   });
 
   it('is a key written twice, in YAML and in JSON', () => {
     for (const text of ['version: 1\nplans: {}\nplans: {}\n', '{"version": 1,\n"plans": {},\n"plans": {}}']) {
-      expect(problemsOf(text)).toEqual(['expected YAML, got an error: Map keys must be unique (torii.yaml:3)']);
+      expect(problemsOf(text)).toEqual(['plans: expected each key once, got it a second time (torii.yaml:3)']);
     }
+    const deep =
+      'version: 1\npools:\n  "a b":\n    backends:\n      - address: 10.0.2.21\n        weight: 1\n        weight: 2\n';
+    expect(problemsOf(deep)).toEqual([
+      'pools["a b"].backends[0].weight: expected each key once, got it a second time (torii.yaml:7)',
+    ]);
+  });
+
+  it('is nested beyond reading', () => {
+    const text = `version: 1\npools: ${'['.repeat(20_000)}${']'.repeat(20_000)}\n`;
+    expect(problemsOf(text)[0]).toBe(
+      'expected YAML, got an error: lists and mappings within each other without end (torii.yaml:2)',
+    );
   });
 
   it('is broken YAML, with its line', () => {
@@ -324,6 +346,13 @@ describe('a warning', () => {
   });
 
   const warningsOf = (text: string): readonly string[] => checkDocument(text, 'torii.yaml').warnings;
+
+  it('says that a VIP has no addresses to choose its outer source from', () => {
+    const text = withLine('pool: web }', 'pool: web, entropy: true }');
+    expect(warningsOf(text)).toEqual([expect.stringMatching(/^node\.entropy\.prefix: absent, so the one address of this node/)]);
+    expect(warningsOf(text.replace('  devices:', '  entropy: { prefix: 10.9.0.0/24 }\n  devices:'))).toEqual([]);
+    expect(warningsOf(text.replace('entropy: true', 'entropy: true, encap: l2'))).toEqual([]);
+  });
 
   it('says that the cluster has no secret of its own', () => {
     expect(warningsOf(withLine('  secret: { file: /etc/torii/cluster.key }\n', '  {}\n'))).toEqual([

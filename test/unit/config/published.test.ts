@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { checkDocument } from '../../../src/config/check-document.ts';
 import { documentJsonSchema, documentJsonSchemaText } from '../../../src/config/json-schema.ts';
-import { isPrime, nearestPrimes } from '../../../src/config/primes.ts';
+import { expectedTableSize, isPrime } from '../../../src/config/primes.ts';
 import { unsupported } from '../../../src/config/unsupported.ts';
 
 const examples = fileURLToPath(new URL('../../../deploy/examples', import.meta.url));
@@ -48,10 +48,26 @@ describe('the list of what is not supported', () => {
   });
 });
 
-describe('primes near a table size', () => {
-  it('are the next below and above', () => {
-    expect(nearestPrimes(65536, 251, 655_373)).toEqual([65521, 65537]);
-    expect(nearestPrimes(252, 251, 655_373)).toEqual([251, 257]);
+describe('a number that is no size of a table', () => {
+  it.each([
+    [65536, '65521 and 65537'],
+    [252, '251 and 257'],
+    [655_372, '655357 and 655373'],
+    [65537.5, '65537 and 65539'],
+    [250, '251'],
+    [-7, '251'],
+    [Number.NaN, '251'],
+    [1e9, '655373'],
+    [Number.POSITIVE_INFINITY, '655373'],
+  ])('has near it, like %d', (number, nearest) => {
+    expect(expectedTableSize(number)).toBe(`a prime 251..655373 (nearest: ${nearest})`);
+  });
+
+  it('is text, too', () => {
+    expect(expectedTableSize('65537')).toBe('a prime 251..655373');
+  });
+
+  it('is told from those that are', () => {
     expect([251, 65537, 655_373].every(isPrime)).toBe(true);
     expect([0, 1, 4, 65536, 655_371].some(isPrime)).toBe(false);
   });

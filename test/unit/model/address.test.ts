@@ -25,7 +25,18 @@ describe('an address', () => {
     expect(parseAddress('203.0.113.10')).toBe('203.0.113.10');
   });
 
-  it.each(['010.0.0.1', '1.2.3', '1.2.3.4.5', '256.0.0.1', 'fe80::1%eth0', '', ' 1.2.3.4', '::g'])('is not %j', (text) => {
+  it.each([
+    '010.0.0.1',
+    '1.2.3',
+    '1.2.3.4.5',
+    '256.0.0.1',
+    'fe80::1%eth0',
+    '',
+    ' 1.2.3.4',
+    '::g',
+    '::ffff:1.2.3.4',
+    '::FFFF:102:304',
+  ])('is not %j', (text) => {
     expect(parseAddress(text)).toBeUndefined();
   });
 
@@ -83,6 +94,7 @@ describe('a prefix', () => {
     expect(parsePrefix('203.0.113.1')).toEqual({ address: '203.0.113.1', length: 32 });
     expect(parsePrefix('2001:db8::/33')).toEqual({ address: '2001:db8::', length: 33 });
     expect(parsePrefix('10.0.0.0/33')).toBeUndefined();
+    expect(parsePrefix('10.0.0.0/024')).toBeUndefined();
   });
 
   it('keeps the first bits and clears the others', () => {
@@ -163,6 +175,8 @@ describe('the name of a VIP', () => {
   });
 
   it('has no port 0, no reversed range and no port above 65535', () => {
-    expect(['0', '90-80', '65536', '80-', '-80', '80-90-100'].map(parsePorts)).toEqual(Array(6).fill(undefined));
+    expect(['0', '90-80', '65536', '80-', '-80', '80-90-100', '0-80', '0080', '80-090'].map(parsePorts)).toEqual(
+      Array(9).fill(undefined),
+    );
   });
 });
