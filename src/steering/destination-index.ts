@@ -4,11 +4,12 @@
 // too long doubles the table: the packet path reads one bucket and a bounded number of lines (native/core/vips.h).
 
 import { ToriiError } from '../errors.ts';
-import { familyOf, type Prefix } from '../model/address.ts';
+import { familyOf, isHostPrefix, maskAddress, type Prefix } from '../model/address.ts';
 import type { DesiredVip } from '../model/desired.ts';
-import { isAnyPort } from '../model/vip.ts';
+import { isAnyPort, type Protocol } from '../model/vip.ts';
 import type { Placed, PlacedPool } from './allocate-all.ts';
 import { addressKey, hashAddress, portKey } from './flow-hash.ts';
+import { fragmentSpeaker } from './fragment-speaker.ts';
 
 export const protocolNumber = { tcp: 6, udp: 17 } as const;
 
@@ -30,7 +31,7 @@ export interface AddressEntry {
   readonly anyTcp: number;
   readonly anyUdp: number;
   readonly firstVip: number;
-  /** A VIP that speaks for all of its protocol at the address, when all hash by source to one pool; else 0. */
+  /** The VIP that leads later fragments without a record, perhaps one of a wider prefix; 0: none. */
   readonly sourceTcp: number;
   readonly sourceUdp: number;
   readonly ranges: readonly RangeEntry[];
@@ -58,10 +59,11 @@ export function buildDestinationIndex(vips: readonly IndexedVip[], limits: Index
   const lengths = new Set<number>();
   for (const { noun } of vips) lengths.add(mappedLength(noun.prefix));
   lengths.delete(hostLength);
+  const prefixLengths = [...lengths].sort((a, b) => b - a);
   return {
     buckets: buildBuckets(vips),
-    addresses: buildAddresses(vips, limits),
-    prefixLengths: [...lengths].sort((a, b) => b - a),
+    addresses: buildAddresses(vips, prefixLengths, limits),
+    prefixLengths,
   };
 }
 
@@ -136,10 +138,18 @@ export function buildBackendIndex(pools: readonly Pick<PlacedPool, 'backends'>[]
   return { buckets: intoBuckets(hashed), nextSame };
 }
 
-function buildAddresses(vips: readonly IndexedVip[], { probes, ranges }: IndexLimits): (AddressEntry | undefined)[] {
+function buildAddresses(
+  vips: readonly IndexedVip[],
+  lengths: readonly number[],
+  { probes, ranges }: IndexLimits,
+): (AddressEntry | undefined)[] {
   const entries: AddressEntry[] = [];
-  for (const [prefix, group] of groupByPrefix(vips)) {
-    const entry = addressEntry(group);
+  const groups = groupByPrefix(vips);
+  for (const [prefix, group] of groups) {
+    const entry = addressEntry(group, (protocol) => {
+      const levels = levelsAt(group, groups, lengths);
+      return fragmentSpeaker(levels, protocol)?.index ?? 0;
+    });
     if (entry.ranges.length > ranges) {
       throw new ToriiError(
         'capacity',
@@ -160,7 +170,7 @@ function groupByPrefix(vips: readonly IndexedVip[]): Map<string, IndexedVip[]> {
   for (const entry of vips) {
     const { prefix } = entry.noun;
     const length = mappedLength(prefix);
-    const key = length === hostLength ? prefix.address : `${prefix.address}/${length}`;
+    const key = prefixKey(prefix.address, length);
     const group = groups.get(key);
     if (group) group.push(entry);
     else groups.set(key, [entry]);
@@ -168,7 +178,11 @@ function groupByPrefix(vips: readonly IndexedVip[]): Map<string, IndexedVip[]> {
   return groups;
 }
 
-function addressEntry(group: readonly IndexedVip[]): AddressEntry {
+function prefixKey(address: string, length: number): string {
+  return length === hostLength ? address : `${address}/${length}`;
+}
+
+function addressEntry(group: readonly IndexedVip[], speakerFor: (protocol: Protocol) => number): AddressEntry {
   const [first] = group;
   if (!first) throw new RangeError('an address without VIPs');
   const any = { tcp: 0, udp: 0 };
@@ -184,21 +198,33 @@ function addressEntry(group: readonly IndexedVip[]): AddressEntry {
     anyTcp: any.tcp,
     anyUdp: any.udp,
     firstVip: first.index,
-    sourceTcp: sourceSpeaker(group, 'tcp'),
-    sourceUdp: sourceSpeaker(group, 'udp'),
+    sourceTcp: speakerFor('tcp'),
+    sourceUdp: speakerFor('udp'),
     ranges,
   };
 }
 
-function sourceSpeaker(group: readonly IndexedVip[], protocol: 'tcp' | 'udp'): number {
-  let speaker: IndexedVip | undefined;
-  for (const entry of group) {
-    if (entry.noun.protocol !== protocol) continue;
-    if (entry.noun.hash !== 'source') return 0;
-    speaker ??= entry;
-    if (entry.noun.activePool !== speaker.noun.activePool) return 0;
+/** The VIPs of a prefix and of each wider one that holds it, narrowest first; of an address its own alone. */
+function* levelsAt(
+  group: readonly IndexedVip[],
+  groups: ReadonlyMap<string, readonly IndexedVip[]>,
+  lengths: readonly number[],
+): Generator<Level> {
+  yield levelOf(group);
+  const prefix = group[0]?.noun.prefix;
+  if (!prefix || isHostPrefix(prefix)) return;
+  const length = mappedLength(prefix);
+  const unmapped = length - prefix.length;
+  for (const wider of lengths) {
+    if (wider >= length || wider < unmapped) continue;
+    yield levelOf(groups.get(prefixKey(maskAddress(prefix.address, wider - unmapped), wider)));
   }
-  return speaker?.index ?? 0;
+}
+
+type Level = readonly (Pick<DesiredVip, 'protocol' | 'hash' | 'activePool' | 'ports'> & { readonly index: number })[];
+
+function levelOf(group: readonly IndexedVip[] = []): Level {
+  return group.map(({ index, noun: { protocol, hash, activePool, ports } }) => ({ index, protocol, hash, activePool, ports }));
 }
 
 function place(entries: readonly AddressEntry[], count: number, probes: number): (AddressEntry | undefined)[] | undefined {

@@ -7,10 +7,10 @@ import { addressBytes, familyOf, isHostPrefix, maskAddress } from '../model/addr
 import type { Desired, DesiredBackend, DesiredPool, DesiredVip, RoutedVip } from '../model/desired.ts';
 import { type Flow, flowText } from '../model/flow.ts';
 import type { ExplainStep, ExplainView } from '../model/views.ts';
-import type { Protocol } from '../model/vip.ts';
 import { protocolNumber } from './destination-index.ts';
 import { type LearnedMtu, type Say, sayFragments, sayWay } from './explain-way.ts';
 import { expandFlowKey, type FlowHash, type FlowKey, flowHash, slotHash, type Tuple } from './flow-hash.ts';
+import { fragmentSpeaker } from './fragment-speaker.ts';
 import { type Profile, profileOf } from './timeout-profiles.ts';
 
 export interface FlowEntry {
@@ -98,7 +98,7 @@ export function explain(flow: Flow, sources: ExplainSources): ExplainView {
     const { address, pool, nextHop } = target;
     const learned = sources.learnedMtu(pool, address);
     sayWay({ vip, address, nextHop, learned, node: desired.node, fp: hash.fp, family: familyOf(flow.source.address) }, say);
-    const speaker = speakerOf(here, flow.protocol);
+    const speaker = fragmentSpeaker(levelsOf(here), flow.protocol);
     sayFragments(speaker && tableAddress({ vip: speaker, flow, key, hash, sources }), say);
   }
   return end({ ...known, verdict: 'forward', backend: backend.address });
@@ -128,6 +128,13 @@ function vipsHolding<Vip extends RoutedVip>(vips: readonly Vip[], address: strin
       ({ prefix }) => familyOf(prefix.address) === familyOf(address) && maskAddress(address, prefix.length) === prefix.address,
     )
     .sort((a, b) => b.prefix.length - a.prefix.length);
+}
+
+/** Those of vipsHolding by their prefix. */
+function levelsOf(vips: readonly DesiredVip[]): Iterable<readonly DesiredVip[]> {
+  const levels = new Map<number, DesiredVip[]>();
+  for (const vip of vips) levels.set(vip.prefix.length, [...(levels.get(vip.prefix.length) ?? []), vip]);
+  return levels.values();
 }
 
 /** The longest prefix that has the port; within it the port itself, then a range that has it, then any port. */
@@ -182,15 +189,6 @@ function ownSource({ node }: Desired, address: string): string | undefined {
   if (address === node.address || address === node.address6) return 'this node';
   const prefix = familyOf(address) === 4 ? node.entropy.prefix : node.entropy.prefix6;
   return prefix !== null && maskAddress(address, prefix.length) === prefix.address ? "of this node's entropy prefix" : undefined;
-}
-
-/** The VIP by which the source address alone leads a fragment: where all of its address and protocol hash by it, to one pool. */
-function speakerOf(here: readonly DesiredVip[], protocol: Protocol): DesiredVip | undefined {
-  const longest = Math.max(...here.map(({ prefix }) => prefix.length));
-  const [first, ...rest] = here.filter((vip) => vip.prefix.length === longest && vip.protocol === protocol);
-  const speaks =
-    first?.hash === 'source' && rest.every(({ hash, activePool }) => hash === 'source' && activePool === first.activePool);
-  return speaks ? first : undefined;
 }
 
 function announceWords({ announce }: DesiredVip): string {

@@ -82,11 +82,13 @@ export class Tables {
     return undefined;
   }
 
-  /** A VIP that stands for all of its protocol there, since all hash by source to one pool. */
+  /** A VIP that stands for every one that may own a packet of this protocol to there, since all hash by source to one pool. */
   speakerAt(destination: string, protocol: number): DesiredVip | undefined {
-    const vips = (this.vipsAt(destination)[0] ?? []).filter((vip) => protocols[vip.protocol] === protocol);
-    const [first] = vips;
-    return vips.every(({ hash, activePool }) => hash === 'source' && activePool === first?.activePool) ? first : undefined;
+    const levels = this.vipsAt(destination).map((vips) => vips.filter((vip) => protocols[vip.protocol] === protocol));
+    const last = levels.findIndex((vips) => vips.some(({ ports }) => isAnyPort(ports)));
+    const [first, ...others] = levels.slice(0, last < 0 ? levels.length : last + 1).flat();
+    if (first?.hash !== 'source') return undefined;
+    return others.every(({ hash, activePool }) => hash === 'source' && activePool === first.activePool) ? first : undefined;
   }
 
   vip(name: string): { readonly vip: DesiredVip; readonly life: number } | undefined {
