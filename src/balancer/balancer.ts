@@ -20,6 +20,7 @@ import { Reconciler } from '../control/reconciler.ts';
 import { ConfigThread } from '../control/remote-config.ts';
 import { messageOf, ToriiError } from '../errors.ts';
 import { type ChecksThread, startChecksThread } from '../health/remote-monitor.ts';
+import { type BeatingThread, openHeartbeats } from '../heartbeats.ts';
 import { createLogger } from '../logging.ts';
 import { type MetricsThread, startMetricsThread } from '../metrics/remote-metrics.ts';
 import type { CaptureQuery, RunningCapture } from '../model/capture.ts';
@@ -28,6 +29,7 @@ import { MetricsFeed } from './metrics-feed.ts';
 import { OwnAddressWatch } from './own-address.ts';
 import { LivePath } from './packet-path.ts';
 import { SpeakerSlot } from './speaker-slot.ts';
+import { ThreadWatch } from './thread-watch.ts';
 import { feedWatchdog } from './watchdog.ts';
 
 export interface BalancerOptions {
@@ -48,12 +50,17 @@ function shortText(worker: number): string {
   return `worker ${worker} is short of CPU: it drops packets of the tenants furthest above their share (overload)`;
 }
 
+function stuckText(thread: BeatingThread): string {
+  return `the ${thread} worker makes no progress; the watchdog is not fed any more`;
+}
+
 type Applied = Extract<FromConfig, { kind: 'applied' }>;
 
 export class Balancer {
   readonly #options: BalancerOptions;
   readonly #startedAtMs = Date.now();
   readonly #source: FileSource;
+  readonly #threads = new ThreadWatch(openHeartbeats(), (stuck) => this.#onStuckThreads(stuck));
   readonly #config: ConfigThread;
   readonly #net: NetAddon = loadNetAddon();
   readonly #speaker: SpeakerSlot;
@@ -158,7 +165,9 @@ export class Balancer {
         onLook: (watch) => this.#onLook(watch),
       });
       this.#speaker.watch(this.#path.dataplane.engine);
-    } else this.#unfeed = feedWatchdog(this.#net, process.env);
+    } else {
+      this.#unfeed = feedWatchdog({ net: this.#net, env: process.env, isAlive: () => this.#threads.stuck.length === 0 });
+    }
     const checks = startChecksThread({
       onChanges: (reports) => this.#config.tell({ kind: 'health', reports }),
       onLog: ({ level, message, ...fields }) => this.#log[level](fields, message),
@@ -282,14 +291,22 @@ export class Balancer {
     this.#log.debug({ revision, generation, applyMs }, 'applied');
     if (this.#isReady) return;
     this.#isReady = true;
+    this.#threads.start();
     this.#startMetrics();
     const startMs = Math.round(performance.now());
     this.#log.info({ revision, generation, startMs }, 'ready: the first tables are in force');
     this.#net.notify('READY=1');
   }
 
+  /** Nothing is withdrawn for it: packets go where they went. What is left is to have the service manager start the node anew. */
+  #onStuckThreads(stuck: readonly BeatingThread[]): void {
+    if (stuck.length === 0) this.#log.warn('every thread makes progress again');
+    for (const thread of stuck) this.#log.error(stuckText(thread));
+  }
+
   #onLook({ trouble, isStuck }: PathWatch): void {
-    if (process.env['WATCHDOG_USEC'] !== undefined && !isStuck) this.#net.notify('WATCHDOG=1');
+    const isAlive = !isStuck && this.#threads.stuck.length === 0;
+    if (process.env['WATCHDOG_USEC'] !== undefined && isAlive) this.#net.notify('WATCHDOG=1');
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     if (trouble === null) this.#log.warn('the packet path works again');
@@ -321,6 +338,7 @@ export class Balancer {
       warnings: [
         ...[this.#trouble, this.#api?.trouble ?? null].filter((each) => each !== null),
         ...paces.flatMap(({ isShort }, worker) => (isShort ? [shortText(worker)] : [])),
+        ...this.#threads.stuck.map(stuckText),
         ...this.#speaker.troubles(),
         ...this.#ownAddresses.warnings(),
       ],
@@ -330,6 +348,7 @@ export class Balancer {
   async #leave(graceful: boolean): Promise<void> {
     this.#net.notify('STOPPING=1');
     this.#unwatch();
+    this.#threads.stop();
     clearTimeout(this.#rest);
     if (graceful) {
       this.#log.info('leaving: routers are told to prefer other ways');

@@ -8,6 +8,7 @@ import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadDataplaneAddon } from '../dataplane/addon.ts';
 import { Counters } from '../dataplane/counters.ts';
+import { startBeating } from '../heartbeats.ts';
 import type { Advertisement, SpeakerConfig } from '../model/peer.ts';
 import { loadNetAddon } from '../net.ts';
 import { Bfd } from './bfd.ts';
@@ -86,5 +87,6 @@ function run(port: NonNullable<typeof parentPort>, config: SpeakerConfig): void 
 
 if (parentPort !== null) {
   comeFirst();
+  startBeating('bgp');
   run(parentPort, workerData as SpeakerConfig);
 }

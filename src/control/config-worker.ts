@@ -4,6 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadDataplaneAddon } from '../dataplane/addon.ts';
 import { Counters } from '../dataplane/counters.ts';
+import { startBeating } from '../heartbeats.ts';
 import { ConfigService } from './config-service.ts';
 import { DiskKeeper } from './disk-keeper.ts';
 import type { ConfigWorkerData, FromConfig, ToConfig } from './messages.ts';
@@ -12,6 +13,7 @@ import { NativeCompiler } from './native-compiler.ts';
 const port = parentPort;
 if (port === null) throw new Error('control/config-worker runs as a worker thread only');
 
+startBeating('config');
 const { stateDir, version, startedAtMs } = workerData as ConfigWorkerData;
 const service = new ConfigService({
   keeper: new DiskKeeper(stateDir),

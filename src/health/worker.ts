@@ -2,6 +2,7 @@
 // a scrape delays a probe or makes its answer look late. The other end is remote-monitor.ts.
 
 import { parentPort } from 'node:worker_threads';
+import { startBeating } from '../heartbeats.ts';
 import type { HealthTarget } from '../model/health-check.ts';
 import type { CheckStats, ChecksLog, HealthChange } from './check.ts';
 import { probeHttp } from './http-check.ts';
@@ -23,6 +24,7 @@ const port = parentPort;
 if (port === null) throw new Error('health/worker runs as a worker thread only');
 const send = (message: FromChecks) => port.postMessage(message);
 
+startBeating('checks');
 const monitor = new Monitor({
   probe: (address, check, signal) =>
     check.kind === 'http' ? probeHttp({ ...check, address }, signal) : probeTcp({ ...check, address }, signal),
