@@ -29,7 +29,7 @@ export interface Rule {
 const wellKnown = attributeFlag.transitive;
 const optional = attributeFlag.optional;
 const optionalTransitive = optional | attributeFlag.transitive;
-const { attributeLength, invalidOrigin, malformedAsPath, optionalAttribute } = updateError;
+const { attributeLength, invalidNextHop, invalidOrigin, malformedAsPath, optionalAttribute } = updateError;
 
 const fromOutside = ({ internal }: WireContext): boolean => !internal;
 const betweenWide = ({ fourOctetAs }: WireContext): boolean => fourOctetAs;
@@ -84,7 +84,10 @@ function decodeAs4Path(value: Uint8Array, draft: Draft): number | undefined {
 }
 
 function decodeNextHop(value: Uint8Array, draft: Draft): number | undefined {
+  const [first = 0] = value;
   if (value.length !== 4) return attributeLength;
+  // RFC 4271 6.3: it has to be a host's, which multicast, reserved and "this network" addresses are not.
+  if (first === 0 || first >= 224) return invalidNextHop;
   draft.nextHop = wireAddressText(value);
   return undefined;
 }

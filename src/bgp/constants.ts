@@ -59,6 +59,7 @@ export const updateError = {
   attributeFlags: 4,
   attributeLength: 5,
   invalidOrigin: 6,
+  invalidNextHop: 8,
   optionalAttribute: 9,
   invalidNetwork: 10,
   malformedAsPath: 11,

@@ -17,6 +17,7 @@ const u8 = fc.integer({ min: 0, max: 0xff });
 const as = fc.integer({ min: 1, max: 0xffff_ffff });
 
 const ipv4Address = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(wireAddressText);
+const ipv4Host = fc.tuple(fc.integer({ min: 1, max: 223 }), u8, u8, u8).map((bytes) => bytes.join('.'));
 // In 2000::/3, away from the mapped form whose text is IPv4's.
 const ipv6Address = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
@@ -78,7 +79,7 @@ export const attributes: fc.Arbitrary<PathAttributes> = fc.record(
   {
     origin: fc.constantFrom('igp' as const, 'egp' as const, 'incomplete' as const),
     asPath: fc.array(segment, { maxLength: 3 }),
-    nextHop: ipv4Address,
+    nextHop: ipv4Host,
     med: u32,
     localPref: u32,
     atomicAggregate: fc.constant(true),
