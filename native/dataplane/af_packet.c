@@ -123,7 +123,7 @@ static bool raise_shield(struct af_packet *a, const struct device_open *how, str
 {
     if (a->worker != 0)
         return true;
-    shield_open(&a->shield, &(struct shield_open){how->steering, a->queue.ifindex, how->without_tcx});
+    shield_open(&a->shield, &(struct shield_open){.steering = how->steering, .ifindex = a->queue.ifindex, .without_tcx = how->without_tcx});
     if (!is_forwarded(a))
         return true;
     return device_refuse(error, "device_unusable",

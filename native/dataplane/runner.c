@@ -74,6 +74,28 @@ struct queue *open_queue(struct workers *all, u32 worker, u32 d, struct device_e
     return queue;
 }
 
+static void close_queue(struct workers *all, u32 d, struct queue *queue)
+{
+    u32 now = if_nametoindex(all->spec[d].name);
+    struct shield_open how = {
+        .steering = &all->steering, .ifindex = now == queue->ifindex ? now : 0, .without_tcx = all->spec[d].without_tcx, .only_tcx = true,
+    };
+    pthread_mutex_lock(&all->opening);
+    gap_widen(&all->gap[d], &how);
+    pthread_mutex_unlock(&all->opening);
+    queue->ops->close(queue);
+}
+
+static void tell_gap(struct workers *all, u32 d, bool is_open)
+{
+    pthread_mutex_lock(&all->opening);
+    if (is_open)
+        gap_narrow(&all->gap[d]);
+    else
+        gap_check(&all->gap[d], if_nametoindex(all->spec[d].name));
+    pthread_mutex_unlock(&all->opening);
+}
+
 static void tend(struct runner *r, struct queue *queue)
 {
     if (!queue->ops->tend)
@@ -95,8 +117,9 @@ void inspect_queue(struct runner *r, u32 d)
         struct device_error error;
         pthread_mutex_lock(&r->holding);
         if (queue)
-            queue->ops->close(queue);
+            close_queue(r->all, d, queue);
         r->queue[d] = open_queue(r->all, r->worker->number, d, &error);
+        tell_gap(r->all, d, r->queue[d] != NULL);
         pthread_mutex_unlock(&r->holding);
         state = query_state(r->all, d, r->queue[d]);
     }

@@ -1,6 +1,7 @@
 /* What the parts of a running engine share, and nobody else sees: workers.c opens and closes, runner.c is a worker's thread,
  * sending.c takes one burst from a device through the core and out again. */
 #pragma once
+#include "gap.h"
 #include "overload.h"
 #include "steering.h"
 #include "workers.h"
@@ -40,6 +41,7 @@ struct workers {
     struct steering steering;
     int claim[DEVICES_MAX]; /* sockets of claim.h; what is not claimed is negative */
     u32 devices, count;
+    struct gap gap[DEVICES_MAX];
     pthread_mutex_t opening; /* a device that returned is opened by several workers; they share its group */
     pthread_mutex_t telling; /* held for a copy: whoever asks must not wait for a device that is being opened */
     int query_fd; /* any socket, to ask the kernel about links */

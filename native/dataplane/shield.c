@@ -121,7 +121,7 @@ void shield_open(struct shield *s, const struct shield_open *how)
         explain_none(s, 0);
         return;
     }
-    if (attach_link(s, how->without_tcx))
+    if (attach_link(s, how->without_tcx) || how->only_tcx)
         return;
     s->is_filter = true;
     s->tcx_error = errno;

@@ -27,6 +27,7 @@ struct shield_open {
     struct steering *steering;
     u32 ifindex;
     bool without_tcx; /* as on a kernel that has none */
+    bool only_tcx;    /* nothing that outlives a process */
 };
 
 void shield_open(struct shield *shield, const struct shield_open *how);

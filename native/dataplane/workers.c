@@ -22,8 +22,10 @@ static void close_device(struct workers *all, u32 d)
 
 static void close_all(struct workers *all)
 {
-    for (u32 d = 0; d < all->devices; d++)
+    for (u32 d = 0; d < all->devices; d++) {
         close_device(all, d);
+        gap_close(&all->gap[d]);
+    }
     for (u32 w = 0; w < all->count; w++) {
         pthread_mutex_destroy(&all->runner[w].holding);
         overload_close(&all->runner[w].overload);
@@ -129,6 +131,8 @@ struct workers *engine_start(struct engine *engine, const struct workers_start *
     all->engine = engine;
     all->devices = devices;
     all->count = workers;
+    for (u32 d = 0; d < devices; d++)
+        gap_init(&all->gap[d]);
     pthread_mutex_init(&all->opening, NULL);
     pthread_mutex_init(&all->telling, NULL);
     steering_init(&all->steering);

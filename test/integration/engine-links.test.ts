@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../deploy/lab/until.ts';
 import { buildNative } from '../support/native-build.ts';
 import { tcpFrame } from '../support/packets.ts';
-import { arrivalsUpToNow, makeRouter, tcp, toVip } from './support/kernel-beside.ts';
+import { arrivalsUpToNow, hasTcx, ipip, makeRouter, tcp, toVip } from './support/kernel-beside.ts';
 import { liveEngines } from './support/live-engines.ts';
 import { bed, build, FramePort, namespaceFile, remove, sh } from './support/packet-bed.ts';
 import { bedDesired, PacketNode } from './support/packet-node-handle.ts';
@@ -89,6 +89,20 @@ describe.each(liveEngines)('the engine %s', (engine) => {
     sh('balancer', 'ip link set front down; ip link set front name other');
     await node.until(({ devices }) => devices['front'] === 'gone');
     expect(hasGro('other')).toBe(true);
+  });
+
+  it.runIf(hasTcx)('keeps VIP packets from a kernel that forwards while it takes a device up anew, too', async () => {
+    makeRouter();
+    await startNode(2);
+    for (const mtuBytes of [1900, 2000]) {
+      sh('balancer', `ip link set front mtu ${mtuBytes}`);
+      for (let i = 0; i < 120; i++) {
+        client.send(...flows().slice(0, 4));
+        await node.totals();
+      }
+    }
+    const arrivals = await arrivalsUpToNow(client, backend);
+    expect([arrivals.includes(ipip), arrivals.filter((each) => each === tcp)]).toEqual([true, []]);
   });
 
   it('leaves packets with a service tag to the kernel', async () => {
