@@ -21,6 +21,15 @@ export interface AuditEntry {
   readonly revision: number | null;
 }
 
+/**
+ * "root@bastion weight acme-web/10.0.2.21 applied as revision 8". The revision makes each change's line one of its own, which the
+ * log's limit on repetitions leaves alone; what was refused time and again is counted.
+ */
+export function auditText({ by, action, target, outcome, revision }: AuditEntry): string {
+  const words = target === null ? [by, action, outcome] : [by, action, target, outcome];
+  return revision === null ? words.join(' ') : `${words.join(' ')} as revision ${revision}`;
+}
+
 export interface ApiContext {
   readonly control: NodeControl;
   readonly audit: (entry: AuditEntry) => void;

@@ -8,6 +8,7 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { auditText } from '../api/context.ts';
 import { type Api, startApi } from '../api/server.ts';
 import type { NodeConfig } from '../config/config.ts';
 import { FileSource, isMissing } from '../config/file-source.ts';
@@ -222,11 +223,7 @@ export class Balancer {
       control,
       listen: api.listen,
       socket: api.socket,
-      audit: (entry) =>
-        this.#log.info(
-          { audit: entry },
-          [entry.by, entry.action, ...(entry.target === null ? [] : [entry.target]), entry.outcome].join(' '),
-        ),
+      audit: (entry) => this.#log.info({ audit: entry }, auditText(entry)),
       logger: this.#log,
       version,
     });
