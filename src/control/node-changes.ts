@@ -3,6 +3,8 @@
 
 import type { NodeConfig } from '../config/config.ts';
 import type { Path } from '../config/problem.ts';
+import { peerChanges } from './peer-changes.ts';
+import { shownValue } from './shown-value.ts';
 
 interface Key {
   readonly path: Path;
@@ -21,7 +23,6 @@ const live: readonly Key[] = [
   { path: ['node', 'bgp', 'routerId'], of: ({ speaker }) => speaker?.routerId },
   { path: ['node', 'bgp', 'listen'], of: ({ speaker }) => speaker?.listen },
   { path: ['node', 'bgp', 'drainSec'], of: ({ speaker }) => speaker?.drainSec },
-  { path: ['node', 'bgp', 'peers'], of: ({ speaker }) => speaker?.peers },
   { path: ['node', 'logs', 'level'], of: ({ logs }) => logs.level },
 ];
 
@@ -35,14 +36,17 @@ const fixed: readonly Key[] = [
 ];
 
 export function nodeChanges(old: NodeConfig, next: NodeConfig): readonly string[] {
-  return changed(live, old, next).map(({ path, of }) => `${path.join('.')}: ${shown(of(old))} → ${shown(of(next))}`);
+  return [
+    ...changed(live, old, next).map(({ path, of }) => `${path.join('.')}: ${shownValue(of(old))} → ${shownValue(of(next))}`),
+    ...peerChanges(old.speaker?.peers ?? [], next.speaker?.peers ?? []),
+  ];
 }
 
 /** Null when the running process can follow; else a line for each key that it cannot. `placeOf`: "torii.yaml:7". */
 export function restartNeeded(old: NodeConfig, next: NodeConfig, placeOf: (path: Path) => string): string | null {
   const lines = changed(fixed, old, next).map(
     ({ path, of }) =>
-      `${path.join('.')}: expected ${shown(of(old))}, as torii was started with, got ${shown(of(next))}; ` +
+      `${path.join('.')}: expected ${shownValue(of(old))}, as torii was started with, got ${shownValue(of(next))}; ` +
       `restart torii to change it (${placeOf(path)})`,
   );
   return lines.length === 0 ? null : lines.join('\n');
@@ -50,12 +54,4 @@ export function restartNeeded(old: NodeConfig, next: NodeConfig, placeOf: (path:
 
 function changed(keys: readonly Key[], old: NodeConfig, next: NodeConfig): readonly Key[] {
   return keys.filter(({ of }) => JSON.stringify(of(old)) !== JSON.stringify(of(next)));
-}
-
-const shownLength = 120;
-
-function shown(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > shownLength ? `${text.slice(0, shownLength - 1)}…` : text;
 }
