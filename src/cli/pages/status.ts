@@ -124,7 +124,7 @@ function problemsOf({ status, vips, backends, peers }: Parts, nowMs: number): re
     ),
     ...some(
       vips
-        .filter(({ state }) => state === 'withheld')
+        .filter((vip) => vip.state === 'withheld' && !isTakenBack(vip))
         .map(({ vip, reason }) => `vip ${vip} withheld: ${reason ?? 'no reason given'}`),
       'torii vips',
     ),
@@ -137,6 +137,11 @@ function problemsOf({ status, vips, backends, peers }: Parts, nowMs: number): re
   ];
 }
 
+/** Somebody said so: held, or the node in maintenance. */
+function isTakenBack({ reason }: VipView): boolean {
+  return /^(held|maintenance) by /.test(reason ?? '');
+}
+
 /** Somebody said so: draining, disabled, or of no weight. */
 function isSpared({ state, weight }: BackendView): boolean {
   return state !== 'active' || weight === 0;
@@ -146,7 +151,7 @@ function sparedOf({ vips, backends }: Parts): readonly string[] {
   return [
     ...some(
       vips
-        .filter(({ state }) => state === 'draining' || state === 'blackhole')
+        .filter((vip) => vip.state === 'draining' || vip.state === 'blackhole' || (vip.state === 'withheld' && isTakenBack(vip)))
         .map(({ vip, state, reason }) => `vip ${vip} ${state}: ${reason ?? 'no reason given'}`),
       'torii vips',
     ),
