@@ -114,7 +114,7 @@ static bool split(struct af_packet *a, struct device_error *error)
 
 static void restore(const struct af_packet *a)
 {
-    if (a->rx_fd >= 0)
+    if (a->rx_fd >= 0 && (is_bound(a) || if_nametoindex(a->name) == a->queue.ifindex))
         link_restore(a->rx_fd, a->queue.ifindex, a->settings);
 }
 

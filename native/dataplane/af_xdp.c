@@ -14,6 +14,7 @@
 #include "xsk.h"
 #include <errno.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,9 @@ static bool check_link(const struct port *p, const struct device_open *how, stru
     const char *name = how->name;
     if (!link->is_ethernet)
         return device_refuse(error, "device_unusable", "%s: expected an Ethernet device", name);
+    if (strcmp(link->driver, "tun") == 0)
+        return device_refuse(error, "device_unusable",
+                             "%s: XDP on a tap loses the super-frames and open checksums of its other end: say engine: af_packet", name);
     if (link->mtu > MTU_MAX)
         return device_refuse(error, "device_unusable",
                              "%s: af_xdp takes packets of up to %u bytes, one page with its headers, and the MTU is %u: run `ip link set %s mtu %u` "
@@ -166,16 +170,23 @@ static bool open_sockets(struct port *p, const struct device_open *how, struct d
     return true;
 }
 
+/* Under whatever name; another device may have the index of one that is gone. */
+static bool is_there(const struct port *p)
+{
+    return (p->socket[0] && xsk_is_bound(p->socket[0])) || if_nametoindex(p->name) == p->link.ifindex;
+}
+
 static void port_close(struct port *p)
 {
+    bool has_device = is_there(p);
     steer_unload(&p->program);
     for (u32 q = 0; q < STEER_QUEUES_MAX; q++)
         if (p->socket[q])
             xsk_close(p->socket[q]);
-    if (p->fd >= 0) {
+    if (has_device)
         link_restore(p->fd, p->link.ifindex, p->settings);
+    if (p->fd >= 0)
         close(p->fd);
-    }
     free(p);
 }
 
@@ -190,8 +201,8 @@ static struct port *port_open(const struct device_open *how, struct device_error
     snprintf(p->name, sizeof p->name, "%s", how->name);
     p->program = (struct steer_program){-1, -1, -1, -1, -1};
     p->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool is_there = p->fd >= 0 && link_read(p->fd, how->name, &p->link);
-    if (!is_there)
+    bool is_known = p->fd >= 0 && link_read(p->fd, how->name, &p->link);
+    if (!is_known)
         link_refuse_unknown(how->name, error);
     else if (check_link(p, how, error) && steer_load(how->steering, &p->program, how->name, error)) {
         bool is_veth = strcmp(p->link.driver, "veth") == 0;

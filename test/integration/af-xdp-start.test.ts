@@ -213,6 +213,17 @@ describe('starting the engine af_xdp', () => {
     await node.stop();
   });
 
+  it('refuses a tap, whose other end may leave checksums open and send super-frames; auto takes af_packet', async () => {
+    sh('balancer', 'ip tuntap add tap0 mode tap');
+    const refusal = 'tap0: XDP on a tap loses the super-frames and open checksums of its other end: say engine: af_packet';
+    await expect(PacketNode.start({ engine, devices: ['tap0', 'back'] })).rejects.toThrow(`device_unusable: ${refusal}`);
+    const node = await PacketNode.start({ engine: 'auto', devices: ['tap0', 'back'] });
+    const [queue] = (await node.totals()).queues;
+    expect([queue?.engine, queue?.reason]).toEqual(['af_packet', `no af_xdp: ${refusal}`]);
+    await node.stop();
+    sh('balancer', 'ip link del tap0');
+  });
+
   it('refuses generic XDP above another device, whose merged packets it would lose', async () => {
     sh('balancer', 'ip link add link front name above type macvlan mode bridge; ip link set above up');
     await expect(PacketNode.start({ engine, devices: ['above', 'back'] })).rejects.toThrow(
