@@ -193,7 +193,7 @@ static napi_value init(napi_env env, napi_value exports)
     static const struct glue_function functions[] = {
         {"layout", js_layout}, {"open", js_open}, {"close", js_close}, {"prepare", js_prepare}, {"load", js_load}, {"adopted", js_adopted},
         {"shape", js_shape},   {"view", js_view}, {"run", js_run},     {"rest", js_rest}, {"bench", js_bench},
-        {"fillTables", js_fill_tables}, {"start", js_start}, {"kick", js_kick}, {"stop", js_stop},
+        {"fillTables", js_fill_tables}, {"start", js_start}, {"sweep", js_sweep}, {"kick", js_kick}, {"stop", js_stop},
         {"deviceStates", js_device_states}, {"deviceTrouble", js_device_trouble}, {"deviceFacts", js_device_facts}, {"now", js_now},
         {"captureOpen", js_capture_open}, {"captureDrain", js_capture_drain}, {"captureCounts", js_capture_counts},
         {"captureStop", js_capture_stop}, {"captureClose", js_capture_close},

@@ -7,3 +7,8 @@
 
 /* The socket to close when done with the device; negative: refused, see error. */
 int claim_device(const char *name, struct device_error *error);
+
+enum swept { SWEPT_NOTHING, SWEPT_FILTER, SWEPT_NOT_OURS };
+
+/* Takes away what a process that was killed left on a device which nobody is to claim now; NOT_OURS: another balancer has it. */
+enum swept sweep_device(const char *name);

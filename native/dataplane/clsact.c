@@ -207,14 +207,16 @@ bool clsact_is_attached(u32 ifindex)
     return found == UNKNOWN || found >= OURS;
 }
 
-void clsact_remove(u32 ifindex)
+bool clsact_remove(u32 ifindex)
 {
     int fd = ask_open();
     if (fd < 0)
-        return;
+        return false;
     enum found found = look(fd, ifindex);
     struct request r = filter_request(RTM_DELTFILTER, NLM_F_ACK, ifindex);
-    if (found >= OURS && ask(fd, &r, NULL, NULL) == 0 && found == OURS_AND_QDISC && is_empty(fd, ifindex))
+    bool is_removed = found >= OURS && ask(fd, &r, NULL, NULL) == 0;
+    if (is_removed && found == OURS_AND_QDISC && is_empty(fd, ifindex))
         remove_qdisc(fd, ifindex);
     close(fd);
+    return is_removed;
 }

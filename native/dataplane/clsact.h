@@ -13,5 +13,5 @@ bool clsact_attach(int program_fd, u32 ifindex);
 /* Whether one of ours is there: anybody may take it away. Where the kernel does not say, it counts as there. */
 bool clsact_is_attached(u32 ifindex);
 
-/* Takes ours away, and the qdisc with it if that was made for it and nothing else hangs there. */
-void clsact_remove(u32 ifindex);
+/* Takes ours away, and the qdisc with it if that was made for it and nothing else hangs there. Whether there was one. */
+bool clsact_remove(u32 ifindex);

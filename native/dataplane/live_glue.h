@@ -1,7 +1,9 @@
 /* Live engines for JavaScript: their workers, and what their devices are and do. Part of addon.c. */
 #pragma once
+#include "claim.h"
 #include "handles_glue.h"
 #include "facts_glue.h"
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +62,19 @@ static napi_value js_start(napi_env env, napi_callback_info info)
         return throw_error(env, error.code, error.text);
     running[id] = w;
     return NULL;
+}
+
+/* sweep(device) → "nothing" | "filter" | "notOurs": what was taken away of a process that was killed. */
+static napi_value js_sweep(napi_env env, napi_callback_info info)
+{
+    static const char *const names[] = {[SWEPT_NOTHING] = "nothing", [SWEPT_FILTER] = "filter", [SWEPT_NOT_OURS] = "notOurs"};
+    napi_value argv[ARGS_MAX];
+    char name[2 * IF_NAMESIZE];
+    size_t length;
+    args(env, info, argv);
+    if (napi_get_value_string_utf8(env, argv[0], name, sizeof name, &length) != napi_ok || length == 0 || length >= IF_NAMESIZE)
+        return throw_error(env, "bad_request", "sweep: expected the name of a network device");
+    return string(env, names[sweep_device(name)]);
 }
 
 /* Arguments, and the workers of the engine of the first one; NULL: it does not run, or none after throwing. */

@@ -28,7 +28,7 @@ import type { CaptureQuery, RunningCapture } from '../model/capture.ts';
 import { loadNetAddon, type NetAddon } from '../net.ts';
 import { MetricsFeed } from './metrics-feed.ts';
 import { OwnAddressWatch } from './own-address.ts';
-import { LivePath } from './packet-path.ts';
+import { giveDevicesBack, LivePath } from './packet-path.ts';
 import { SpeakerSlot } from './speaker-slot.ts';
 import { ThreadWatch } from './thread-watch.ts';
 import { feedWatchdog } from './watchdog.ts';
@@ -167,6 +167,7 @@ export class Balancer {
       });
       this.#speaker.watch(this.#path.dataplane.engine);
     } else {
+      giveDevicesBack({ net: this.#net, log: this.#log, stateDir: stateDirectory(process.env) });
       this.#unfeed = feedWatchdog({ net: this.#net, env: process.env, isAlive: () => this.#threads.stuck.length === 0 });
     }
     const checks = startChecksThread({

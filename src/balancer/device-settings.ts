@@ -2,14 +2,16 @@
 // settings behind, and the next one must not take them for the operator's. Main thread, at start and at the end.
 //
 // Written before anything is changed, narrowed to what is once the engines run, gone after an orderly end. What a dead daemon left
-// stays as it is, since the next one wants it so, too, and goes back to what it was when that ends. Only what still is as it was left is
-// set back; a device of another boot or one that was made anew has nothing to be set back. Left out: devices that appear later,
-// and the number of queues of one that the document has lost since.
+// stays as it is, since the next one wants it so, too, and goes back to what it was when that ends; on a device that the document has lost
+// since, at the next start, and so does a filter of its engine, unless another balancer has the device by then. Only what still is as
+// it was left is set back; a device of another boot or one that was made anew has nothing to be set back. Left out: devices that
+// appear later, and the number of queues of one that the document has lost.
 
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readIfThere, writeDurably } from '../config/state-dir.ts';
+import type { Swept } from '../dataplane/addon.ts';
 import { messageOf } from '../errors.ts';
 import type { Feature, NetAddon } from '../net.ts';
 
@@ -39,6 +41,10 @@ export interface DeviceSettingsParams {
   readonly net: Pick<NetAddon, 'links' | 'features' | 'turnOn' | 'channels'>;
   readonly directory: string;
   readonly devices: readonly string[];
+  /** Takes away what a dead daemon's engine left on a device. */
+  readonly sweep: (device: string) => Swept;
+  /** What was done, in words. */
+  readonly say: (message: string) => void;
   /** What cannot be noted or set back, in words. */
   readonly warn: (message: string) => void;
   readonly boot?: string;
@@ -49,6 +55,8 @@ export class DeviceSettings {
   readonly #boot: string;
   readonly #devices = new Map<string, Noted>();
   readonly #files: Map<string, string>;
+  /** Not in the document any more, and another balancer's. */
+  readonly #lent = new Set<string>();
 
   /** Notes what is set now, or, of what a dead daemon left, what was set before that. */
   constructor(params: DeviceSettingsParams) {
@@ -62,7 +70,10 @@ export class DeviceSettings {
       if (ifindex === undefined) continue;
       const before = left?.devices[device];
       const same = before?.ifindex === ifindex ? before : undefined;
-      if (same === undefined && !params.devices.includes(device)) continue;
+      if (!params.devices.includes(device)) {
+        if (same === undefined || this.#giveBack(device, same)) continue;
+        this.#lent.add(device);
+      }
       const now = this.#on(device);
       const on = features.filter((each) => now.has(each) || same?.on.includes(each) === true);
       this.#devices.set(device, { ifindex, on, queues: same?.queues ?? this.#queues(device) });
@@ -95,22 +106,43 @@ export class DeviceSettings {
   restore(): void {
     const { net, directory, warn } = this.#params;
     const ifindexes = new Map(net.links().map(({ name, ifindex }) => [name, ifindex]));
-    for (const [device, { ifindex, on }] of this.#devices) {
-      if (ifindexes.get(device) !== ifindex) continue;
-      const now = this.#on(device);
-      for (const feature of on.filter((each) => !now.has(each))) {
-        try {
-          net.turnOn(device, feature);
-        } catch (error) {
-          warn(`${device}: ${feature} was on before and stays off: ${messageOf(error)}`);
-        }
-      }
+    for (const [device, noted] of this.#devices) {
+      if (ifindexes.get(device) !== noted.ifindex) continue;
+      if (this.#lent.has(device)) this.#giveBack(device, noted);
+      else this.#turnOn(device, noted.on);
     }
     try {
       rmSync(join(directory, noteFile), { force: true });
     } catch (error) {
       warn(`${join(directory, noteFile)} cannot be removed: ${messageOf(error)}`);
     }
+  }
+
+  /** False: it is another balancer's, which wants it as it is. */
+  #giveBack(device: string, { on }: Noted): boolean {
+    const { sweep, say } = this.#params;
+    const swept = sweep(device);
+    if (swept === 'notOurs') return false;
+    const done = [...(swept === 'filter' ? ['filter removed'] : []), ...this.#turnOn(device, on).map((each) => `${each} on`)];
+    if (done.length > 0)
+      say(`device ${device}, not in the document any more, is put back as it was before a killed torii: ${done.join(', ')}`);
+    return true;
+  }
+
+  /** Those that were off. */
+  #turnOn(device: string, on: readonly Feature[]): readonly Feature[] {
+    const { net, warn } = this.#params;
+    const now = this.#on(device);
+    return on.filter((feature) => {
+      if (now.has(feature)) return false;
+      try {
+        net.turnOn(device, feature);
+        return true;
+      } catch (error) {
+        warn(`${device}: ${feature} was on before and stays off: ${messageOf(error)}`);
+        return false;
+      }
+    });
   }
 
   #on(device: string): ReadonlySet<Feature> {

@@ -7,17 +7,16 @@ import type { DeviceConfig, NodeConfig } from '../config/config.ts';
 import { afterLook, freshWatch, nextLookMs, type PathWatch } from '../control/path-watch.ts';
 import type { PacketPath } from '../control/ports.ts';
 import type { DeviceSpec, DeviceState, EngineName, QueueFacts } from '../dataplane/addon.ts';
-import { LiveDataplane } from '../dataplane/dataplane.ts';
+import { LiveDataplane, sweepDevice } from '../dataplane/dataplane.ts';
 import { checkDevices } from '../dataplane/devices.ts';
 import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
 import { type Pace, type PaceSample, paceBetween } from '../dataplane/pace.ts';
 import { messageOf, ToriiError } from '../errors.ts';
-import { reasonsOf } from '../model/queue-reasons.ts';
 import type { NetAddon } from '../net.ts';
 import { type Raised, raiseChannels } from './channels.ts';
 import { planWorkers, usableCores } from './cores.ts';
 import { DeviceSettings } from './device-settings.ts';
-import { type Bound, bindQueues } from './interrupts.ts';
+import { type Bound, bindQueues, restoreSettings } from './interrupts.ts';
 
 /** The pace that operators are shown is that of so many looks. */
 const paceLooks = 4;
@@ -69,7 +68,8 @@ export class LivePath implements PacketPath {
     this.dataplane = new LiveDataplane({ workers, flowEntries: node.flowTableEntries, flowRecords: node.flowRecords });
     checkDevices(this.deviceNames, net.links());
     const warn = (message: string): void => log.warn(message);
-    this.#settings = new DeviceSettings({ net, directory: stateDir, devices: this.deviceNames, warn });
+    const say = (message: string): void => log.info(message);
+    this.#settings = new DeviceSettings({ net, sweep: sweepDevice, directory: stateDir, devices: this.deviceNames, say, warn });
     this.#raised = raiseChannels(net, this.deviceNames, workers, this.#settings.queues);
     try {
       this.dataplane.start(node.devices.map(deviceSpec), cores);
@@ -178,6 +178,15 @@ export class LivePath implements PacketPath {
   }
 }
 
+/** For a node that forwards nothing: what one that did, and was killed, had left on its devices. */
+export function giveDevicesBack({ net, log, stateDir }: Pick<LivePathParams, 'net' | 'log' | 'stateDir'>): void {
+  const say = (message: string): void => log.info(message);
+  const warn = (message: string): void => log.warn(message);
+  const settings = new DeviceSettings({ net, sweep: sweepDevice, directory: stateDir, devices: [], say, warn });
+  restoreSettings(settings.files);
+  settings.restore();
+}
+
 function deviceSpec({ name, engine, busyPoll }: DeviceConfig): DeviceSpec {
   // The document's check refuses it where devices are opened.
   if (engine === 'xdp') throw new ToriiError('device_unusable', `${name}: the engine xdp is not supported in this version`);
@@ -190,14 +199,13 @@ export function modeLines(devices: readonly string[], queues: readonly QueueFact
     const own = queues.filter((queue) => queue.device === device);
     const [first] = own;
     if (first === undefined) return [];
-    const { engine, xdp, copy, busyPolling, hugePages } = first;
+    const { engine, xdp, copy, busyPolling, hugePages, reason } = first;
     const words = [
       ...(xdp === 'none' ? [] : [`XDP ${xdp}`, copy]),
       own.length === 1 ? '1 queue' : `${own.length} queues`,
       ...(busyPolling ? ['busy polling'] : []),
       ...(hugePages ? ['huge pages'] : []),
     ];
-    const reasons = reasonsOf(own);
-    return `device ${name} is carried by ${engine}: ${words.join(', ')}${reasons.length === 0 ? '' : ` (${reasons.join('; ')})`}`;
+    return `device ${name} is carried by ${engine}: ${words.join(', ')}${reason === '' ? '' : ` (${reason})`}`;
   });
 }

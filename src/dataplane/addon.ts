@@ -132,6 +132,8 @@ export interface CaptureCounts {
   readonly missed: number;
 }
 
+export type Swept = 'nothing' | 'filter' | 'notOurs';
+
 export interface DataplaneAddon {
   layout(): Layout;
   open(capacity: Capacity): EngineId;
@@ -169,6 +171,8 @@ export interface DataplaneAddon {
   fillTables(key: Uint8Array, jobs: readonly TableJob[]): readonly (readonly [fill: bigint, table: bigint])[];
   /** Worker n stays on `cores[n]`; without one it runs anywhere. */
   start(engine: EngineId, workers: number, devices: readonly DeviceSpec[], cores: readonly number[]): void;
+  /** Takes away what a process that was killed left on a device; `notOurs`: another balancer has it now. */
+  sweep(device: string): Swept;
   kick(engine: EngineId): void;
   stop(engine: EngineId): void;
   deviceStates(engine: EngineId, devices: number): readonly DeviceState[];

@@ -11,6 +11,7 @@ import {
   type EngineId,
   loadDataplaneAddon,
   type QueueFacts,
+  type Swept,
 } from './addon.ts';
 import { capacityFor, type FlowSizes } from './capacity.ts';
 import { Counters } from './counters.ts';
@@ -108,6 +109,11 @@ export class LiveDataplane implements Dataplane {
   stop(): void {
     this.#addon.stop(this.engine);
   }
+}
+
+/** Takes away what a process that was killed left on a device, unless another balancer has it by now. */
+export function sweepDevice(device: string): Swept {
+  return loadDataplaneAddon().sweep(device);
 }
 
 /** Native errors carry a code of src/errors.ts. */

@@ -1,5 +1,5 @@
 // Settings of a device that an engine changes: a daemon that is killed leaves them behind, and the end of the next one puts them back to
-// what they were before the first.
+// what they were before the first; on a device that the document has lost its start does, and takes away what the engine left.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { until } from '../../deploy/lab/until.ts';
 import type { StatusView } from '../../src/model/views.ts';
 import { balancerProgram } from './support/balancer-process.ts';
 import { bed, build, endPrograms, remove, sh, start } from './support/packet-bed.ts';
+import { PacketNode } from './support/packet-node-handle.ts';
 
 let directory: string;
 
@@ -23,12 +24,14 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function balancer() {
+async function balancer(names: readonly string[] = ['front', 'back']) {
   const socket = join(directory, 'api.sock');
   const config = join(directory, 'torii.yaml');
-  const devices = ['front', 'back'].map((name) => ({ name, engine: 'af_xdp' }));
+  const devices = names.map((name) => ({ name, engine: 'af_xdp' }));
   const node = { address: bed.node, devices, flowTable: { entries: 4096 }, api: { socket } };
-  const vips = [{ address: bed.vip, protocol: 'tcp', ports: [80], pool: 'web' }];
+  const isForwarding = names.length > 0;
+  const forwarded = { address: bed.vip, protocol: 'tcp', ports: [80], pool: 'web' };
+  const vips = [isForwarding ? forwarded : { address: bed.vip, mode: 'local' }];
   const pools = { web: { backends: [{ address: bed.backend }] } };
   writeFileSync(config, JSON.stringify({ version: 1, node, tenants: [{ name: 'acme', vips }], pools }));
   const program = [process.execPath, balancerProgram, 'balancer', '--config', config];
@@ -38,7 +41,7 @@ async function balancer() {
   });
   const isReady = async (): Promise<boolean> => {
     const status = await callApi<StatusView>({ socket, path: '/v1/status' }).catch(() => null);
-    return (status?.generation ?? 0) > 0;
+    return isForwarding ? (status?.generation ?? 0) > 0 : status?.ready === true;
   };
   await until(isReady, { what: 'the first tables to be in force', timeoutMs: 30_000 });
   return async (signal: NodeJS.Signals): Promise<void> => {
@@ -48,6 +51,7 @@ async function balancer() {
 }
 
 const gro = (device: string): string => /generic-receive-offload: (\w+)/.exec(sh('balancer', `ethtool -k ${device}`))?.[1] ?? '';
+const filters = (): string => sh('balancer', 'tc filter show dev back ingress');
 const both = (): readonly string[] => ['front', 'back'].map(gro);
 
 describe('a balancer that was killed', () => {
@@ -62,5 +66,37 @@ describe('a balancer that was killed', () => {
     expect(both()).toEqual(['off', 'off']);
     await end('SIGTERM');
     expect(both()).toEqual(['on', 'off']);
+  });
+
+  it.each([
+    ['some of its devices', ['front']],
+    ['all of them', []],
+  ])('leaves nothing behind once another one has started whose document has lost %s', async (_, kept) => {
+    sh('balancer', 'ethtool -K front gro on; ethtool -K back gro on');
+    const before = sh('balancer', 'tc qdisc show dev back');
+    await (await balancer())('SIGKILL');
+    // As the engine leaves it on a kernel without tcx.
+    const node = await PacketNode.start({ engine: 'af_packet+clsact', devices: ['back'] });
+    await node.kill();
+    expect(filters()).toContain('torii_shield');
+    expect(both()).toEqual(['off', 'off']);
+    const end = await balancer(kept);
+    expect(filters()).toBe('');
+    expect(sh('balancer', 'tc qdisc show dev back')).toBe(before);
+    expect(both()).toEqual([kept.includes('front') ? 'off' : 'on', 'on']);
+    await end('SIGTERM');
+    expect(both()).toEqual(['on', 'on']);
+  });
+
+  it('leaves what another balancer has by now to that one', async () => {
+    await (await balancer())('SIGKILL');
+    const other = await PacketNode.start({ engine: 'af_packet+clsact', devices: ['back'] });
+    const end = await balancer(['front']);
+    expect(filters()).toContain('torii_shield');
+    expect(both()).toEqual(['off', 'off']);
+    await end('SIGTERM');
+    expect(filters()).toContain('torii_shield');
+    await other.stop();
+    expect(filters()).toBe('');
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { raiseChannels } from '../../../src/balancer/channels.ts';
 import { DeviceSettings, noteFile } from '../../../src/balancer/device-settings.ts';
+import type { Swept } from '../../../src/dataplane/addon.ts';
 import { type Feature, loadNetAddon } from '../../../src/net.ts';
 
 /** A card whose settings outlive the daemons that change them. */
@@ -45,20 +46,35 @@ describe('what was set of a device before torii', () => {
   let directory: string;
   let card: Card;
   let warnings: string[];
+  let said: string[];
+  let swept: Swept;
   const note = () => join(directory, noteFile);
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'torii-devices-'));
     card = new Card();
     warnings = [];
+    said = [];
+    swept = 'nothing';
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
+  const settingsOf = (devices: readonly string[], boot: string): DeviceSettings =>
+    new DeviceSettings({
+      net: card,
+      directory,
+      devices,
+      sweep: () => swept,
+      say: (text) => said.push(text),
+      warn: (text) => warnings.push(text),
+      boot,
+    });
+
   /** A daemon whose engine turns off GRO, and what it is set to in the end. */
   function start({ boot = 'a', files = new Map<string, string>(), devices = ['eth0'] } = {}) {
-    const settings = new DeviceSettings({ net: card, directory, devices, warn: (text) => warnings.push(text), boot });
+    const settings = settingsOf(devices, boot);
     const raised = raiseChannels(card, devices, 4, settings.queues);
-    const gro = card.on.delete('gro');
+    const gro = devices.includes('eth0') && card.on.delete('gro');
     const left = new Map(settings.files);
     settings.running(new Map([...files, ...left]));
     const stop = (): void => {
@@ -90,23 +106,38 @@ describe('what was set of a device before torii', () => {
   });
 
   it('is known though the daemon was killed before its engine ran', () => {
-    const killed = new DeviceSettings({
-      net: card,
-      directory,
-      devices: ['eth0'],
-      warn: (text) => warnings.push(text),
-      boot: 'a',
-    });
+    const killed = settingsOf(['eth0'], 'a');
     expect(killed.queues.get('eth0')).toBe(2);
     card.on.delete('gro');
     start().stop();
     expect(now()).toEqual(before);
   });
 
-  it('comes back though the document has lost the device meanwhile', () => {
+  it('comes back with the next start where the document has lost the device meanwhile, and so does what the engine left', () => {
     start();
-    start({ devices: [] }).stop();
+    swept = 'filter';
+    start({ devices: [] });
     expect(card.on.has('gro')).toBe(true);
+    expect(said).toEqual([
+      'device eth0, not in the document any more, is put back as it was before a killed torii: filter removed, gro on',
+    ]);
+    swept = 'nothing';
+    start({ devices: [] }).stop();
+    expect(said).toHaveLength(1);
+  });
+
+  it.each([
+    ['and comes back with the end where that one has gone by then', 'nothing', true],
+    ['for good where it has it still', 'notOurs', false],
+  ] as const)('stays where another balancer has the lost device meanwhile, %s', (_, inTheEnd, isOn) => {
+    start();
+    swept = 'notOurs';
+    const next = start({ devices: [] });
+    expect(card.on.has('gro')).toBe(false);
+    swept = inTheEnd;
+    next.stop();
+    expect(card.on.has('gro')).toBe(isOn);
+    expect(warnings).toEqual([]);
   });
 
   it('is what files held before the first daemon, too', () => {
