@@ -47,7 +47,7 @@ describe('an established session', () => {
   it('keeps the last 64 messages', () => {
     const { network, speaker } = setUp();
     const connection = establish(network.answer());
-    for (let i = 0; i < 100; i++) connection.say(keepalive);
+    for (let i = 0; i < 100; i++) connection.say(update);
     expect(speaker.messages('10.66.0.1')).toHaveLength(64);
     expect(speaker.messages('10.66.0.2')).toBeUndefined();
   });
