@@ -25,6 +25,8 @@ export const goodSessionMs = 30_000;
 /** After this the full set of capabilities is offered again. */
 export const omissionMs = 3_600_000;
 
+const deadText = 'BFD went down: calls are neither made nor taken until it is up again or no longer spoken';
+
 export function initialState(config: FsmConfig): FsmState {
   return { config, started: false, held: false, dial: 'idle', links: [], failures: 0, omission: omitNothing, omissionUntilMs: 0 };
 }
@@ -125,7 +127,9 @@ function lost(state: FsmState, atMs: number): Step {
     const next = fail(step.state, link, error, atMs);
     step = { state: next.state, actions: [...step.actions, ...next.actions] };
   }
-  return step;
+  if (state.links.length > 0) return step;
+  // Nothing ends, and yet what is shown of the last try is no longer why there is no session.
+  return { ...step, actions: [...step.actions, ended(undefined, localEnding(deadText), false)] };
 }
 
 // With the pause that its failures have earned: a peer that comes and goes is not called each time at once.

@@ -351,7 +351,14 @@ describe('a peer that other means know to be dead', () => {
       [1, '6/10'],
       [2, '6/10'],
     ]);
-    expect(kinds(run([start, lost]))).toEqual(['retryAfter', 'cancelDial']);
+    expect(kinds(run([start, lost]))).toEqual(['retryAfter', 'cancelDial', 'ended']);
+  });
+
+  it('is said to be the reason also where there was no session to lose', () => {
+    const refused: Untimed = { kind: 'dialFailed', text: 'connect ECONNREFUSED' };
+    const [said] = run([start, refused, lost]).actions.filter((action) => action.kind === 'ended');
+    expect(said).toMatchObject({ link: undefined, wasEstablished: false, ending: { direction: 'local' } });
+    expect(said?.ending.text).toMatch(/^BFD went down/);
   });
 
   it('is neither called nor heard', () => {
