@@ -35,6 +35,7 @@ export async function buildApp({ control, metricsText, audit, logger, version }:
     bodyLimit: bodyLimitBytes,
     frameworkErrors: (error, request, reply) => void sendFailure(error, request, reply),
     routerOptions: { maxParamLength: 256 },
+    rewriteUrl: ({ url = '' }) => withWholeNames(url),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -67,6 +68,12 @@ export async function buildApp({ control, metricsText, audit, logger, version }:
   closePaths();
   await app.ready();
   return app;
+}
+
+/** Names of VIPs and backends hold '/', which people write as it is: behind these lists nothing else has one. */
+function withWholeNames(url: string): string {
+  const [, list = '', name, query = ''] = /^(\/v1\/(?:vips|backends)\/)([^?]+)(\?.*)?$/.exec(url) ?? [];
+  return name === undefined ? url : `${list}${name.replaceAll('/', '%2F')}${query}`;
 }
 
 const noQuery = z.strictObject({});

@@ -1,5 +1,5 @@
 // GET /v1/backends, GET and PATCH /v1/backends/{target}: the operator's state or weight of one backend. A target with its pool
-// holds '/', so clients percent-encode it.
+// holds '/', which clients may percent-encode (app.ts).
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -14,7 +14,11 @@ import { sendJson, sendResource } from './read.ts';
 import { backendView, errorResponses, operatorState, revisionBody } from './schemas.ts';
 
 const params = z.strictObject({
-  target: z.string().min(1).max(200).describe('pool/address, percent-encoded; the address alone where only one pool has it'),
+  target: z
+    .string()
+    .min(1)
+    .max(200)
+    .describe('pool/address, percent-encoded or as it is; the address alone where only one pool has it'),
 });
 
 const body = z

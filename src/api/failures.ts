@@ -60,6 +60,6 @@ export async function sendFailure(error: unknown, request: FastifyRequest, reply
 }
 
 export async function sendNoRoute(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const message = `expected a route of /v1/openapi.json, got ${request.method} ${request.url}`;
+  const message = `expected a route of /v1/openapi.json, got ${request.method} ${request.originalUrl}`;
   return sendFailure(new ToriiError('not_found', message), request, reply);
 }

@@ -26,7 +26,10 @@ function refuseOthers(app: FastifyInstance, url: string, allowed: readonly strin
     // Before the body is read: what is wrong with that does not matter.
     onRequest: async (request, reply) => {
       reply.header('allow', allowed.join(', '));
-      throw new ToriiError('method_not_allowed', `expected ${allowed.join(' or ')} of ${request.url}, got ${request.method}`);
+      throw new ToriiError(
+        'method_not_allowed',
+        `expected ${allowed.join(' or ')} of ${request.originalUrl}, got ${request.method}`,
+      );
     },
     handler: async () => undefined,
   });

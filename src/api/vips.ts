@@ -1,4 +1,4 @@
-// GET /v1/vips, GET and PATCH /v1/vips/{name}. A name holds ':' and '/', so clients percent-encode it.
+// GET /v1/vips, GET and PATCH /v1/vips/{name}. A name holds ':' and '/', which clients may percent-encode (app.ts).
 
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -10,7 +10,10 @@ import { sendElement, sendResource } from './read.ts';
 import { errorResponses, revisionBody, vipView } from './schemas.ts';
 
 const params = z.strictObject({
-  name: z.string().max(200).describe('203.0.113.10:80/tcp, percent-encoded; the address alone where its mode is local'),
+  name: z
+    .string()
+    .max(200)
+    .describe('203.0.113.10:80/tcp, percent-encoded or as it is; the address alone where its mode is local'),
 });
 const body = z.strictObject({ held: z.boolean().describe('true withdraws the VIP on this node until released'), ...changeWords });
 

@@ -37,6 +37,8 @@ describe('reading', () => {
     ['/v1/pools/acme-web', views.pools[0]],
     [backendPath, views.backends[0]],
     ['/v1/backends/10.0.2.21', views.backends[0]],
+    ['/v1/vips/203.0.113.10:80/tcp', views.vips[0]],
+    ['/v1/backends/acme-web/10.0.2.21', views.backends[0]],
   ])('gives one element at %s', async (path, expected) => {
     expect(JSON.parse((await api.ask(path)).text)).toEqual(expected);
   });
@@ -50,6 +52,8 @@ describe('reading', () => {
     '/v1/backends/other%2F10.0.2.21',
     '/v1/tenants/nobody',
     '/v1/nothing',
+    '/v1/status/',
+    '/v1/vips/203.0.113.99:80/tcp',
   ])('says not_found at %s', async (path) => {
     const { status, text } = await api.ask(path);
     expect([status, JSON.parse(text).error.code]).toEqual([404, 'not_found']);
@@ -57,6 +61,7 @@ describe('reading', () => {
 
   it('refuses a query that it would have to ignore', async () => {
     expect((await api.ask('/v1/vips?tenant=acme')).status).toBe(400);
+    expect((await api.ask('/v1/vips/203.0.113.10:80/tcp?tenant=acme')).status).toBe(400);
   });
 
   it('explains a flow in canonical form, however it was written', async () => {
@@ -125,6 +130,7 @@ describe('changing', () => {
     [backendPath, { weight: 0 }, { kind: 'weight', target: 'acme-web/10.0.2.21', value: 0 }],
     ['/v1/backends/10.0.2.21', { state: null }, { kind: 'state', target: '10.0.2.21', value: null }],
     [vipPath, { held: true }, { kind: 'hold', target: '203.0.113.10:80/tcp', value: true }],
+    ['/v1/vips/203.0.113.0/24:80/tcp', { held: true }, { kind: 'hold', target: '203.0.113.0/24:80/tcp', value: true }],
     ['/v1/node', { maintenance: true }, { kind: 'maintenance', value: true }],
   ])('PATCH %s %j is one change', async (path, body, change) => {
     expect((await api.ask(path, { method: 'PATCH', body })).status).toBe(200);
