@@ -38,7 +38,10 @@ const secretKeys: ReadonlySet<string> = new Set(['secret', 'password']);
 
 /** The value at `path` as a problem may show it. */
 export function shownValue(value: unknown, path: Path): string {
-  if (path.some((segment) => secretKeys.has(String(segment))) && typeof value !== 'object') return 'an inline value';
+  if (path.some((segment) => secretKeys.has(String(segment))) && typeof value !== 'object') {
+    // What stands under file, env or credential is no secret, unless it was put there by mistake.
+    return secretKeys.has(String(path.at(-1))) ? 'an inline value' : 'something else, which is not shown as it may be the secret';
+  }
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (value !== null && typeof value === 'object') return 'a mapping';

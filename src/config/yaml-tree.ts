@@ -29,7 +29,7 @@ export function readYaml(text: string): { readonly tree: Tree } | { readonly pro
   };
   // One slip makes many errors, of which the first ones say what it is.
   const problems = document.errors.slice(0, mostErrors).map(({ code, message, pos }) => {
-    const here = position(pos[0]);
+    const here = position(openingQuote(document, message, pos[0]) ?? pos[0]);
     if (code === 'MULTIPLE_DOCS') return { path: '', expected: 'one document', got: 'another one behind "---"', ...here };
     const path = code === 'DUPLICATE_KEY' ? pathTo(document.contents, pos[0]) : undefined;
     if (path !== undefined) return { path: pathText(path), expected: 'each key once', got: 'it a second time', ...here };
@@ -42,7 +42,7 @@ export function readYaml(text: string): { readonly tree: Tree } | { readonly pro
   try {
     return { tree: { value: document.toJS(), isJson: false, locate: (path, part) => position(offsetOf(document, path, part)) } };
   } catch (error) {
-    return { problems: [syntaxProblem(messageOf(error), { line: 1, column: 1 })] };
+    return { problems: [syntaxProblem(messageOf(error), position(unknownAlias(document) ?? 0))] };
   }
 }
 
@@ -69,6 +69,34 @@ function pathTo(node: unknown, offset: number): Path | undefined {
 
 function contains({ range }: Yaml.Node, offset: number): boolean {
   return range !== undefined && range !== null && range[0] <= offset && offset <= range[2];
+}
+
+/** Of text that nothing closes, which the error is said to be at the end of: that may be the document's. */
+function openingQuote(document: Yaml.Document, message: string, end: number): number | undefined {
+  if (!/closing .quote/.test(message)) return undefined;
+  let start: number | undefined;
+  loadYaml().visit(document, {
+    Scalar: (_, { range }) => {
+      if (range?.[1] === end) start = range[0];
+    },
+  });
+  return start;
+}
+
+/** The first that stands for nothing. */
+function unknownAlias(document: Yaml.Document): number | undefined {
+  const { visit } = loadYaml();
+  const anchors = new Set<string | undefined>();
+  let start: number | undefined;
+  visit(document, {
+    Value: (_, { anchor }) => void anchors.add(anchor),
+    Alias: (_, alias) => {
+      if (anchors.has(alias.source)) return undefined;
+      start = startOf(alias);
+      return visit.BREAK;
+    },
+  });
+  return start;
 }
 
 function offsetOf(document: Yaml.Document, path: Path, part: 'key' | 'value'): number {

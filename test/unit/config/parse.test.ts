@@ -261,6 +261,20 @@ describe('a problem', () => {
     expect(problemsOf(`version: 1\nnode: ${'['.repeat(100)}\n`).length).toBe(10);
   });
 
+  it.each([
+    ['a quote that nothing closes', 'version: 1\nnode:\n  address: "10.0.1.11\nplans: {}\n', 3],
+    ['an alias of no anchor', 'version: 1\nplans: &p {}\npools: *p\nnode: *other\n', 4],
+  ])('is said where it begins: %s', (_, text, line) => {
+    expect(problemsOf(text)).toEqual([expect.stringMatching(new RegExp(`^expected YAML, .*\\(torii.yaml:${line}\\)$`))]);
+  });
+
+  it('never shows what stands in the place of a secret', () => {
+    const text = 'version: 1\ncluster: { secret: { file: 4b1d } }\n';
+    expect(problemsOf(text)).toEqual([
+      'cluster.secret.file: expected an absolute path, got something else, which is not shown as it may be the secret (torii.yaml:2)',
+    ]);
+  });
+
   it('is a bomb of aliases, not a crash', () => {
     const levels = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(10).fill(`*l${i}`).join(', ')}]`);
     expect(problemsOf(['l0: &l0 [x]', ...levels].join('\n'))[0]).toMatch(/^expected YAML, got an error: .*alias/i);
