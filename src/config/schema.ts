@@ -6,7 +6,7 @@
 // do yet is in unsupported.ts, so that its keys are still checked here. Pure.
 
 import { z } from 'zod';
-import { parseAddress, parsePrefix, parseScopedAddress } from '../model/address.ts';
+import { type Family, familyOf, type Prefix, parseAddress, parsePrefix, parseScopedAddress } from '../model/address.ts';
 import { defaultWeight, maxWeight } from '../model/backend.ts';
 import { defaultTimeouts, parsePorts } from '../model/vip.ts';
 import { expectedTableSize, tableSizes } from './primes.ts';
@@ -62,6 +62,9 @@ const prefix = text(
   'a prefix without host bits, like 203.0.113.0/24',
   'ip-prefix',
 );
+const prefixOf = (family: Family, error: string) =>
+  text((value) => value.includes('/') && familyIn(parsePrefix(value)) === family, error, 'ip-prefix');
+const familyIn = (found: Prefix | undefined): Family | undefined => (found === undefined ? undefined : familyOf(found.address));
 const vipAddress = text((value) => parsePrefix(value) !== undefined, 'an address, or a prefix without host bits', 'ip-prefix');
 const port = integer(1, 65535);
 const filePath = pattern(/^\/./, 'an absolute path');
@@ -142,7 +145,10 @@ const node = object({
     }),
   ).default([]),
   bgp: bgp.optional(),
-  entropy: object({ prefix: prefix.optional(), prefix6: prefix.optional() }).optional(),
+  entropy: object({
+    prefix: prefixOf(4, 'an IPv4 prefix without host bits, like 203.0.113.0/24').optional(),
+    prefix6: prefixOf(6, 'an IPv6 prefix without host bits, like 2001:db8::/64').optional(),
+  }).optional(),
   flowTable: object({ entries: integer(1024, 268_435_456).default(1_048_576) }).prefault({}),
   flows: object({ records: flag.default(false) }).prefault({}),
   answers: object({

@@ -195,6 +195,11 @@ describe('a problem', () => {
       'tenants[0].vips[0].address: expected an address, or a prefix without host bits, got "::ffff:203.0.113.10" (torii.yaml:18)',
     ],
     [
+      'names a prefix of outer sources that is of the other family',
+      withLine('  devices:', '  entropy: { prefix6: 10.9.0.0/24 }\n  devices:'),
+      'node.entropy.prefix6: expected an IPv6 prefix without host bits, like 2001:db8::/64, got "10.9.0.0/24" (torii.yaml:4)',
+    ],
+    [
       'names a port that is text',
       withLine('[80,', '["80",'),
       'tenants[0].vips[0].ports[0]: expected a range of ports like "8000-8100", got "80" (torii.yaml:18)',
