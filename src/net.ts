@@ -39,6 +39,8 @@ export type Route =
       readonly source: string | null;
       /** As the route says it, e.g. a learned path MTU; null: the link's. */
       readonly mtuBytes: number | null;
+      /** The kernel would wrap what goes by it (SRv6, MPLS). */
+      readonly hasEncap?: true;
     }
   | { readonly kind: 'none'; readonly reason: string };
 

@@ -168,10 +168,12 @@ static napi_value route_value(napi_env env, const struct route *r)
     set(env, o, "gateway", address_text(env, &r->gateway));
     set(env, o, "source", address_text(env, &r->source));
     set(env, o, "mtuBytes", r->mtu ? number(env, r->mtu) : null(env));
+    if (r->has_encap)
+        set(env, o, "hasEncap", boolean(env, true));
     return o;
 }
 
-/* routes(addresses) → [{kind: "unicast" | "local" | "other", ifindex, gateway | null, source | null, mtuBytes | null} |
+/* routes(addresses) → [{kind: "unicast" | "local" | "other", ifindex, gateway | null, source | null, mtuBytes | null, hasEncap?: true} |
  * {kind: "none", reason}], in order. */
 static napi_value js_routes(napi_env env, napi_callback_info info)
 {

@@ -144,9 +144,9 @@ static void read_neighbour(const struct nlmsghdr *m, struct neighbour *out)
 static void read_route(const struct nlmsghdr *m, struct route *out)
 {
     const struct rtmsg *info = NLMSG_DATA(m);
-    const struct rtattr *a[RTA_VIA + 1], *metrics[RTAX_MTU + 1];
-    collect(RTM_RTA(info), RTM_PAYLOAD(m), a, RTA_VIA + 1);
-    *out = (struct route){.type = info->rtm_type, .ifindex = read_u32(a[RTA_OIF])};
+    const struct rtattr *a[RTA_ENCAP_TYPE + 1], *metrics[RTAX_MTU + 1];
+    collect(RTM_RTA(info), RTM_PAYLOAD(m), a, RTA_ENCAP_TYPE + 1);
+    *out = (struct route){.type = info->rtm_type, .ifindex = read_u32(a[RTA_OIF]), .has_encap = a[RTA_ENCAP_TYPE]};
     read_address(&out->gateway, info->rtm_family, a[RTA_GATEWAY]);
     read_address(&out->source, info->rtm_family, a[RTA_PREFSRC]);
     if (a[RTA_VIA] && RTA_PAYLOAD(a[RTA_VIA]) >= sizeof(struct rtvia)) {

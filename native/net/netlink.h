@@ -40,6 +40,7 @@ struct neighbour {
 struct route {
     int error; /* errno: why there is none */
     uint8_t type; /* RTN_* */
+    bool has_encap; /* the kernel would wrap what goes by it (SRv6, MPLS, ip route add ... encap) */
     uint32_t ifindex, mtu; /* mtu 0: the link's */
     struct ip_address gateway, source;
 };

@@ -34,7 +34,7 @@ export interface Target {
 
 /** Whom to ask for, by the route; undefined where the route leads to no neighbour. */
 export function neighbourOf(address: string, route: Route | undefined): { ifindex: number; address: string } | undefined {
-  if (route?.kind !== 'unicast') return undefined;
+  if (route?.kind !== 'unicast' || route.hasEncap) return undefined;
   return { ifindex: route.ifindex, address: route.gateway ?? address };
 }
 
@@ -55,6 +55,8 @@ export function decideNextHop(
   if (route.kind === 'none') return unresolved(`no route to ${address}: ${route.reason.toLowerCase()}`);
   if (route.kind === 'local') return unresolved(`${address} is an address of this host`);
   if (route.kind === 'other') return unresolved(`${address} is not the address of one host`);
+  if (route.hasEncap)
+    return unresolved(`the route to ${address} has an encapsulation (ip route ... encap), which is not done here`);
   const link = links.get(route.ifindex);
   if (link === undefined) return unresolved(`the device that the route to ${address} leaves by is gone`);
   if (!devices.includes(link.name)) {

@@ -57,7 +57,11 @@ describe('next hops from the kernel', () => {
   beforeAll(() => {
     buildNative('all');
     build();
-    sh('balancer', 'ip route add 10.94.0.0/24 via 10.92.0.2 mtu 1400; ip route add blackhole 10.95.0.0/24');
+    sh(
+      'balancer',
+      `ip route add 10.94.0.0/24 via 10.92.0.2 mtu 1400; ip route add blackhole 10.95.0.0/24
+       ip route add 10.98.0.0/24 encap ip id 7 dst 10.92.0.9 via 10.92.0.2 dev back`,
+    );
   });
 
   afterEach(async () => {
@@ -79,11 +83,12 @@ describe('next hops from the kernel', () => {
   });
 
   it('says in words why there is none', async () => {
-    const follower = new Follower([bed.node, '192.0.2.1', '10.95.0.1', bed.client], { devices: 'back' });
+    const follower = new Follower([bed.node, '192.0.2.1', '10.95.0.1', '10.98.0.1', bed.client], { devices: 'back' });
     const reasons = {
       [bed.node]: '10.92.0.1 is an address of this host',
       '192.0.2.1': 'no route to 192.0.2.1: network is unreachable',
       '10.95.0.1': 'no route to 10.95.0.1: blackhole route',
+      '10.98.0.1': 'the route to 10.98.0.1 has an encapsulation (ip route ... encap), which is not done here',
       [bed.client]: 'the route to 10.91.0.2 leaves by front, which is not one of node.devices (back)',
     };
     for (const [address, reason] of Object.entries(reasons)) {

@@ -37,6 +37,7 @@ describe('the next hop of a backend', () => {
     expect(neighbourOf('10.0.2.21', route)).toEqual({ ifindex: 2, address: '10.0.0.1' });
     expect(neighbourOf('10.0.2.21', onLink)).toEqual({ ifindex: 2, address: '10.0.2.21' });
     expect(neighbourOf('10.0.2.21', { kind: 'none', reason: 'x' })).toBeUndefined();
+    expect(neighbourOf('10.0.2.21', { ...route, hasEncap: true })).toBeUndefined();
     expect(decide(route, { ...good, address: '10.0.0.1' })).toMatchObject({ kind: 'resolved', isGateway: true });
   });
 
