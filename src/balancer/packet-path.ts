@@ -12,6 +12,7 @@ import { checkDevices } from '../dataplane/devices.ts';
 import { type NeighbourChanges, Neighbours } from '../dataplane/neighbours.ts';
 import { type Pace, type PaceSample, paceBetween } from '../dataplane/pace.ts';
 import { messageOf, ToriiError } from '../errors.ts';
+import { reasonsOf } from '../model/queue-reasons.ts';
 import type { NetAddon } from '../net.ts';
 import { type Raised, raiseChannels } from './channels.ts';
 import { planWorkers, usableCores } from './cores.ts';
@@ -199,13 +200,14 @@ export function modeLines(devices: readonly string[], queues: readonly QueueFact
     const own = queues.filter((queue) => queue.device === device);
     const [first] = own;
     if (first === undefined) return [];
-    const { engine, xdp, copy, busyPolling, hugePages, reason } = first;
+    const { engine, xdp, copy, busyPolling, hugePages } = first;
     const words = [
       ...(xdp === 'none' ? [] : [`XDP ${xdp}`, copy]),
       own.length === 1 ? '1 queue' : `${own.length} queues`,
       ...(busyPolling ? ['busy polling'] : []),
       ...(hugePages ? ['huge pages'] : []),
     ];
-    return `device ${name} is carried by ${engine}: ${words.join(', ')}${reason === '' ? '' : ` (${reason})`}`;
+    const reasons = reasonsOf(own);
+    return `device ${name} is carried by ${engine}: ${words.join(', ')}${reasons.length === 0 ? '' : ` (${reasons.join('; ')})`}`;
   });
 }
