@@ -153,7 +153,7 @@ class Agent implements HostAgent {
       const lastGood = readLastGood(this.#directory);
       if (lastGood === undefined) throw error;
       if (isMissing(error)) refuseOther(this.#params.source.name, lastGood, messageOf(error));
-      this.#note(error, 'starting with the last good document', true);
+      this.#note(error, `starting with the last good document of ${lastGood.source}`, true);
       return lastGood;
     }
   }

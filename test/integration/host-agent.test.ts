@@ -266,7 +266,7 @@ describe.skipIf(!isRunnable)('a host agent', () => {
     await first.stop('SIGKILL');
     writeFileSync(configFile(), 'version: 1\nnonsense: true\n');
     const next = startAgent();
-    await next.says(/last good document/);
+    await next.says(new RegExp(`last good document of ${configFile()}`));
     await next.says(/is a backend/);
     await next.stop('SIGTERM');
     expect(machineState()).toBe(before);
