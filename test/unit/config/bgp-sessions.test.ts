@@ -52,6 +52,18 @@ describe('a peer', () => {
     expect(problemsOf({ peer: 'address: "fe80::1%eth0", localAddress: 10.0.1.11' })[0]).toContain('an IPv6 address');
   });
 
+  it('is refused where its address, or the own one, can be no host', () => {
+    for (const address of ['0.0.0.0', '224.0.0.5', '255.255.255.255', '"::"', '"ff02::5"', '"ff02::5%eth0"']) {
+      expect(problemsOf({ peer: `address: ${address}` })[0], address).toMatch(/address: expected /);
+    }
+    expect(problemsOf({ peer: 'address: 10.0.1.1, localAddress: 0.0.0.0' })).toEqual([
+      'node.bgp.peers[0].localAddress: expected the address of one host, got "0.0.0.0"',
+    ]);
+    for (const address of ['127.0.0.2', '"::1"', '"fe80::1%eth0"', '223.255.255.254']) {
+      expect(problemsOf({ peer: `address: ${address}` }), address).toEqual([]);
+    }
+  });
+
   it('is one, however its address is written', () => {
     const peer = 'address: "fe80::1%eth0" }\n      - { as: 65000, address: "FE80::0:1%eth0"';
     expect(problemsOf({ peer })).toHaveLength(1);
@@ -95,6 +107,19 @@ describe('the role of a peer', () => {
     expect(problemsOf({ peer: 'address: 10.0.1.1, role: boss' })[0]).toContain('one of provider, rs, rs-client, customer, peer');
     const ibgp = documentOf({ peer: 'address: 10.0.1.1, role: peer' }).replace('as: 65000', 'as: 65010');
     expect(checkDocument(ibgp, 'torii.yaml').problems[0]).toContain('expected no role, since the peer is of the own AS');
+  });
+});
+
+describe('a preference that a session cannot tell', () => {
+  const warningsOf = (peer: string, as: number) =>
+    checkDocument(documentOf({ peer }).replace('as: 65000', `as: ${as}`), 'torii.yaml').warnings.filter((warning) =>
+      warning.includes('peers[0]'),
+    );
+
+  it('is warned of: local preference on eBGP, prepends on iBGP', () => {
+    const peer = 'address: 10.0.1.1, localPref: 200, prepend: 2';
+    expect(warningsOf(peer, 65000)).toEqual([expect.stringMatching(/localPref.*has no effect/)]);
+    expect(warningsOf(peer, 65010)).toEqual([expect.stringMatching(/prepend.*has no effect/)]);
   });
 });
 
