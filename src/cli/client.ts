@@ -105,12 +105,12 @@ export class Client {
   }
 }
 
-/** "/run/torii/api.sock", "unix:/run/torii/api.sock", "127.0.0.1:8470", "http://[::1]:8470". */
+/** "/run/torii/api.sock", "run/api.sock", "unix:api.sock", "127.0.0.1:8470", "http://[::1]:8470". */
 export function parseApi(text: string): Where {
-  const path = text.startsWith('unix:') ? text.slice('unix:'.length) : text;
-  if (path.startsWith('/') || path.startsWith('./')) return { socketPath: path };
+  if (/^unix:./.test(text)) return { socketPath: text.slice('unix:'.length) };
   const match = /^(?:http:\/\/)?(?:\[([^\]]+)\]|([^/:[\]]+)):(\d{1,5})\/?$/.exec(text);
   const host = match?.[1] ?? match?.[2];
+  if (host === undefined && text.includes('/') && !text.includes('://')) return { socketPath: text };
   if (host === undefined || Number(match?.[3]) > 65535) {
     throw new ToriiError('usage', `--api: expected a socket's path or HOST:PORT like 127.0.0.1:8470, got ${text}`);
   }

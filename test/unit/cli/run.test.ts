@@ -84,6 +84,8 @@ describe('the command line', () => {
   it('reads socket paths and addresses', () => {
     expect(parseApi('/run/torii/api.sock')).toEqual({ socketPath: '/run/torii/api.sock' });
     expect(parseApi('unix:/a')).toEqual({ socketPath: '/a' });
+    expect(parseApi('run/api.sock')).toEqual({ socketPath: 'run/api.sock' });
+    expect(parseApi('unix:api.sock')).toEqual({ socketPath: 'api.sock' });
     expect(parseApi('127.0.0.1:8470')).toEqual({ host: '127.0.0.1', port: '8470' });
     expect(parseApi('http://[::1]:8470/')).toEqual({ host: '::1', port: '8470' });
     for (const bad of ['', 'host', 'https://a:1', 'a:99999', 'http://a/b']) {
