@@ -93,6 +93,17 @@ describe.skipIf(!existsSync(balancerProgram))('a balancer process', () => {
     expect(status.revision).toBe(2);
   });
 
+  it('starts without its file from the last good document of that very file, and from no other’s', async () => {
+    writeFileSync(at('torii.yaml'), documentOf(['203.0.113.10']));
+    await (await startReady()).end('SIGKILL');
+    const mistyped = new BalancerProcess({ config: at('tori.yaml'), stateDir: at('state') });
+    expect(await mistyped.ended()).toBe(2);
+    expect(mistyped.output).toContain(`the last good document is of ${at('torii.yaml')}, so it is not taken`);
+    rmSync(at('torii.yaml'));
+    await startReady();
+    expect((await get<StatusView>('/v1/status')).source).toBe(`last good document of ${at('torii.yaml')}`);
+  });
+
   it('exits with its code and one clear sentence when it cannot start', async () => {
     writeFileSync(at('torii.yaml'), 'version: 2\n');
     const broken = start();
