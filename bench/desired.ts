@@ -50,6 +50,7 @@ function vipAt(prefix: Prefix, pool: string): DesiredVip {
     tenant: 'acme',
     pool,
     activePool: pool,
+    keptPool: pool,
     hash: '5tuple',
     encap: 'ipip',
     entropy: false,

@@ -67,7 +67,7 @@ static always_inline u32 express_backend(const struct core *core, const struct e
     if (unlikely(index >= v->backend_count || !express_suits(core, v, index, flow_generation(meta), l3_len)))
         return 0;
     const struct backend *b = v->backends + index;
-    return likely(b->pool == vip->pool || b->pool == vip->home_pool) ? index : 0;
+    return likely(b->pool == vip->pool || b->pool == vip->kept_pool) ? index : 0;
 }
 
 /* What became of a packet in this step. */

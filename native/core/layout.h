@@ -108,7 +108,7 @@ enum { FLOW_KINDS(FLOW_ENUM) FLOW_KIND_COUNT };
 #define VIP(F, A) \
     A(u8, address, 16) F(u16, port) /* network order; 0 for ranges and any */ \
     F(u8, protocol) F(u8, hash_mode) F(u8, encap) F(u8, flags) F(u8, profile) F(u8, spare0) \
-    F(u32, index) F(u32, tenant) F(u32, pool) F(u32, home_pool) A(u32, spare, 6)
+    F(u32, index) F(u32, tenant) F(u32, pool) F(u32, kept_pool) /* another one that flows stay with: the fallback, or the own one while that serves */ A(u32, spare, 6)
 
 #define BACKEND(F, A) \
     A(u8, address, 16) A(u8, dst_mac, 6) A(u8, src_mac, 6) \

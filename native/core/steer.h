@@ -17,7 +17,7 @@ static always_inline const struct backend *flow_keeps(const struct core *core, c
     const struct backend *b = backend_at(core, index);
     if (!b || b->generation != flow_generation(meta) || !(b->flags & BACKEND_KEEPS))
         return NULL_PTR;
-    return b->pool == vip->pool || b->pool == vip->home_pool ? b : NULL_PTR;
+    return b->pool == vip->pool || b->pool == vip->kept_pool ? b : NULL_PTR;
 }
 
 /* Everything that finding the VIP and the flow of `p->tuple` takes. */

@@ -173,7 +173,7 @@ static bool vips_are_sound(const line *base, const struct snapshot_header *h, co
 {
     const struct vip *vip = (const void *)(base + s->vip);
     for (u32 i = 0; i < h->vips; i++)
-        if (vip[i].index >= h->vips || vip[i].pool >= h->pools || vip[i].home_pool >= h->pools || vip[i].tenant >= h->tenants)
+        if (vip[i].index >= h->vips || vip[i].pool >= h->pools || vip[i].kept_pool >= h->pools || vip[i].tenant >= h->tenants)
             return false;
     const struct vip_bucket *bucket = (const void *)(base + s->vip_index);
     for (u32 i = 0; i <= s->vip_index_mask; i++)

@@ -71,8 +71,9 @@ function resolveVip(vip: VipConfig, known: DesiredVip | undefined, scope: Scope)
   const pool = scope.pools.get(vip.pool);
   const fallback = pool !== undefined && !pool.usable ? scope.pools.get(pool.fallback ?? '') : undefined;
   const activePool = fallback?.usable === true ? fallback.name : vip.pool;
+  const keptPool = activePool === vip.pool ? (pool?.fallback ?? vip.pool) : vip.pool;
   const announce = announceState(vip, poolState(vip, scope), scope.routes);
-  if (known?.activePool === activePool && isSameState(known.announce, announce)) return known;
+  if (known?.activePool === activePool && known.keptPool === keptPool && isSameState(known.announce, announce)) return known;
   // Each by its name: copying an object with more keys added is a hundred times slower, and there may be ten thousand.
   const { name, prefix, tenant, policy, aggregate, isBlackhole, protocol, ports, hash, encap, entropy, timeouts } = vip;
   return {
@@ -86,6 +87,7 @@ function resolveVip(vip: VipConfig, known: DesiredVip | undefined, scope: Scope)
     ports,
     pool: vip.pool,
     activePool,
+    keptPool,
     hash,
     encap,
     entropy,

@@ -82,6 +82,8 @@ export interface DesiredVip extends RoutedVip {
   readonly pool: string;
   /** Pool that gets new flows now: `pool`, or its fallback. */
   readonly activePool: string;
+  /** The other pool that its flows stay with: the fallback, and while that serves the document's pool. */
+  readonly keptPool: string;
   readonly hash: HashMode;
   readonly encap: Encap;
   readonly entropy: boolean;

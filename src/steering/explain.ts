@@ -166,7 +166,7 @@ function keptBackend(params: {
   }
   const owner = sources.backend(entry.backendIndex, entry.backendGeneration);
   const backend = owner && findBackend(sources.desired.pools, owner);
-  const isMember = backend && (backend.pool === vip.pool || backend.pool === vip.activePool);
+  const isMember = backend && (backend.pool === vip.activePool || backend.pool === vip.keptPool);
   if (!backend?.keepsFlows || !isMember) {
     const why = !owner
       ? 'which is gone'

@@ -193,7 +193,7 @@ export class SnapshotEmitter {
     writer.u8(base + at.profile, profile);
     writer.u32(base + at.index, index);
     writer.u32(base + at.pool, this.#places.pool(vip.activePool));
-    writer.u32(base + at.home_pool, this.#places.pool(vip.pool));
+    writer.u32(base + at.kept_pool, this.#places.pool(vip.keptPool));
     writer.u32(base + at.tenant, this.#places.tenant(vip.tenant));
   }
 

@@ -184,7 +184,7 @@ export function snapshotOffsets(layout: Layout) {
       'profile',
       'index',
       'pool',
-      'home_pool',
+      'kept_pool',
       'tenant',
     ]),
     backend: offsetsOf(layout, 'backend', [

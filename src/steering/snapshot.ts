@@ -89,9 +89,9 @@ function bytesOf(desired: Desired, places: Places, index: DestinationIndex, layo
   return out.writer.bytes;
 }
 
-/** Of each VIP the document's pool and the one that serves now: a flow may outlast its pool's turn. */
+/** Of each VIP the pool that serves now and the other one that its flows stay with. */
 function poolsOfIpv6({ vips }: Desired): ReadonlySet<string> {
   const pools = new Set<string>();
-  for (const { prefix, pool, activePool } of vips) if (familyOf(prefix.address) === 6) pools.add(pool).add(activePool);
+  for (const { prefix, activePool, keptPool } of vips) if (familyOf(prefix.address) === 6) pools.add(activePool).add(keptPool);
   return pools;
 }

@@ -61,5 +61,7 @@ function keyOf({ pool, address }: DesiredBackend, life: number): string {
 }
 
 function servesIpv6({ vips }: Desired, name: string): boolean {
-  return vips.some(({ prefix, pool, activePool }) => familyOf(prefix.address) === 6 && (pool === name || activePool === name));
+  return vips.some(
+    ({ prefix, activePool, keptPool }) => familyOf(prefix.address) === 6 && (activePool === name || keptPool === name),
+  );
 }

@@ -71,7 +71,7 @@ export class Steering {
   #keptBackend(vip: DesiredVip, entry: FlowEntry): DesiredBackend | undefined {
     const now = this.#tables.backend(entry.backend);
     if (now === undefined || now.incarnation !== entry.incarnation || !now.backend.keepsFlows) return undefined;
-    return now.backend.pool === vip.pool || now.backend.pool === vip.activePool ? now.backend : undefined;
+    return now.backend.pool === vip.activePool || now.backend.pool === vip.keptPool ? now.backend : undefined;
   }
 
   /** Inserts the flow where there is room for it; for an RST never. */

@@ -16,6 +16,7 @@ export interface VipWords {
   readonly tenant?: string;
   readonly pool?: string;
   readonly activePool?: string;
+  readonly keptPool?: string;
   readonly hash?: HashMode;
   readonly encap?: Encap;
   readonly entropy?: boolean;
@@ -92,13 +93,14 @@ function vipOf(words: VipWords): DesiredVip {
   const parts = parsed.get(words.vip);
   if (parts === undefined) throw new Error(`no VIP name: ${words.vip}`);
   const { tenant = 'acme', pool = 'web', activePool = pool, hash = '5tuple', encap = 'ipip' } = words;
-  const { entropy = false, timeouts, isBlackhole = false } = words;
+  const { keptPool = pool, entropy = false, timeouts, isBlackhole = false } = words;
   return {
     ...parts,
     name: words.vip,
     tenant,
     pool,
     activePool,
+    keptPool,
     hash,
     encap,
     entropy,

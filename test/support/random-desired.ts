@@ -44,6 +44,7 @@ function randomVips(random: Random, prefix: string): readonly VipWords[] {
         timeouts: randomTimeouts(random),
         ...(random.oneIn(12) ? { isBlackhole: true } : {}),
         ...(random.oneIn(8) ? { activePool: random.pick(pools) } : {}),
+        ...(random.oneIn(8) ? { keptPool: random.pick(pools) } : {}),
       });
     }
   }

@@ -181,9 +181,11 @@ describe('a pool without usable backends', () => {
     });
     const config = configOf(text);
     const served = desiredOf(text, { observed: observedOf(config, { '10.0.2.21': refused }) });
-    expect(served.vips[0]).toMatchObject({ pool: 'web', activePool: 'sorry', announce: { kind: 'announce' } });
+    expect(served.vips[0]).toMatchObject({ pool: 'web', activePool: 'sorry', keptPool: 'web', announce: { kind: 'announce' } });
     const dead = desiredOf(text, { observed: observedOf(config, { '10.0.2.21': refused, '10.0.2.99': refused }) });
     expect(dead.vips[0]).toMatchObject({ activePool: 'web', announce: { kind: 'withheld' } });
+    const again = desiredOf(text, { observed: observedOf(config, {}) });
+    expect(again.vips[0]).toMatchObject({ activePool: 'web', keptPool: 'sorry' });
   });
 
   it('is one with fewer than minHealthy usable ones', () => {

@@ -30,6 +30,7 @@ const desired: Desired = {
     tenant: 'acme',
     pool: 'acme-web',
     activePool: 'acme-web',
+    keptPool: 'acme-web',
     hash: '5tuple',
     encap: 'ipip',
     entropy: false,
