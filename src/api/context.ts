@@ -9,7 +9,7 @@ import type { NodeControl } from '../model/views.ts';
 export interface AuditEntry {
   readonly at: string;
   readonly by: string;
-  /** "socket", or the client's address. */
+  /** "socket", or the client's address; "file" or "SIGHUP" for a reload that nobody asked of the API. */
   readonly via: string;
   readonly action: string;
   readonly target: string | null;
@@ -19,6 +19,20 @@ export interface AuditEntry {
   readonly forSec: number | null;
   readonly outcome: 'applied' | ErrorCode;
   readonly revision: number | null;
+}
+
+interface Reloaded {
+  readonly force: boolean;
+  readonly revision: number;
+  /** One sentence each. */
+  readonly changes: readonly string[];
+}
+
+/** Of a reload that was applied. A revision is one more than that before it, unless the document said the same. */
+export function reloadEntry(who: Pick<AuditEntry, 'at' | 'by' | 'via'>, { force, revision, changes }: Reloaded): AuditEntry {
+  const before = { revision: changes.length === 0 ? revision : revision - 1 };
+  const after = { revision, force, changes: changes.length };
+  return { ...who, action: 'reload', target: null, before, after, why: null, forSec: null, outcome: 'applied', revision };
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { checkRevision, ifMatchHeaders } from './changes.ts';
-import { type ApiContext, operatorOf, viaOf } from './context.ts';
+import { type ApiContext, operatorOf, reloadEntry, viaOf } from './context.ts';
 import { toToriiError } from './failures.ts';
 import { errorResponses } from './schemas.ts';
 
@@ -30,15 +30,15 @@ export function reloadRoutes({ control, audit }: ApiContext): FastifyPluginAsync
       async (request, reply) => {
         const { force } = request.body;
         const who = { at: new Date().toISOString(), by: operatorOf(request), via: viaOf(request) };
-        const entry = { ...who, action: 'reload', target: null, before: null, why: null, forSec: null };
         try {
           await checkRevision(control, request);
           const result = await control.reload({ force });
-          audit({ ...entry, after: { force, changes: result.changes.length }, outcome: 'applied', revision: result.revision });
+          audit(reloadEntry(who, { force, ...result }));
           reply.header('etag', `"${result.revision}"`);
           return { revision: result.revision, changes: result.changes };
         } catch (error) {
-          audit({ ...entry, after: { force }, outcome: toToriiError(error).code, revision: null });
+          const refused = { before: null, after: { force }, outcome: toToriiError(error).code, revision: null };
+          audit({ ...who, action: 'reload', target: null, why: null, forSec: null, ...refused });
           throw error;
         }
       },

@@ -8,7 +8,7 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { auditText } from '../api/context.ts';
+import { type AuditEntry, auditText, reloadEntry } from '../api/context.ts';
 import { type Api, startApi } from '../api/server.ts';
 import type { NodeConfig } from '../config/config.ts';
 import { FileSource, isMissing } from '../config/file-source.ts';
@@ -120,17 +120,21 @@ export class Balancer {
         this.#startMetrics();
         this.#api?.warmUp();
       }, restAfterMs);
-      this.#unwatch = this.#source.watch(() => void this.reload());
+      this.#unwatch = this.#source.watch(() => void this.reload('file'));
     } catch (error) {
       await this.stop(false);
       throw error;
     }
   }
 
-  /** As after SIGHUP or a change of the file. What is wrong is logged, counted and shown in `torii status`. */
-  async reload(): Promise<void> {
+  /** What is wrong is logged, counted and shown in `torii status`. */
+  async reload(by: 'SIGHUP' | 'file'): Promise<void> {
     this.#net.notify('RELOADING=1');
-    await this.#control?.reload({ force: false }).catch(() => undefined);
+    const at = new Date().toISOString();
+    const reloaded = await this.#control?.reload({ force: false }).catch(() => undefined);
+    // A file that was only touched changed nothing.
+    if (reloaded !== undefined && reloaded.changes.length > 0)
+      this.#audit(reloadEntry({ at, by, via: by }, { force: false, ...reloaded }));
     if (this.#isReady) this.#net.notify('READY=1');
   }
 
@@ -224,12 +228,16 @@ export class Balancer {
       control,
       listen: api.listen,
       socket: api.socket,
-      audit: (entry) => this.#log.info({ audit: entry }, auditText(entry)),
+      audit: (entry) => this.#audit(entry),
       logger: this.#log,
       version,
     });
     this.#log.info({ addresses: this.#api.addresses }, 'the API answers');
     if (this.#api.trouble !== null) this.#log.error(this.#api.trouble);
+  }
+
+  #audit(entry: AuditEntry): void {
+    this.#log.info({ audit: entry }, auditText(entry));
   }
 
   #onConfigEvent(event: Parameters<ConstructorParameters<typeof ConfigThread>[0]['onEvent']>[0]): void {

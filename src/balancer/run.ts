@@ -27,7 +27,7 @@ export async function runBalancer(options: RunBalancerOptions): Promise<void> {
       });
     }
   });
-  process.on('SIGHUP', () => void balancer.reload());
+  process.on('SIGHUP', () => void balancer.reload('SIGHUP'));
   try {
     await Promise.race([fatal, balancer.start()]);
     await Promise.race([fatal, asked]);

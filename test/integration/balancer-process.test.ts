@@ -75,6 +75,9 @@ describe.skipIf(!existsSync(balancerProgram))('a balancer process', () => {
     await until(async () => (await get<StatusView>('/v1/status')).revision === 2, { what: 'revision 2', timeoutMs: 5_000 });
     expect((await get<StatusView>('/v1/status')).lastError).toBeNull();
     expect(await get<VipView[]>('/v1/vips')).toHaveLength(2);
+    const audited = async () => daemon.output.includes('file reload applied as revision 2');
+    await until(audited, { what: 'the audit line of what the file changed', timeoutMs: 5_000 });
+    expect(daemon.output).toContain('"before":{"revision":1},"after":{"revision":2,"force":false,"changes":');
   });
 
   it('starts with the last good document and what operators said, after a crash and with a broken file', async () => {

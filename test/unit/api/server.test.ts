@@ -142,6 +142,8 @@ describe('changing', () => {
     expect(JSON.parse(text)).toEqual({ revision: 8, changes: ['pool acme-web: backend 10.0.2.23 added'] });
     await api.ask('/v1/reload', { method: 'POST', body: { force: true } });
     expect(api.node.reloads).toEqual([false, true]);
+    expect(api.audited[0]).toMatchObject({ by: 'socket', action: 'reload', outcome: 'applied', revision: 8 });
+    expect(api.audited[0]).toMatchObject({ before: { revision: 7 }, after: { revision: 8, force: false, changes: 1 } });
   });
 
   it.each([
