@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ToriiError } from '../errors.ts';
 import { backendKey } from '../model/backend.ts';
+import { wordBounds } from '../model/operator.ts';
 import type { BackendView, Change, NodeControl, StatusView } from '../model/views.ts';
 import { type ApiContext, operatorOf, viaOf } from './context.ts';
 import { toToriiError } from './failures.ts';
@@ -11,12 +12,18 @@ import { pickElements } from './pick.ts';
 
 /** Words that go with every change. */
 export const changeWords = {
-  why: z.string().min(1).max(500).nullable().default(null).describe('reason, shown by `torii status` and in the audit log'),
+  why: z
+    .string()
+    .min(1)
+    .max(wordBounds.whyCharacters)
+    .nullable()
+    .default(null)
+    .describe('reason, shown by `torii status` and in the audit log'),
   forSec: z
     .number()
     .int()
     .min(1)
-    .max(366 * 86_400)
+    .max(wordBounds.forDays * 86_400)
     .nullable()
     .default(null)
     .describe('the change ends by itself after so many seconds; null: stays until taken back'),

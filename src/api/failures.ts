@@ -26,6 +26,8 @@ function inOurWords(message: string): string {
   return message
     .replace(/^Invalid (input|option|type): expected/, 'expected')
     .replace(/, received (\S+)$/, ', got $1')
+    .replace(/^Too big: expected \w+ to (?:be|have) <=(.*)$/, 'expected at most $1, got more')
+    .replace(/^Too small: expected \w+ to (?:be|have) >=(.*)$/, 'expected at least $1, got less')
     .replace(/^Unrecognized key/, 'unknown key');
 }
 

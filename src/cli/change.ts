@@ -6,6 +6,7 @@
 import { type Command, Option } from 'commander';
 import { ToriiError } from '../errors.ts';
 import { maxWeight, type OperatorState } from '../model/backend.ts';
+import { wordBounds } from '../model/operator.ts';
 import { canonicalVipName } from '../model/vip.ts';
 import type { Client } from './client.ts';
 import { parseDurationSec } from './duration.ts';
@@ -170,8 +171,8 @@ interface Reloaded {
 
 function withWords(command: Command): Command {
   command
-    .addOption(new Option('--for <time>', 'end by itself after 45s, 30m, 1h30m, 2d').argParser(parseDurationSec))
-    .option('--why <reason>', 'shown by torii status and in the audit log')
+    .addOption(new Option('--for <time>', 'end by itself after 45s, 30m, 1h30m, 2d').argParser(parseEnd))
+    .addOption(new Option('--why <reason>', 'shown by torii status and in the audit log').argParser(parseWhy))
     .option('--json', 'print the answer as JSON');
   return withRevision(command);
 }
@@ -179,6 +180,18 @@ function withWords(command: Command): Command {
 function withRevision(command: Command): Command {
   const option = new Option('--if-revision <number>', 'only if this is still the revision (torii status shows it)');
   return command.addOption(option.argParser(parseRevision));
+}
+
+function parseEnd(text: string): number {
+  const seconds = parseDurationSec(text);
+  if (seconds <= wordBounds.forDays * 86_400) return seconds;
+  throw new ToriiError('usage', `--for: expected at most ${wordBounds.forDays}d, got ${text}`);
+}
+
+function parseWhy(text: string): string {
+  const { whyCharacters: most } = wordBounds;
+  if (text.length >= 1 && text.length <= most) return text;
+  throw new ToriiError('usage', `--why: expected 1 to ${most} characters, got ${text.length}`);
 }
 
 function parseRevision(text: string): number {

@@ -2,11 +2,12 @@
 // has no launcher is no verb. Everything else speaks HTTP, save check, schema and secret.
 
 import { Command } from 'commander';
+import { nearText } from '../model/near.ts';
 import { addCapture } from './capture.ts';
 import { addChangeVerbs } from './change.ts';
 import { addDocumentVerbs } from './document.ts';
 import { addExplain } from './explain.ts';
-import { helpStep } from './failure.ts';
+import { CliFailure, helpStep } from './failure.ts';
 import { addFlows } from './flows.ts';
 import { exitCodesText, sentence, withExample } from './help.ts';
 import { addInterrupts, type InterruptsLauncher } from './interrupts.ts';
@@ -62,8 +63,25 @@ export function buildProgram(launchers: Launchers, io: Io = processIo(), version
   addDocumentVerbs(program, io);
   if (launchers.replay !== undefined) addReplay(program, io, launchers.replay);
   if (launchers.interrupts !== undefined) addInterrupts(program, io, launchers.interrupts);
+  addHelp(program);
   for (const verb of program.commands) verb.showHelpAfterError(`  next: ${helpStep(verb.name())}`);
   return program;
+}
+
+/** commander's own shows the list of all verbs for one that there is not, without a word. */
+function addHelp(program: Command): void {
+  program.helpCommand(false);
+  const command = program
+    .command('help')
+    .summary('all verbs, or one with its options and examples')
+    .description('All verbs, or one with its options and examples.')
+    .argument('[verb]');
+  withExample(command, ['torii help', 'torii help drain']).action((name: string | undefined) => {
+    const verb = name === undefined ? program : program.commands.find((each) => each.name() === name);
+    if (verb !== undefined) return verb.outputHelp();
+    const names = program.commands.map((each) => each.name());
+    throw new CliFailure('usage', `no verb ${name}${nearText(name ?? '', names)}`, { next: helpStep(undefined) });
+  });
 }
 
 function addRoles(program: Command, launchers: Launchers): void {

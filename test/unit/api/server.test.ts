@@ -107,6 +107,20 @@ describe('health', () => {
 });
 
 describe('changing', () => {
+  it('says in its own words what is out of bounds', async () => {
+    const body = (words: object) => ({ method: 'PATCH', body: { state: 'draining', ...words } });
+    const messageOf = async (words: object): Promise<string> =>
+      JSON.parse((await api.ask(backendPath, body(words))).text).error.message;
+    expect(await messageOf({ forSec: 0 })).toBe('body.forSec: expected at least 1, got less');
+    expect(await messageOf({ why: 'x'.repeat(501) })).toBe('body.why: expected at most 500 characters, got more');
+  });
+
+  it('logs no stack for a document that cannot be read', async () => {
+    api.node.failure = new ToriiError('config_unreadable', 'no such file', { cause: new Error('ENOENT') });
+    expect((await api.ask('/v1/reload', { method: 'POST', body: {} })).status).toBe(500);
+    expect(api.errors).toEqual([]);
+  });
+
   it('drains a backend with reason and end, and audits who, what, before and after', async () => {
     const body = { state: 'draining', why: 'kernel upgrade', forSec: 3600 };
     const { status, headers, text } = await api.ask(backendPath, {

@@ -38,13 +38,23 @@ describe('the command line', () => {
   it('has an example in the help of every verb', () => {
     const launch = async (): Promise<void> => {};
     const verbs = buildProgram({ balancer: launch, host: launch, controller: launch, replay: launch }).commands;
-    expect(verbs.length).toBe(25);
+    expect(verbs.length).toBe(26);
     for (const verb of verbs) {
       let help = '';
       verb.configureOutput({ writeOut: (text) => void (help += text) }).outputHelp();
       expect(help).toContain(`torii ${verb.name()}`);
       expect(help).toMatch(/\nExamples?:\n/);
     }
+  });
+
+  it('helps with a verb, and says so where there is none of that name', async () => {
+    expect((await torii(['help'])).out).toContain('Exit codes');
+    expect((await torii(['help', 'drain'])).out).toMatch(/^Usage: torii drain /);
+    const { exit, out, err } = await torii(['help', 'drian']);
+    expect([exit, out]).toEqual([64, '']);
+    expect(err).toBe(
+      'torii: no verb drian; did you mean drain?\n  next: torii help lists the verbs, torii VERB --help shows one with an example\n',
+    );
   });
 
   it('starts a role with its document, and knows no role without a launcher', async () => {
