@@ -1,6 +1,14 @@
 // Rules of the document's node section: what this machine needs for what the cluster part asks of it. Pure.
 
-import { type Family, familyOf, parseAddress, parseScopedAddress } from '../model/address.ts';
+import {
+  type Family,
+  familyOf,
+  maskAddress,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  parseScopedAddress,
+} from '../model/address.ts';
 import { checkExabgp } from './exabgp-rules.ts';
 import { type Path, pathText } from './problem.ts';
 import type { Report } from './report.ts';
@@ -14,6 +22,11 @@ export function checkNode(document: Document, isVip: (address: string) => boolea
   for (const key of ['address', 'address6'] as const) {
     const address = parseAddress(node[key] ?? '');
     if (address !== undefined && isVip(address)) report.problem(['node', key], 'an address that is no VIP');
+  }
+  for (const key of ['prefix', 'prefix6'] as const) {
+    const prefix = parsePrefix(node.entropy?.[key] ?? '');
+    const isShared = prefix !== undefined && forwarded(document).some((vip) => overlaps(vip, prefix));
+    if (isShared) report.problem(['node', 'entropy', key], 'a prefix that no VIP is part of');
   }
   checkUnique(node.devices, { key: 'name', path: ['node', 'devices'], expected: 'a device that' }, report);
   checkApi(node.api.listen, report);
@@ -29,6 +42,16 @@ export function checkNode(document: Document, isVip: (address: string) => boolea
     checkPeer(peer, path, node.bgp.listen !== undefined, report);
     checkSession(peer, node, path, report);
   }
+}
+
+function forwarded({ tenants }: Document): readonly Prefix[] {
+  const vips = tenants.flatMap((tenant) => tenant.vips.filter(({ mode }) => mode === 'forward'));
+  return vips.flatMap(({ address }) => parsePrefix(address) ?? []);
+}
+
+function overlaps(a: Prefix, b: Prefix): boolean {
+  const length = Math.min(a.length, b.length);
+  return familyOf(a.address) === familyOf(b.address) && maskAddress(a.address, length) === maskAddress(b.address, length);
 }
 
 function checkBalancer(document: Document, report: Report): void {

@@ -200,6 +200,11 @@ describe('a problem', () => {
       'node.entropy.prefix6: expected an IPv6 prefix without host bits, like 2001:db8::/64, got "10.9.0.0/24" (torii.yaml:4)',
     ],
     [
+      'names a prefix of outer sources that has a VIP in it',
+      withLine('  devices:', '  entropy: { prefix: 203.0.113.0/24 }\n  devices:'),
+      'node.entropy.prefix: expected a prefix that no VIP is part of, got "203.0.113.0/24" (torii.yaml:4)',
+    ],
+    [
       'names a port that is text',
       withLine('[80,', '["80",'),
       'tenants[0].vips[0].ports[0]: expected a range of ports like "8000-8100", got "80" (torii.yaml:18)',
