@@ -121,7 +121,19 @@ function reportIssue(issue: z.core.$ZodIssue, above: Path, report: Report): void
   const branch =
     issue.code === 'invalid_union' ? issue.errors.find((issues) => issues.length > 0 && issues.every(isInside)) : undefined;
   if (branch !== undefined) for (const inner of branch) reportIssue(inner, path, report);
+  else if (issue.code === 'invalid_union') reportUnion(issue, path, report);
   else report.problem(path, issue.message);
+}
+
+/** No shape fits; a key that none of them has says more than "a mapping". */
+function reportUnion({ errors, message }: z.core.$ZodIssueInvalidUnion, path: Path, report: Report): void {
+  const unknown = errors.flat().filter((each) => each.code === 'unrecognized_keys' && each.path.length === 0);
+  const names = [...new Set(unknown.flatMap((each) => keysOf(each.message)))];
+  const key = unknown
+    .flatMap((each) => (each.code === 'unrecognized_keys' ? each.keys : []))
+    .find((each) => !names.includes(each));
+  if (key === undefined) return report.problem(path, message);
+  report.problem([...path, key], message, { got: `the unknown key ${JSON.stringify(key)}`, part: 'key', names });
 }
 
 function isInside(issue: z.core.$ZodIssue): boolean {

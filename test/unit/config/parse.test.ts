@@ -278,6 +278,15 @@ describe('a problem', () => {
     expect(problemsOf(text)).toEqual([expect.stringMatching(new RegExp(`^expected YAML, .*\\(torii.yaml:${line}\\)$`))]);
   });
 
+  it('names a key that no shape of a secret has', () => {
+    const secretOf = (secret: string): readonly string[] => problemsOf(`version: 1\ncluster: { secret: ${secret} }\n`);
+    const expected = 'expected { file: PATH }, { env: NAME } or { credential: NAME }; secrets are never inline';
+    expect(secretOf('{ flie: /etc/key }')).toEqual([
+      `cluster.secret.flie: ${expected}, got the unknown key "flie"; did you mean file? (torii.yaml:2)`,
+    ]);
+    expect(secretOf('{ file: /etc/key, env: KEY }')).toEqual([`cluster.secret: ${expected}, got a mapping (torii.yaml:2)`]);
+  });
+
   it('never shows what stands in the place of a secret', () => {
     const text = 'version: 1\ncluster: { secret: { file: 4b1d } }\n';
     expect(problemsOf(text)).toEqual([
