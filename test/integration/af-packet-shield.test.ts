@@ -2,6 +2,7 @@
 // else, for as long as the process lives, in either way that the kernel may be kept from them.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../../deploy/lab/until.ts';
 import { buildNative } from '../support/native-build.ts';
 import { icmpFrame, macBytes } from '../support/packets.ts';
 import { arrivalsUpToNow, hasTcx, ipip, isIcmpOf, makeRouter, tcp, toVip } from './support/kernel-beside.ts';
@@ -92,8 +93,12 @@ describe.each(ways.filter(([, engine]) => hasTcx || engine !== 'af_packet'))(
       await node.load(bedDesired([{ vip: `[${bed.vip6}]:80/tcp`, pool: 'web6' }]));
       expect((await answersTo(toVip(bed.vip6))).filter(isIcmpv6Of(1))).toEqual([]);
       sh('balancer', `ip addr add ${bed.vip6}/128 dev front nodad`);
-      client.send(solicitation());
-      await client.upTo(isIcmpv6Of(136));
+      // A busy kernel takes a moment until it answers for a new address.
+      const isAnswered = async (): Promise<boolean> => {
+        client.send(solicitation());
+        return client.take(isIcmpv6Of(136)) !== undefined;
+      };
+      await until(isAnswered, { what: 'a neighbour advertisement', timeoutMs: 5000 });
       sh('balancer', `ip addr del ${bed.vip6}/128 dev front`);
     });
 
