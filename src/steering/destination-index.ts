@@ -6,7 +6,7 @@
 import { ToriiError } from '../errors.ts';
 import { familyOf, isHostPrefix, maskAddress, type Prefix } from '../model/address.ts';
 import type { DesiredVip } from '../model/desired.ts';
-import { isAnyPort, type Protocol } from '../model/vip.ts';
+import { isAnyPort } from '../model/vip.ts';
 import type { Placed, PlacedPool } from './allocate-all.ts';
 import { addressKey, hashAddress, portKey } from './flow-hash.ts';
 import { fragmentSpeaker } from './fragment-speaker.ts';
@@ -146,10 +146,7 @@ function buildAddresses(
   const entries: AddressEntry[] = [];
   const groups = groupByPrefix(vips);
   for (const [prefix, group] of groups) {
-    const entry = addressEntry(group, (protocol) => {
-      const levels = levelsAt(group, groups, lengths);
-      return fragmentSpeaker(levels, protocol)?.index ?? 0;
-    });
+    const entry = addressEntry(group, levelsAt(group, groups, lengths));
     if (entry.ranges.length > ranges) {
       throw new ToriiError(
         'capacity',
@@ -182,7 +179,7 @@ function prefixKey(address: string, length: number): string {
   return length === hostLength ? address : `${address}/${length}`;
 }
 
-function addressEntry(group: readonly IndexedVip[], speakerFor: (protocol: Protocol) => number): AddressEntry {
+function addressEntry(group: readonly IndexedVip[], levels: readonly (readonly IndexedVip[])[]): AddressEntry {
   const [first] = group;
   if (!first) throw new RangeError('an address without VIPs');
   const any = { tcp: 0, udp: 0 };
@@ -198,33 +195,29 @@ function addressEntry(group: readonly IndexedVip[], speakerFor: (protocol: Proto
     anyTcp: any.tcp,
     anyUdp: any.udp,
     firstVip: first.index,
-    sourceTcp: speakerFor('tcp'),
-    sourceUdp: speakerFor('udp'),
+    sourceTcp: fragmentSpeaker(levels, 'tcp')?.index ?? 0,
+    sourceUdp: fragmentSpeaker(levels, 'udp')?.index ?? 0,
     ranges,
   };
 }
 
 /** The VIPs of a prefix and of each wider one that holds it, narrowest first; of an address its own alone. */
-function* levelsAt(
+function levelsAt(
   group: readonly IndexedVip[],
   groups: ReadonlyMap<string, readonly IndexedVip[]>,
   lengths: readonly number[],
-): Generator<Level> {
-  yield levelOf(group);
+): readonly (readonly IndexedVip[])[] {
+  const levels = [group];
   const prefix = group[0]?.noun.prefix;
-  if (!prefix || isHostPrefix(prefix)) return;
+  if (!prefix || isHostPrefix(prefix)) return levels;
   const length = mappedLength(prefix);
   const unmapped = length - prefix.length;
   for (const wider of lengths) {
     if (wider >= length || wider < unmapped) continue;
-    yield levelOf(groups.get(prefixKey(maskAddress(prefix.address, wider - unmapped), wider)));
+    const holding = groups.get(prefixKey(maskAddress(prefix.address, wider - unmapped), wider));
+    if (holding) levels.push(holding);
   }
-}
-
-type Level = readonly (Pick<DesiredVip, 'protocol' | 'hash' | 'activePool' | 'ports'> & { readonly index: number })[];
-
-function levelOf(group: readonly IndexedVip[] = []): Level {
-  return group.map(({ index, noun: { protocol, hash, activePool, ports } }) => ({ index, protocol, hash, activePool, ports }));
+  return levels;
 }
 
 function place(entries: readonly AddressEntry[], count: number, probes: number): (AddressEntry | undefined)[] | undefined {

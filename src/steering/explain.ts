@@ -98,7 +98,7 @@ export function explain(flow: Flow, sources: ExplainSources): ExplainView {
     const { address, pool, nextHop } = target;
     const learned = sources.learnedMtu(pool, address);
     sayWay({ vip, address, nextHop, learned, node: desired.node, fp: hash.fp, family: familyOf(flow.source.address) }, say);
-    const speaker = fragmentSpeaker(levelsOf(here), flow.protocol);
+    const speaker = fragmentSpeaker(levelsOf(here), flow.protocol)?.noun;
     sayFragments(speaker && tableAddress({ vip: speaker, flow, key, hash, sources }), say);
   }
   return end({ ...known, verdict: 'forward', backend: backend.address });
@@ -131,10 +131,10 @@ function vipsHolding<Vip extends RoutedVip>(vips: readonly Vip[], address: strin
 }
 
 /** Those of vipsHolding by their prefix. */
-function levelsOf(vips: readonly DesiredVip[]): Iterable<readonly DesiredVip[]> {
-  const levels = new Map<number, DesiredVip[]>();
-  for (const vip of vips) levels.set(vip.prefix.length, [...(levels.get(vip.prefix.length) ?? []), vip]);
-  return levels.values();
+function levelsOf(vips: readonly DesiredVip[]): readonly { readonly noun: DesiredVip }[][] {
+  const levels = new Map<number, { readonly noun: DesiredVip }[]>();
+  for (const noun of vips) levels.set(noun.prefix.length, [...(levels.get(noun.prefix.length) ?? []), { noun }]);
+  return [...levels.values()];
 }
 
 /** The longest prefix that has the port; within it the port itself, then a range that has it, then any port. */

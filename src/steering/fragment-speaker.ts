@@ -7,21 +7,23 @@
 import type { DesiredVip } from '../model/desired.ts';
 import { isAnyPort, type Protocol } from '../model/vip.ts';
 
-type Speaker = Pick<DesiredVip, 'protocol' | 'hash' | 'activePool' | 'ports'>;
+interface Speaker {
+  readonly noun: Pick<DesiredVip, 'protocol' | 'hash' | 'activePool' | 'ports'>;
+}
 
-/**
- * Any of those VIPs if all hash by source to one pool. `levels` are the VIPs of each prefix that holds the destination, narrowest
- * first; it is read no further than needed.
- */
-export function fragmentSpeaker<Vip extends Speaker>(levels: Iterable<readonly Vip[]>, protocol: Protocol): Vip | undefined {
+/** Any of those VIPs if all hash by source to one pool. `levels` are the VIPs of each prefix that holds the destination, narrowest first. */
+export function fragmentSpeaker<Vip extends Speaker>(levels: readonly (readonly Vip[])[], protocol: Protocol): Vip | undefined {
   let speaker: Vip | undefined;
   for (const level of levels) {
-    const vips = level.filter((vip) => vip.protocol === protocol);
-    for (const vip of vips) {
+    let takesAnyPort = false;
+    for (const vip of level) {
+      const { noun } = vip;
+      if (noun.protocol !== protocol) continue;
       speaker ??= vip;
-      if (vip.hash !== 'source' || vip.activePool !== speaker.activePool) return undefined;
+      if (noun.hash !== 'source' || noun.activePool !== speaker.noun.activePool) return undefined;
+      takesAnyPort ||= isAnyPort(noun.ports);
     }
-    if (vips.some(({ ports }) => isAnyPort(ports))) break;
+    if (takesAnyPort) break;
   }
   return speaker;
 }
