@@ -1,7 +1,7 @@
 // Follows where the packets for each backend go: the kernel's routes, links and neighbours, kept resolved while in use.
 //
 // The kernel does not see the engine's traffic, so its entries would age out: they are probed again every 15 s while
-// stale, every second while unanswered. News is looked at every 20 ms, and ten times a second after two seconds without any;
+// stale, every second while unanswered. News is looked at every 20 ms, and every 50 ms after two seconds without any;
 // lookups go in slices, so that 10,000 backends never hold the thread for more than a few milliseconds. A neighbour that
 // the kernel forgets keeps its last word for up to 3 s, so that no flow moves because a table was cleaned. Runs in
 // whichever thread constructs it.
@@ -11,7 +11,7 @@ import type { Link, Neighbour, NetAddon, Route } from '../net.ts';
 import { decideNextHop, isUsable, neighbourOf, nud, sameNextHop, type Target } from './next-hop.ts';
 
 const pollMs = 20;
-const calmPollMs = 100;
+const calmPollMs = 50;
 const calmAfterMs = 2_000;
 const sliceSize = 128;
 const sliceGapMs = 1;
