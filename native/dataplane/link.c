@@ -43,7 +43,8 @@ bool link_read(int fd, const char *name, struct link *link)
     struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
     if (ethtool(fd, name, &channels) && channels.combined_count + channels.rx_count > 0) {
         link->queues = channels.combined_count + channels.rx_count;
-        link->tx_queues = channels.combined_count + channels.tx_count;
+        if (channels.combined_count + channels.tx_count > 0)
+            link->tx_queues = channels.combined_count + channels.tx_count;
         link->queues_max = channels.max_combined + channels.max_rx;
     }
     return true;

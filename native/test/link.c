@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CARD 3
+#define GONE 4
+
 static u32 flags, gro;
 static bool is_privileged;
 
@@ -36,6 +39,13 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     return 0;
 }
 
+/* Likewise: the card is found by its index. */
+char *__wrap_if_indextoname(unsigned index, char *name);
+char *__wrap_if_indextoname(unsigned index, char *name)
+{
+    return index == CARD ? strcpy(name, "card0") : NULL;
+}
+
 static void expect(bool is_so, const char *what)
 {
     if (is_so)
@@ -57,12 +67,14 @@ int main(void)
     reset(all, true);
     struct link_settings before = link_split(7, "card0");
     expect(flags == (other | ETH_FLAG_RXVLAN) && gro == 1 && !link_has_lro(7, "card0"), "LRO alone goes off");
-    link_restore(7, "card0", before);
+    link_restore(7, GONE, before);
+    expect(flags == (other | ETH_FLAG_RXVLAN), "a device that is gone has nothing to be set back");
+    link_restore(7, CARD, before);
     expect(flags == all, "LRO comes back");
 
     reset(other, true);
     before = link_split(7, "card0");
-    link_restore(7, "card0", before);
+    link_restore(7, CARD, before);
     expect(flags == other && gro == 1, "what was off stays off");
 
     reset(all, false);
@@ -72,7 +84,7 @@ int main(void)
     reset(all, true);
     before = link_settle(7, "card0", true);
     expect(flags == other && gro == 0, "for XDP all of it goes off");
-    link_restore(7, "card0", before);
+    link_restore(7, CARD, before);
     expect(flags == all && gro == 1, "and comes back");
 
     reset(all, true);

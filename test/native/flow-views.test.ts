@@ -68,15 +68,15 @@ describe('the flows of a node', () => {
     const found = (query: Partial<FlowQuery>): readonly string[] => flows(query).flows.map(({ vip }) => vip);
     expect(found({ vip: udpVip })).toEqual([udpVip]);
     expect(found({ backend: a }).length).toBe(2);
-    expect(found({ backend: '10.0.2.99' })).toEqual([]);
     expect(found({ source: '198.51.100.7' }).length).toBe(2);
     expect(found({ source: '198.51.100.8' })).toEqual([]);
     expect(found({ source: '198.51.100.0/24', vip: tcpVip })).toEqual([tcpVip]);
     expect(found({ source: '198.51.101.0/24' })).toEqual([]);
   });
 
-  it('are refused for a VIP that there is none of', () => {
+  it('are refused for a VIP or a backend that there is none of', () => {
     expect(() => flows({ vip: '203.0.113.99:80/tcp' })).toThrow('no VIP 203.0.113.99:80/tcp that this node forwards');
+    expect(() => flows({ backend: '10.0.2.99' })).toThrow('no backend 10.0.2.99');
   });
 
   it('are gone when they have expired', () => {
