@@ -15,7 +15,7 @@ const backend4 = '10.0.2.21';
 const backend6 = '2001:db8:2::21';
 const entropy = { prefix: '192.0.2.0/25', prefix6: '2001:db8:e::/64' };
 const ends4 = { from: '198.51.100.7:40000', to: '203.0.113.10:53' };
-const ends = { from: '[2001:db8:9::7]:40000', to: '[2001:db8::10]:53' };
+const ends6 = { from: '[2001:db8:9::7]:40000', to: '[2001:db8::10]:53' };
 
 interface Case {
   readonly title: string;
@@ -27,12 +27,12 @@ interface Case {
 
 const cases: readonly Case[] = [
   { title: 'IPv4 in IPv4', ends: ends4, backend: backend4 },
-  { title: 'IPv6 in IPv4', ends: ends, backend: backend4 },
+  { title: 'IPv6 in IPv4', ends: ends6, backend: backend4 },
   { title: 'IPv4 in IPv6', ends: ends4, backend: backend6 },
-  { title: 'IPv6 in IPv6', ends: ends, backend: backend6 },
+  { title: 'IPv6 in IPv6', ends: ends6, backend: backend6 },
   { title: 'encap l2', ends: ends4, backend: backend4, encap: 'l2' },
   { title: 'IPv4 with entropy', ends: ends4, backend: backend4, entropy: true },
-  { title: 'IPv6 with entropy', ends: ends, backend: backend6, entropy: true },
+  { title: 'IPv6 with entropy', ends: ends6, backend: backend6, entropy: true },
 ];
 
 function desiredFor({ ends, backend, encap = 'ipip', entropy: isSpread = false }: Case): Desired {
@@ -69,7 +69,7 @@ describe('the explained way of a flow', () => {
 
   /** A packet of the flow of `size` bytes, with DF. */
   function sized({ ends }: Case, size: number): Uint8Array {
-    const headers = ends === ends ? 48 : 28;
+    const headers = ends === ends6 ? 48 : 28;
     return ethernetFrame(udpPacket({ ...ends, payload: new Uint8Array(size - headers), ip: { dontFragment: true } }));
   }
 

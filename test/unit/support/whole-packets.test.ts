@@ -4,11 +4,11 @@ import { ethernetFrame, tcpPacket, udpPacket } from '../../support/packets.ts';
 import { faultOf } from '../../support/whole-packets.ts';
 
 const ends4 = { from: '198.51.100.7:40000', to: '203.0.113.10:80' };
-const ends = { from: '[2001:db8::7]:40000', to: '[2001:db8::10]:80' };
+const ends6 = { from: '[2001:db8::7]:40000', to: '[2001:db8::10]:80' };
 const mtu = 1500;
 
 /** All four pairs of families, TCP and UDP, behind an outer header and Ethernet's. */
-const frames = [ends4, ends].flatMap((ends) =>
+const frames = [ends4, ends6].flatMap((ends) =>
   [tcpPacket(ends), udpPacket(ends)].flatMap((inner) =>
     [
       { source: '10.0.1.11', destination: '10.0.2.21' },
