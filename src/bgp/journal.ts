@@ -44,6 +44,7 @@ const keptBytes = 1_048_576;
 export class Journal {
   readonly #kept: Kept[] = [];
   #keptBytes = 0;
+  #keepalives = 0;
   readonly #counts: Record<Direction, Record<string, number>> = {
     sent: zeroCounts(),
     received: { ...zeroCounts(), malformed: 0 },
@@ -55,14 +56,16 @@ export class Journal {
     const isKeepalive = kind === 'keepalive';
     this.#kept.push({ ...entry, isKeepalive });
     this.#keptBytes += entry.wire.length;
-    const keepalives = this.#kept.filter((kept) => kept.isKeepalive);
-    if (keepalives.length > keptKeepalives) this.#forget(this.#kept.findIndex((kept) => kept.isKeepalive));
+    if (isKeepalive) this.#keepalives++;
+    if (this.#keepalives > keptKeepalives) this.#forget(this.#kept.findIndex((kept) => kept.isKeepalive));
     while (this.#kept.length > keptMessages || this.#keptBytes > keptBytes) this.#forget(0);
   }
 
   #forget(at: number): void {
     const [gone] = this.#kept.splice(at, 1);
-    this.#keptBytes -= gone?.wire.length ?? 0;
+    if (gone === undefined) return;
+    this.#keptBytes -= gone.wire.length;
+    if (gone.isKeepalive) this.#keepalives--;
   }
 
   /** Something the peer sent was not as it should be, whatever it was meant to be. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Bfd } from '../../../src/bgp/bfd.ts';
 import type { PeerConfig } from '../../../src/model/peer.ts';
 import type { BfdAddon, BfdHandle, BfdSession } from '../../../src/net.ts';
+import { peerConfig } from '../../support/peer-config.ts';
 import { FakeClock } from './support/fake-network.ts';
 
 const sessionNames = [
@@ -72,17 +73,8 @@ class PlayedThread implements BfdAddon {
   }
 }
 
-const peer = (n: number, intervalMs = 100, more: Partial<PeerConfig> = {}): PeerConfig => ({
-  address: `10.66.0.${n}`,
-  port: 179,
-  as: 65000,
-  passive: false,
-  holdTimeSec: 9,
-  connectRetrySec: 5,
-  policy: {},
-  bfd: { intervalMs, multiplier: 3 },
-  ...more,
-});
+const peer = (n: number, intervalMs = 100, more: Partial<PeerConfig> = {}): PeerConfig =>
+  peerConfig(`10.66.0.${n}`, { bfd: { intervalMs, multiplier: 3 }, ...more });
 
 function setUp() {
   const thread = new PlayedThread();

@@ -3,18 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { BgpSpeaker } from '../../../src/bgp/speaker.ts';
 import type { PeerConfig, SpeakerConfig } from '../../../src/model/peer.ts';
+import { peerConfig } from '../../support/peer-config.ts';
 import { FakeClock, type FakeConnection, FakeNetwork, keepalive, routerOpen } from './support/fake-network.ts';
 
-const peerOf = (address: string, settings: Partial<PeerConfig> = {}): PeerConfig => ({
-  address,
-  port: 179,
-  as: 65000,
-  passive: false,
-  holdTimeSec: 9,
-  connectRetrySec: 5,
-  policy: {},
-  ...settings,
-});
 const listen = { address: '10.66.0.11', port: 179 };
 const config: SpeakerConfig = { localAs: 65010, routerId: '10.66.0.11', drainSec: 0, listen, peers: [] };
 
@@ -38,8 +29,8 @@ const establish = (connection: FakeConnection): FakeConnection => {
 };
 
 const secret = 'hunter2';
-const first = peerOf('10.66.0.1', { password: secret });
-const second = peerOf('10.66.0.2', { ttlSecurity: 1 });
+const first = peerConfig('10.66.0.1', { password: secret });
+const second = peerConfig('10.66.0.2', { ttlSecurity: 1 });
 
 describe('a peer’s password and TTLs', () => {
   it('go with each call to it, and with what may call here', async () => {
@@ -74,8 +65,8 @@ describe('a peer’s password and TTLs', () => {
   });
 
   it('follow the local AS, which makes the peer another kind', async () => {
-    const { network, speaker } = await setUp(peerOf('10.66.0.1'));
-    speaker.configure({ ...config, localAs: 65000, peers: [peerOf('10.66.0.1')] });
+    const { network, speaker } = await setUp(peerConfig('10.66.0.1'));
+    speaker.configure({ ...config, localAs: 65000, peers: [peerConfig('10.66.0.1')] });
     expect(network.dials.map(({ target }) => target.ttl)).toEqual([1, 64]);
     expect(network.callers[0]?.ttl).toBe(64);
   });
@@ -109,7 +100,7 @@ describe('a password that the kernel refuses', () => {
     configure(first);
     expect(speaker.troubles()).toEqual(['node.bgp.listen: 10.66.0.1 cannot call: no TCP MD5']);
     network.admitTrouble = null;
-    configure(peerOf('10.66.0.1'));
+    configure(peerConfig('10.66.0.1'));
     expect(speaker.troubles()).toEqual([]);
   });
 });

@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { peerChanges } from '../../../src/control/peer-changes.ts';
 import type { PeerConfig } from '../../../src/model/peer.ts';
+import { peerConfig } from '../../support/peer-config.ts';
 
-const peer = (n: number, more: Partial<PeerConfig> = {}): PeerConfig => ({
-  address: `10.0.1.${n}`,
-  port: 179,
-  as: 65000,
-  passive: false,
-  holdTimeSec: 9,
-  connectRetrySec: 5,
-  policy: {},
-  ...more,
-});
+const peer = (n: number, more: Partial<PeerConfig> = {}): PeerConfig => peerConfig(`10.0.1.${n}`, more);
 
 describe('a change of peers', () => {
   it('is told by peer and setting, however many there are', () => {

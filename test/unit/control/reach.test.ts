@@ -1,21 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { unheardReason } from '../../../src/control/reach.ts';
-import type { PeerConfig, PeerStatus, SpeakerConfig } from '../../../src/model/peer.ts';
+import type { PeerStatus, SpeakerConfig } from '../../../src/model/peer.ts';
+import { peerConfig } from '../../support/peer-config.ts';
 
-const peer = (address: string): PeerConfig => ({
-  address,
-  port: 179,
-  as: 65000,
-  passive: false,
-  holdTimeSec: 9,
-  connectRetrySec: 5,
-  policy: {},
-});
 const speaker = (...addresses: readonly string[]): SpeakerConfig => ({
   localAs: 65010,
   routerId: '10.0.1.11',
   drainSec: 5,
-  peers: addresses.map(peer),
+  peers: addresses.map((each) => peerConfig(each)),
 });
 const status = (address: string, state: PeerStatus['state'], text = ''): PeerStatus =>
   ({

@@ -2,18 +2,11 @@
 
 import { BgpSpeaker } from '../../../../src/bgp/speaker.ts';
 import type { UpdateMessage } from '../../../../src/bgp/update.ts';
-import type { Advertisement, PeerConfig, SpeakerConfig } from '../../../../src/model/peer.ts';
+import type { Advertisement, SpeakerConfig } from '../../../../src/model/peer.ts';
+import { peerConfig } from '../../../support/peer-config.ts';
 import { FakeClock, type FakeConnection, FakeNetwork, keepalive, routerOpen } from './fake-network.ts';
 
-export const peer: PeerConfig = {
-  address: '10.66.0.1',
-  port: 179,
-  as: 65000,
-  passive: false,
-  holdTimeSec: 9,
-  connectRetrySec: 5,
-  policy: {},
-};
+export const peer = peerConfig('10.66.0.1');
 export const config: SpeakerConfig = { localAs: 65010, routerId: '10.66.0.11', drainSec: 5, peers: [peer] };
 
 export const host = (n: number, policy = {}): Advertisement => ({ prefix: `203.0.113.${n}/32`, policy });
